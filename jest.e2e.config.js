@@ -1,0 +1,9 @@
+import { base } from './jest.config.js';
+
+// The whole journey: real Keycloak, real Superset, headless Chromium.
+export default {
+  ...base,
+  roots: ['<rootDir>/test/e2e'],
+  testMatch: ['**/*.e2e.ts'],
+  testTimeout: 600_000,
+};

@@ -1,0 +1,140 @@
+import type { HeldChange } from '../model/change.ts';
+import type { Trace } from '../model/desired.ts';
+import type { Grant } from '../model/entitlement.ts';
+import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
+
+/*
+ * What we remember, as small stores over one database. Every method throws LatchgateError `state_unavailable` when the
+ * database does not answer. All are safe under concurrency: uniqueness is the database's, not ours.
+ */
+
+export interface Person {
+  readonly id: PersonId;
+  readonly displayName: string;
+  readonly email?: string;
+  readonly disabled: boolean;
+  readonly createdAt: Date;
+  readonly lastSeenAt?: Date;
+}
+
+export interface People {
+  /** The person of this subject; made when there is none. Two callers at once get the same one. */
+  ensure(subject: SubjectKey, origin: string, displayName: string): Promise<Person>;
+  bySubject(subject: SubjectKey): Promise<Person | undefined>;
+  get(id: PersonId): Promise<Person | undefined>;
+  /** By id, subject, e-mail, display name or an account's user name: for commands. Several may fit. */
+  search(text: string, limit: number): Promise<readonly Person[]>;
+  list(limit: number, after?: PersonId): Promise<readonly Person[]>;
+  /** What this origin last said; also what `displayName`, `email` and `lastSeenAt` are from. */
+  saveAssertion(person: PersonId, assertion: Assertion): Promise<void>;
+  assertions(person: PersonId): Promise<readonly Assertion[]>;
+  subjects(person: PersonId): Promise<readonly (SubjectKey & { readonly origin: string })[]>;
+  setDisabled(person: PersonId, disabled: boolean): Promise<void>;
+}
+
+/** Which account in a target is whose. */
+export interface AccountLink {
+  readonly person: PersonId;
+  readonly target: string;
+  /** Absent while it is being created. */
+  readonly accountId?: string;
+  readonly userName: string;
+  /** True: we made the account. False: it was there before and was linked. */
+  readonly created: boolean;
+  /** `intended`: written ahead of the creation. `ready`: usable. `disabled`: switched off by us. */
+  readonly state: 'intended' | 'ready' | 'disabled';
+  readonly updatedAt: Date;
+}
+
+export interface Accounts {
+  get(person: PersonId, target: string): Promise<AccountLink | undefined>;
+  ofPerson(person: PersonId): Promise<readonly AccountLink[]>;
+  /** Whose account this is, whatever its state. */
+  owner(target: string, accountId: string): Promise<PersonId | undefined>;
+  /** Throws `account_taken` when the account is another person's. */
+  save(link: Omit<AccountLink, 'updatedAt'>): Promise<void>;
+  remove(person: PersonId, target: string): Promise<void>;
+  count(target: string): Promise<number>;
+}
+
+export interface Ledger {
+  ofAccount(person: PersonId, target: string): Promise<readonly Grant[]>;
+  ofPerson(person: PersonId): Promise<readonly Grant[]>;
+  /** Writes rows ahead of the call that gives them (`confirmed: false`); rows that are there stay as they are. */
+  intend(grants: readonly Omit<Grant, 'since' | 'confirmed'>[]): Promise<void>;
+  /** Marks as given, with the target's own ids. */
+  confirm(person: PersonId, target: string, given: readonly { readonly key: string; readonly entitlementId?: string }[]): Promise<void>;
+  /** Takes rows out: of one origin, or of all when `origin` is absent. */
+  withdraw(person: PersonId, target: string, taken: readonly { readonly key: string; readonly origin?: string }[]): Promise<void>;
+  count(target: string): Promise<number>;
+}
+
+export interface Lease {
+  readonly name: string;
+  release(): Promise<void>;
+}
+
+export interface Leases {
+  /** Waits until the lease is ours or the signal ends (then `lease_lost`). A dead holder's lease ends after `ttlMs`. */
+  acquire(name: string, ttlMs: number, signal: AbortSignal): Promise<Lease>;
+  /** True the first time for this purpose and key, until `expiresAt`; false ever after. */
+  once(purpose: string, key: string, expiresAt: Date): Promise<boolean>;
+}
+
+/** A reconcile that could not be done and will be tried again in the background. */
+export interface Retry {
+  readonly person: PersonId;
+  readonly target: string;
+  readonly attempts: number;
+  readonly dueAt: Date;
+  readonly code: string;
+}
+
+export interface Retries {
+  put(person: PersonId, target: string, code: string, dueAt: Date): Promise<void>;
+  due(now: Date, limit: number): Promise<readonly Retry[]>;
+  done(person: PersonId, target: string): Promise<void>;
+  count(): Promise<number>;
+}
+
+/** What `why ID` shows: everything behind one decision. */
+export interface DecisionRecord {
+  readonly requestId: string;
+  readonly at: Date;
+  readonly origin?: string;
+  readonly person?: PersonId;
+  readonly outcome: 'allow' | 'deny' | 'held' | 'error';
+  readonly code?: string;
+  readonly message?: string;
+  readonly trace?: Trace;
+  readonly held?: readonly (HeldChange & { readonly target: string })[];
+  /** Further facts, free of secrets: route, target, path without query. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export interface Decisions {
+  save(record: DecisionRecord): Promise<void>;
+  get(requestId: string): Promise<DecisionRecord | undefined>;
+  /** Removes what is older. */
+  prune(before: Date): Promise<number>;
+}
+
+/** Named values that all instances share (keys of the assertion signer, …). Values are opaque; callers encrypt them. */
+export interface StateValues {
+  get(name: string): Promise<string | undefined>;
+  /** Writes only when the value still is `expected` (undefined: absent); says whether it did. */
+  swap(name: string, expected: string | undefined, value: string): Promise<boolean>;
+}
+
+export interface Directory {
+  readonly people: People;
+  readonly accounts: Accounts;
+  readonly ledger: Ledger;
+  readonly leases: Leases;
+  readonly retries: Retries;
+  readonly decisions: Decisions;
+  readonly values: StateValues;
+  /** Throws `state_unavailable`. For readiness. */
+  probe(): Promise<void>;
+  close(): Promise<void>;
+}

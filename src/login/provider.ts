@@ -1,0 +1,36 @@
+import type { Assertion } from '../model/person.ts';
+
+/** What has to be remembered between the start and the end of a login; sealed into the `state` parameter. */
+export interface Transaction {
+  readonly provider: string;
+  readonly nonce: string;
+  readonly codeVerifier: string;
+  /** Path on our own origin, or listed origin, to go to afterwards; already checked. */
+  readonly returnTo: string;
+  /** Seconds since the epoch. */
+  readonly startedAt: number;
+}
+
+export interface Completed {
+  readonly assertion: Assertion;
+  readonly providerSession?: string;
+  readonly tokens: { readonly idToken?: string; readonly refreshToken?: string };
+}
+
+/** A configured way to log in. Throws LatchgateError; never lets a library's error out. */
+export interface LoginProvider {
+  readonly name: string;
+  readonly label: string;
+  readonly type: 'oidc' | 'saml';
+  readonly emailDomains: readonly string[];
+  /** The address at the provider. `state` is opaque to the provider and comes back as it is. */
+  begin(input: { readonly state: string; readonly transaction: Transaction; readonly loginHint?: string }, signal: AbortSignal): Promise<URL>;
+  /** `callback` is the whole callback address as the browser called it, on public_url. */
+  complete(input: { readonly callback: URL; readonly state: string; readonly transaction: Transaction }, signal: AbortSignal): Promise<Completed>;
+  /** A token that somebody holds (`explain --token`): verified, and its claims as an assertion. */
+  verify(token: string, signal: AbortSignal): Promise<Assertion>;
+  /** Where the provider ends its own session; undefined when it cannot. */
+  logoutAddress(input: { readonly idToken?: string; readonly returnTo: URL }, signal: AbortSignal): Promise<URL | undefined>;
+  /** For readiness: throws `provider_unavailable`. */
+  probe(signal: AbortSignal): Promise<void>;
+}

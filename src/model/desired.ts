@@ -1,0 +1,83 @@
+import type { GrantedEntitlement } from './entitlement.ts';
+import type { PersonId, Profile } from './person.ts';
+
+/** What the mapping says an account in one target should be. */
+export interface DesiredAccount {
+  readonly person: PersonId;
+  readonly target: string;
+  /** The identity provider's id of this person as this target is to know it (GoodData: authenticationId). */
+  readonly externalId: string;
+  /** The raw subject-like id from which ids in a target are derived (`external_id` claim, else `sub`). */
+  readonly key: string;
+  /** Candidates for the user name of a new account, best first. An account that exists keeps its own. */
+  readonly userNames: readonly string[];
+  readonly active: boolean;
+  /** What was said: absent members of an existing account stay as they are. */
+  readonly profile: Profile;
+  /** The same with fallbacks filled in, for an account that has to be created. */
+  readonly profileIfNew: Profile;
+  /** Whether `profile.email` may be used to find an account that is already there. */
+  readonly emailTrusted: boolean;
+  readonly entitlements: readonly GrantedEntitlement[];
+  /**
+   * Origins whose groups were not sent and are to be left as they are: nothing of theirs is added to, or taken from, an
+   * account that exists. A new account gets `entitlements` whole.
+   */
+  readonly leaveAlone: readonly string[];
+}
+
+/** What the mapping decided about one person. */
+export interface Decision {
+  readonly decision: 'allow' | 'deny';
+  /** Reason code when denied. */
+  readonly code?: string;
+  /** Sentence of the config's `deny`, for the person to read. */
+  readonly message?: string;
+  /** Accounts by target. A target without an entry: nothing to give there. */
+  readonly accounts: ReadonlyMap<string, DesiredAccount>;
+  readonly attributes: Attributes;
+  /** Groups after strip, rename, allow: for headers, assertions and `when` of routes. */
+  readonly groups: readonly string[];
+  readonly trace: Trace;
+}
+
+/** Our attributes by name: strings or lists of strings. `null` was present and empty; absent was not sent. */
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+export type AttributeValue = string | readonly string[] | boolean | null;
+
+/** Why a decision is what it is. One per person; `explain`, deny pages, `why` and audit are views of it. */
+export interface Trace {
+  readonly origins: readonly OriginTrace[];
+  readonly rules: readonly RuleTrace[];
+  /** Lines such as "familyName: taken from name, because family_name was not sent". */
+  readonly notes: readonly string[];
+}
+
+export interface OriginTrace {
+  readonly origin: string;
+  readonly attributes: readonly { readonly name: string; readonly claim: string | null; readonly by: 'name' | 'path' | 'absent' }[];
+  readonly groups: readonly GroupTrace[];
+  /** Why there is no list of groups: claim not sent, and what `groups_absent` made of it. */
+  readonly groupsAbsent?: 'keep' | 'empty';
+}
+
+export interface GroupTrace {
+  /** As it arrived. */
+  readonly value: string;
+  /** After strip and rename. */
+  readonly name: string;
+  readonly kept: boolean;
+  /** The line of the config that decided: `groups.allow[1]`, `groups.rename`, or why it was dropped. */
+  readonly by: string;
+}
+
+export interface RuleTrace {
+  readonly name: string;
+  readonly origin: string;
+  readonly matched: boolean;
+  /** One line for each condition: `groups: "bi-admins" is bi-admins (exact)`, `title: not one of Analyst, Senior Analyst`. */
+  readonly because: readonly string[];
+  /** `superset:role:Alpha` that this rule gave; a privileged one that it may not give stands in `refused`. */
+  readonly gave: readonly string[];
+  readonly refused: readonly { readonly entitlement: string; readonly code: string; readonly why: string }[];
+}

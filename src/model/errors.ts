@@ -1,0 +1,123 @@
+/**
+ * Every failure has a stable code, an HTTP status and says whether trying again later can help.
+ * Callers branch on `code` or class, never on the message.
+ */
+interface ErrorRow {
+  readonly status: number;
+  readonly retryable: boolean;
+  /** For the table in docs: what it means and what to do. */
+  readonly help: string;
+}
+
+const row = (status: number, retryable: boolean, help: string): ErrorRow => ({ status, retryable, help });
+
+export const ERRORS = {
+  // Config and start
+  config_invalid: row(500, false, 'The configuration has complaints; each is printed with its place. Run `latchgate check`.'),
+  config_unreadable: row(500, false, 'The configuration file could not be read.'),
+  feature_missing: row(500, false, 'This key belongs to a feature that this version does not have.'),
+  state_unavailable: row(503, true, 'The state database does not answer.'),
+  state_too_new: row(500, false, 'The state database was written by a newer version; start that version or restore a backup.'),
+  // Login
+  login_required: row(401, false, 'No session. A browser is sent to the login, an API client gets this code.'),
+  login_state_invalid: row(400, false, 'The answer of the identity provider does not belong to a login that this browser began, or was used before.'),
+  login_expired: row(400, true, 'The login took longer than ten minutes. Start again.'),
+  login_loop: row(400, true, 'Several logins in a row came back without their state; the browser may refuse cookies.'),
+  login_unknown: row(404, false, 'No login provider of that name is configured.'),
+  provider_unavailable: row(503, true, 'The identity provider does not answer or answers with an error of its own.'),
+  provider_refused: row(403, false, 'The identity provider refused the login (access_denied and the like).'),
+  provider_misconfigured: row(502, false, 'The identity provider refuses our client: wrong secret, redirect URI or client id.'),
+  token_invalid: row(403, false, 'A token of the identity provider does not hold: signature, issuer, audience, time or nonce.'),
+  token_key_unknown: row(403, true, 'The token is signed by a key that the provider does not publish.'),
+  answer_too_large: row(502, false, 'An answer was longer than its limit.'),
+  subject_invalid: row(403, false, 'The subject is empty, longer than 255 characters or holds control characters.'),
+  // Mapping
+  email_missing: row(403, false, 'The provider sent no e-mail, and `identity.require` asks for one.'),
+  email_invalid: row(403, false, 'The e-mail is not one address of at most 254 characters without control characters.'),
+  email_unverified: row(403, false, 'The e-mail is not verified, and `identity.require` asks for email_verified.'),
+  attribute_missing: row(403, false, 'An attribute that `identity.require` names was not sent.'),
+  attribute_invalid: row(403, false, 'An attribute has a shape that is not a text or a list of texts, or holds control characters.'),
+  groups_invalid: row(403, false, 'The groups are not a list of texts, or one of them holds control characters, a lone surrogate or more than 256 characters.'),
+  groups_too_many: row(403, false, 'More groups than `groups.max`.'),
+  groups_overage: row(403, false, 'The provider left the groups out because there are too many (Entra ID overage).'),
+  denied_by_rule: row(403, false, 'A rule with `deny` fits this person.'),
+  denied_by_default: row(403, false, 'No rule gave anything, and `default` denies.'),
+  no_access: row(403, false, 'Nothing is given to this person in the target of this route.'),
+  privileged_needs_exact: row(403, false, 'A privileged entitlement is given by an exact group name only.'),
+  person_disabled: row(403, false, 'This person was disabled.'),
+  // Provisioning
+  account_missing: row(403, false, 'There is no account, and `missing.users: refuse` keeps us from making one.'),
+  account_ambiguous: row(409, false, 'More than one account fits this person. Link one with `latchgate users link`.'),
+  account_taken: row(409, false, 'The account that fits belongs to another person.'),
+  account_protected: row(403, false, 'The account that fits is a service or protected account.'),
+  account_privileged: row(403, false, 'The account that fits by e-mail has privileged entitlements and is not linked by e-mail.'),
+  user_name_taken: row(409, false, 'Every candidate for the user name is taken in the target.'),
+  user_name_missing: row(403, false, 'None of the claims for the user name was sent.'),
+  profile_incomplete: row(403, false, 'The target needs an attribute that was not sent.'),
+  profile_invalid: row(422, false, 'The target does not take a value of the profile.'),
+  role_missing: row(409, false, 'A role that a rule gives does not exist in the target, and `missing.roles: refuse`.'),
+  group_missing: row(409, false, 'A group that a rule gives does not exist in the target, and `missing.groups: refuse`.'),
+  entitlement_conflict: row(409, false, 'Two entitlements have the same id in the target.'),
+  target_unavailable: row(503, true, 'The backend does not answer, or answers with an error of its own.'),
+  target_refused: row(502, false, 'The backend refused our service account or our request.'),
+  target_answer_invalid: row(502, true, 'The backend answered something that is not its API (HTML, a redirect, broken JSON).'),
+  target_conflict: row(409, true, 'The backend had changed meanwhile. Read again and go on.'),
+  target_pending: row(503, true, 'The account in this backend is still being prepared.'),
+  lease_lost: row(503, true, 'Another instance works on the same account for too long.'),
+  // Proxy
+  request_invalid: row(400, false, 'The request target or a header is not one that the gateway forwards.'),
+  header_too_large: row(431, false, 'The request headers are larger than 32 KiB.'),
+  route_unknown: row(404, false, 'No route serves this path.'),
+  host_unknown: row(421, false, 'No route serves this host name.'),
+  method_not_allowed: row(405, false, 'The route does not serve this method.'),
+  route_forbidden: row(403, false, 'The `when` of the route does not hold for this person.'),
+  origin_not_allowed: row(403, false, 'The Origin of this request is not one of our own.'),
+  upstream_unavailable: row(502, true, 'The backend could not be reached.'),
+  upstream_timeout: row(504, true, 'The backend did not answer in time.'),
+  upstream_invalid: row(502, false, 'The backend answered with broken HTTP.'),
+  session_store_unavailable: row(503, true, 'The session store does not answer.'),
+  // Commands
+  usage: row(400, false, 'The command line is not one that this command takes.'),
+  not_found: row(404, false, 'Nothing is known by that name or id.'),
+  audit_broken: row(500, false, 'The audit chain does not hold from the named record on.'),
+  internal: row(500, true, 'Something went wrong that should not. The log has it under the request id.'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ErrorOptions {
+  /** Where it happened and with what, free of secrets and claim values: may be logged. */
+  readonly detail?: Readonly<Record<string, string | number | boolean>>;
+  /** For the person, from the config: shown as it stands (escaped). */
+  readonly publicMessage?: string;
+  readonly cause?: unknown;
+  /** Seconds after which trying again makes sense (Retry-After). */
+  readonly retryAfterSeconds?: number;
+}
+
+/** The one error class of the product: `code` decides, `message` is for people. */
+export class LatchgateError extends Error {
+  override readonly name = 'LatchgateError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly detail: Readonly<Record<string, string | number | boolean>>;
+  readonly publicMessage: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = ERRORS[code].status;
+    this.retryable = ERRORS[code].retryable;
+    this.detail = options.detail ?? {};
+    this.publicMessage = options.publicMessage;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+/** Anything thrown, as a LatchgateError: unknown things become `internal` with the original as cause. */
+export function toLatchgateError(thrown: unknown): LatchgateError {
+  if (thrown instanceof LatchgateError) return thrown;
+  return new LatchgateError('internal', 'unexpected failure', { cause: thrown });
+}

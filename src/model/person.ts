@@ -1,0 +1,46 @@
+/** Internal id of a person in the directory: `p_` and 26 characters of Crockford base 32. Never shown to a backend. */
+export type PersonId = string;
+
+/** The origin's own id of a person. Immutable, case-sensitive, compared exactly (OIDC Core §5.7: iss and sub). */
+export interface SubjectKey {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+/** What one origin last said of one subject. A claim that is absent was not said; that is not the same as empty. */
+export interface Assertion extends SubjectKey {
+  /** Name of the login, SCIM client or source in the config. */
+  readonly origin: string;
+  /** False: the origin says that this person is not to have access. */
+  readonly active: boolean;
+  /** As they arrived, without protocol members (nonce, at_hash, …). JSON values only. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** When the origin said it. */
+  readonly at: Date;
+}
+
+/**
+ * Names of a person as RFC 7643 §4.1 spells them. A member that is absent is left alone, `null` clears it where the
+ * target allows.
+ */
+export interface Profile {
+  readonly givenName?: string | null;
+  readonly familyName?: string | null;
+  readonly displayName?: string | null;
+  readonly email?: string | null;
+}
+
+export const PROFILE_FIELDS = ['givenName', 'familyName', 'displayName', 'email'] as const satisfies (keyof Profile)[];
+
+/** What a session and the backends are told about who is there. */
+export interface Identity extends SubjectKey {
+  readonly person: PersonId;
+  readonly origin: string;
+  /** For people to read: preferred user name, else e-mail, else subject. Never a key. */
+  readonly displayName: string;
+  readonly email?: string;
+  readonly emailVerified: boolean;
+  readonly preferredUsername?: string;
+  /** Groups after strip, rename and allow. */
+  readonly groups: readonly string[];
+}

@@ -1,0 +1,38 @@
+/** One outgoing request. */
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as `application/json` unless headers say another type. */
+  readonly json?: unknown;
+  readonly signal: AbortSignal;
+  /** Default: the client's own (10 s); covers connect, headers and body. */
+  readonly timeoutMs?: number;
+  /** Default: the client's own (4 MiB). More is `answer_too_large`. */
+  readonly maxBytes?: number;
+  /**
+   * How often a call may be tried again after a refused or reset connection, 429, 502, 503, 504. Default 2 for GET and
+   * HEAD, 0 for the rest. Waits Retry-After, else exponential with jitter, never past the signal or the timeout.
+   */
+  readonly retries?: number;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case; several lines of one name joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  /** Parsed body; throws `target_answer_invalid` when it is not JSON by type or by content. */
+  json(): unknown;
+}
+
+/**
+ * The only way out. Never follows redirects (a 3xx is an answer), never throws for a status. Throws LatchgateError:
+ * `target_unavailable` (no connection, reset, timeout), `answer_too_large`.
+ */
+export interface HttpClient {
+  send(request: HttpRequest): Promise<HttpResponse>;
+  /** The same limits behind the fetch interface, for libraries that take one (openid-client, jose). */
+  readonly fetch: (url: string | URL, init?: RequestInit) => Promise<Response>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,54 @@
+import type { Identity } from '../model/person.ts';
+
+/** What a session holds. Times are milliseconds since the epoch. */
+export interface Session {
+  readonly identity: Identity;
+  /** OIDC session id of the provider, when it sends one. */
+  readonly providerSession?: string;
+  readonly createdAt: number;
+  /** No use after this, however busy. */
+  readonly endsAt: number;
+  /** Tokens of the provider, for refresh and logout. Never leaves the gateway. */
+  readonly tokens: { readonly idToken?: string; readonly refreshToken?: string };
+  /** The backend's own cookies that are kept on our side (header sign-in), by target: a Cookie header's value. */
+  readonly backendCookies?: Readonly<Record<string, string>>;
+}
+
+/** Metadata by which sessions can be listed and ended without their cookie. */
+export interface SessionInfo {
+  /** Hash by which the store looks the record up: safe to show, no use as a cookie. */
+  readonly handle: string;
+  readonly person: string;
+  readonly origin: string;
+  readonly createdAt: number;
+  readonly lastSeenAt: number;
+  readonly endsAt: number;
+}
+
+export type SessionSelector =
+  | { readonly person: string }
+  | { readonly issuer: string; readonly subject: string }
+  | { readonly issuer: string; readonly providerSession: string }
+  | { readonly handle: string }
+  | { readonly all: true };
+
+/**
+ * Where sessions live. `id` is the secret value of the cookie: 32 random bytes in base64url. The store keeps the record
+ * encrypted under a key derived from `id` and finds it by a hash, so that the store alone cannot use a session.
+ * Every method throws LatchgateError `session_store_unavailable` when the store does not answer.
+ */
+export interface SessionStore {
+  /** undefined: unknown, ended, idle too long, or a record that does not belong to this id. */
+  load(id: string): Promise<Session | undefined>;
+  /** Creates or replaces; `ttlMs` is the idle limit from now on. */
+  save(id: string, session: Session, ttlMs: number): Promise<void>;
+  /** Puts the idle limit off, without writing the record. */
+  touch(id: string, ttlMs: number): Promise<void>;
+  destroy(id: string): Promise<void>;
+  /** Ends every session that fits; says how many. */
+  destroyFor(selector: SessionSelector): Promise<number>;
+  list(): Promise<readonly SessionInfo[]>;
+  /** Called with each handle that ended, on every instance within a second. Returns how to stop. */
+  onEnded(listener: (handle: string) => void): () => void;
+  close(): Promise<void>;
+}
