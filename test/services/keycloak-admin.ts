@@ -1,0 +1,124 @@
+const TIMEOUT_MS = 30_000;
+
+export type NewKeycloakUser = {
+  readonly username: string;
+  readonly password: string;
+  readonly email?: string;
+  readonly emailVerified?: boolean;
+  readonly firstName?: string;
+  readonly lastName?: string;
+  /** Paths or top-level names: `Admin`, `/company/eng`. */
+  readonly groups?: readonly string[];
+};
+
+type Group = { readonly id: string; readonly name: string; readonly path: string };
+
+/** The few calls of Keycloak's admin REST API that tests need, for one realm. Every call throws on an answer outside 2xx. */
+export class KeycloakAdmin {
+  readonly #server: string;
+  readonly #realm: string;
+  readonly #login: { readonly username: string; readonly password: string };
+
+  constructor(server: string, realm: string, login: { username: string; password: string }) {
+    this.#server = server;
+    this.#realm = realm;
+    this.#login = login;
+  }
+
+  /** A fresh access token of the administrator; lives for one minute. */
+  async token(): Promise<string> {
+    const answer = await fetch(`${this.#server}/realms/master/protocol/openid-connect/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'password', client_id: 'admin-cli', ...this.#login }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!answer.ok) throw new Error(`keycloak: no administrator token: ${answer.status} ${await answer.text()}`);
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    return token;
+  }
+
+  /** Creates a person and returns the id, which is the `sub` of their tokens. */
+  async createUser(user: NewKeycloakUser): Promise<string> {
+    const { password, groups = [], ...profile } = user;
+    await this.#call('POST', '/users', {
+      enabled: true,
+      emailVerified: true,
+      ...profile,
+      credentials: [{ type: 'password', value: password, temporary: false }],
+    });
+    await this.setUserGroups(user.username, groups);
+    return this.userId(user.username);
+  }
+
+  async userId(username: string): Promise<string> {
+    const found = await this.#call<{ id: string }[]>(
+      'GET',
+      `/users?exact=true&username=${encodeURIComponent(username)}`,
+    );
+    if (found.length !== 1 || found[0] === undefined) throw new Error(`keycloak: no user ${username}`);
+    return found[0].id;
+  }
+
+  /** Makes the person a member of exactly these groups. Groups that do not exist are created. */
+  async setUserGroups(username: string, groups: readonly string[]): Promise<void> {
+    const id = await this.userId(username);
+    const wanted = await Promise.all(groups.map((group) => this.addGroup(group)));
+    const present = await this.#call<Group[]>('GET', `/users/${id}/groups?max=1000`);
+    for (const group of present) {
+      if (!wanted.includes(group.id)) await this.#call('DELETE', `/users/${id}/groups/${group.id}`);
+    }
+    for (const group of wanted) {
+      if (!present.some((one) => one.id === group)) await this.#call('PUT', `/users/${id}/groups/${group}`);
+    }
+  }
+
+  /** Creates a group and its parents where they are missing, and returns its id. `eng`, `/eng` and `/company/eng` are paths. */
+  async addGroup(path: string): Promise<string> {
+    let parent: string | undefined;
+    for (const name of path.split('/').filter((part) => part !== '')) {
+      const siblings = parent === undefined ? '/groups' : `/groups/${parent}/children`;
+      const find = async () =>
+        (await this.#call<Group[]>('GET', `${siblings}?max=1000`)).find((g) => g.name === name)?.id;
+      parent = (await find()) ?? (await this.#call('POST', siblings, { name }).then(find));
+      if (parent === undefined) throw new Error(`keycloak: group ${path} was not created`);
+    }
+    if (parent === undefined) throw new Error('keycloak: empty group path');
+    return parent;
+  }
+
+  async disableUser(username: string): Promise<void> {
+    await this.updateUser(username, { enabled: false });
+  }
+
+  async enableUser(username: string): Promise<void> {
+    await this.updateUser(username, { enabled: true });
+  }
+
+  /** Changes members of the user representation, for example `{ firstName: 'Alicia' }`; others stay. */
+  async updateUser(username: string, change: Readonly<Record<string, unknown>>): Promise<void> {
+    const id = await this.userId(username);
+    const present = await this.#call<Record<string, unknown>>('GET', `/users/${id}`);
+    await this.#call('PUT', `/users/${id}`, { ...present, ...change });
+  }
+
+  async deleteUser(username: string): Promise<void> {
+    await this.#call('DELETE', `/users/${await this.userId(username)}`);
+  }
+
+  /** Ends every session of the person; Keycloak sends a back-channel logout token for one of them. */
+  async logoutUser(username: string): Promise<void> {
+    await this.#call('POST', `/users/${await this.userId(username)}/logout`);
+  }
+
+  async #call<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await fetch(`${this.#server}/admin/realms/${this.#realm}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${await this.token()}`, 'content-type': 'application/json' },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`keycloak: ${method} ${path}: ${answer.status} ${text.slice(0, 500)}`);
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+}
