@@ -7,6 +7,8 @@ export interface DesiredAccount {
   readonly target: string;
   /** The identity provider's id of this person as this target is to know it (GoodData: authenticationId). */
   readonly externalId: string;
+  /** Whether an account that is already there may be found by `externalId`: only for the one origin whose ids the target keeps. */
+  readonly matchExternalId: boolean;
   /** The raw subject-like id from which ids in a target are derived (`external_id` claim, else `sub`). */
   readonly key: string;
   /** Candidates for the user name of a new account, best first. An account that exists keeps its own. */

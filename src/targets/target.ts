@@ -12,7 +12,9 @@ export interface Capabilities {
   readonly delete: boolean;
   /** An account must keep at least one role or group (Superset). */
   readonly needsEntitlement: boolean;
-  /** Profile members that an account cannot be created without. */
+  /** Two accounts cannot have one e-mail. */
+  readonly uniqueEmail: boolean;
+  /** Profile members that an account cannot be created without, and that cannot be cleared. */
   readonly requiredProfile: readonly ('givenName' | 'familyName' | 'email')[];
   /** Profile members that the target stores; others are never in a plan. */
   readonly profile: readonly ('givenName' | 'familyName' | 'displayName' | 'email')[];
