@@ -32,8 +32,9 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import jwt
 from flask import Flask, Request, Response, current_app, g, redirect, request
@@ -68,10 +69,9 @@ class AssertionRefused(Exception):
 
 
 class KeySet:
-    """The gateway's public keys by `kid`, read when needed and kept in memory.
+    """The gateway's public keys by `kid`, kept in memory.
 
-    Only ES256 keys with a `kid` count. Keys that were read once stay in use
-    while a newer set cannot be read; `expired` says for how long.
+    Keys that were read once stay in use while a newer set cannot be read.
     """
 
     def __init__(self, read: Callable[[], bytes | None]) -> None:
@@ -87,7 +87,7 @@ class KeySet:
             body = self._read()
             if body is not None:
                 self._keys = usable_keys(body)
-        except (OSError, ValueError, RecursionError, jwt.PyJWTError) as error:
+        except (OSError, HTTPException, ValueError, RecursionError) as error:
             log.error("latchgate: cannot read the key set: %s", type(error).__name__)
             return False
         return True
@@ -109,16 +109,25 @@ def usable_keys(body: bytes) -> dict[str, jwt.PyJWK]:
     keys = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(keys, list):
         raise ValueError("not a JWK set")
-    return {
-        key["kid"]: jwt.PyJWK(key, algorithm=ALGORITHM)
-        for key in keys
-        if isinstance(key, dict)
-        and key.get("kty") == "EC"
-        and key.get("crv") == "P-256"
-        and key.get("alg", ALGORITHM) == ALGORITHM
-        and key.get("use", "sig") == "sig"
-        and isinstance(key.get("kid"), str)
-    }
+    usable = {key["kid"]: parsed for key in keys if (parsed := _es256_key(key))}
+    if keys and not usable:
+        raise ValueError("no usable key")
+    return usable
+
+
+def _es256_key(key: Any) -> jwt.PyJWK | None:
+    if (
+        not isinstance(key, dict)
+        or not isinstance(key.get("kid"), str)
+        or (key.get("kty"), key.get("crv")) != ("EC", "P-256")
+        or key.get("alg", ALGORITHM) != ALGORITHM
+        or key.get("use", "sig") != "sig"
+    ):
+        return None
+    try:
+        return jwt.PyJWK(key, algorithm=ALGORITHM)
+    except (jwt.PyJWTError, TypeError, ValueError):
+        return None
 
 
 class KeyFile:
@@ -263,7 +272,8 @@ class AssertionVerifier:
             options={"require": REQUIRED_CLAIMS, "strict_aud": True},
         )
         subject = claims["sub"]
-        if not isinstance(subject, str) or not subject:
+        # Control characters and lone surrogates would fail in the database.
+        if not isinstance(subject, str) or not subject or not subject.isprintable():
             raise AssertionRefused("sub is not a user name")
         return subject
 
@@ -296,22 +306,17 @@ class LatchgateAuthView(AuthView):
 
 
 def _own_path(target: str) -> str | None:
-    """`target` as a path on this host, or None when it leads elsewhere."""
-    try:
-        parts = urlsplit(target)
-    except ValueError:
-        return None
-    if parts.netloc:
-        if parts.scheme not in ("http", "https") or parts.netloc != request.host:
-            return None
-    elif parts.scheme:
-        return None
-    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    """`target` as a path on this host, or None when it leads elsewhere.
+
+    Superset itself writes absolute addresses into `next`.
+    """
+    own_origin = request.host_url.rstrip("/")
+    path = target.removeprefix(own_origin)
     decoded = unquote(path)
-    if not path.startswith("/") or decoded[1:2] in ("/", "\\"):
+    if not path.startswith("/") or path.startswith("//") or decoded[1:2] in ("/", "\\"):
         return None
-    # A browser drops tabs and line ends before it reads "//" or "/\".
-    if any(c.isspace() or not c.isprintable() for c in target + decoded):
+    # A browser drops tabs and line ends before it looks for "//" or "/\\".
+    if any(character.isspace() or not character.isprintable() for character in decoded):
         return None
     return path
 

@@ -15,7 +15,7 @@ import { cacheFolder, projectRoot } from './project.ts';
 import { constraintsHash, SUPERSET_VERSION, supersetVenv } from './superset-venv.ts';
 
 const BOOTSTRAP_TIMEOUT_MS = 300_000;
-const READY_TIMEOUT_MS = 180_000;
+const READY_TIMEOUT_MS = 300_000;
 
 export type SupersetOptions = {
   /** Keeps the virtual environment and the prepared database; default `.cache/superset`. */
