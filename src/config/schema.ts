@@ -6,25 +6,52 @@ import { safetySchema } from '../provisioning/schema.ts';
 import { routesSchema } from '../proxy/schema.ts';
 import { sessionSchema } from '../session/schema.ts';
 import { targetsSchema } from '../targets/schema.ts';
-import { httpUrl, listenAddress, textList } from './values.ts';
+import { flag, httpOrigin, listenAddress, networkList } from './values.ts';
 
+const logSchema = z.strictObject({
+  level: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('The least severe line that is written.'),
+  access: flag.default(false).describe('Whether each request is a line of its own.'),
+});
+
+/** The whole file. Each room describes its own part; a default stands beside the key that it fills. */
 export const configSchema = z.strictObject({
-  version: z.literal(1),
-  public_url: httpUrl,
-  listen: listenAddress.prefault('0.0.0.0:4180'),
-  admin_listen: listenAddress.prefault('127.0.0.1:4181'),
-  trusted_proxies: textList.default([]),
-  log: z.strictObject({ level: z.enum(['error', 'warn', 'info', 'debug']).default('info'), access: z.boolean().default(false) }).prefault({}),
-  state: stateSchema.prefault({}),
-  session: sessionSchema,
-  login: loginSchema,
-  identity: identitySchema.prefault({}),
-  groups: groupsSchema.prefault({}),
-  rules: rulesSchema.default({}),
-  default: defaultSchema.prefault({}),
-  targets: targetsSchema,
-  routes: routesSchema,
-  safety: safetySchema.prefault({}),
+  version: z
+    .literal([1, '1'], 'must be 1, the only version of this language')
+    .transform(() => 1 as const)
+    .meta({ description: 'Version of this language: 1.', examples: [1] }),
+  public_url: httpOrigin.meta({
+    description:
+      'The address that browsers see. Cookies, redirect URIs and absolute links come from this alone. Plain http is accepted on loopback only.',
+    examples: ['https://bi.example.com'],
+  }),
+  listen: listenAddress.prefault('0.0.0.0:4180').describe('Where people are served.'),
+  admin_listen: listenAddress
+    .prefault('127.0.0.1:4181')
+    .describe('Where health, readiness and metrics are served. Never make it public.'),
+  trusted_proxies: networkList
+    .default([])
+    .describe('Peers whose X-Forwarded-For is believed: addresses or networks. Empty: nobody.'),
+  log: logSchema.prefault({}).describe('What is written to standard output.'),
+  state: stateSchema.prefault({}).describe('What the gateway remembers of people, accounts and grants.'),
+  session: sessionSchema.describe('Sessions of people who have logged in.'),
+  login: loginSchema.describe(
+    'Identity providers, one entry each. With several, people choose or their e-mail domain decides.',
+  ),
+  identity: identitySchema.prefault({}).describe('Who is who.'),
+  groups: groupsSchema
+    .prefault({})
+    .describe('Which groups may come in from outside. What is not let in is dropped, and `explain` shows it.'),
+  rules: rulesSchema
+    .default({})
+    .describe(
+      'What people get. Every rule that fits adds its grants; order never matters; a rule with `deny` beats all.',
+    ),
+  default: defaultSchema.prefault({}).describe('For a target in which no rule gave anything.'),
+  targets: targetsSchema.describe('The backends where accounts live, one entry each.'),
+  routes: routesSchema.describe(
+    'What the proxy serves. The longest path that fits wins; a path is compared after normalisation.',
+  ),
+  safety: safetySchema.prefault({}).describe('What must not happen.'),
 });
 
 export type Config = z.output<typeof configSchema>;

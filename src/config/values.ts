@@ -1,66 +1,140 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /*
  * Value types of the config language. Lists also take one comma-separated string, numbers and booleans also strings,
  * because values may come from the environment. Only the schema.ts of each room imports this file.
+ *
+ * Every message completes the sentence that begins with the key: "`session.idle` must be …". A `title` names the type
+ * in the reference and in complaints about a value of another type.
  */
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const LONGEST_DURATION_MS = 3_650 * 86_400_000;
 
-/** `30s`, `5m`, `12h`, `30d` → milliseconds. */
+/** `30s`, `5m`, `12h`, `30d` → milliseconds; more than nothing, at most ten years. */
 export const durationMs = z
-  .string()
-  .regex(/^\d{1,9}[smhd]$/, 'a duration is a number and a unit: 30s, 5m, 12h, 30d')
-  .transform((text) => Number(text.slice(0, -1)) * (DURATION_UNITS_MS[text.slice(-1)] ?? 0));
+  .string('must be a number and a unit, such as 30s, 5m, 12h or 30d')
+  .regex(/^\d{1,9}[smhd]$/, 'must be a number and a unit, such as 30s, 5m, 12h or 30d')
+  .transform((value) => Number(value.slice(0, -1)) * (DURATION_UNITS_MS[value.slice(-1)] ?? 0))
+  .refine((ms) => ms > 0, 'must be longer than nothing')
+  .refine((ms) => ms <= LONGEST_DURATION_MS, 'must be at most 3650d')
+  .meta({ title: 'duration' });
 
-export const text = z.string().min(1, 'must not be empty');
+export const text = z.string().min(1, 'must not be empty').meta({ title: 'text' });
+
+function splitAtCommas(list: string): string[] {
+  return list
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
 
 /** A list of texts, or one comma-separated string (blanks around the commas are dropped, empty parts too). */
-export const textList = z.union([
-  z.array(z.string()),
-  z.string().transform((list) =>
-    list
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  ),
-]);
+export const textList = z
+  .union([z.array(text), z.string().transform(splitAtCommas)], 'must be a list of texts, or one comma-separated text')
+  .meta({ title: 'list of texts' });
 
-export const flag = z.union([
-  z.boolean(),
-  z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true'),
-]);
+/** The same with at least one part: `staff_id`, `[oid, sub]` or `oid, sub`. */
+export const oneOrMore = z
+  .union(
+    [
+      z.array(text).min(1, 'must not be an empty list'),
+      z
+        .string()
+        .transform(splitAtCommas)
+        .refine((list) => list.length > 0, 'must not be empty'),
+    ],
+    'must be a text or a list of texts',
+  )
+  .meta({ title: 'text or list of texts' });
 
-export const count = z.union([
-  z.number().int().nonnegative(),
-  z
-    .string()
-    .regex(/^\d{1,12}$/, 'must be a whole number')
-    .transform(Number),
-]);
+/** A list of these words, or the words in one comma-separated string. */
+export function optionList<const Options extends readonly [string, ...string[]]>(options: Options) {
+  const one = z.enum(options);
+  return z
+    .union(
+      [z.array(one), z.string().transform(splitAtCommas).pipe(z.array(one))],
+      `must be a list of ${options.join(', ')}`,
+    )
+    .meta({ title: `list of ${options.map((option) => `\`${option}\``).join(', ')}` });
+}
+
+export const flag = z
+  .union(
+    [z.boolean(), z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true')],
+    'must be true or false',
+  )
+  .meta({ title: '`true` or `false`' });
+
+export const count = z
+  .union(
+    [
+      z.number().int('must be a whole number').nonnegative('must not be negative'),
+      z
+        .string()
+        .regex(/^\d{1,12}$/, 'must be a whole number')
+        .transform(Number),
+    ],
+    'must be a whole number',
+  )
+  .meta({ title: 'whole number' });
 
 /** Host and port to listen on: `0.0.0.0:4180`, `[::1]:4181`, `:4180`; port 0 takes a free one. */
 export const listenAddress = z
-  .string()
-  .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]*):\d{1,5}$/, 'must be host:port')
+  .string('must be host:port, such as 0.0.0.0:4180')
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s/]*):\d{1,5}$/, 'must be host:port, such as 0.0.0.0:4180')
   .transform((address) => {
     const at = address.lastIndexOf(':');
     return { host: address.slice(0, at).replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(address.slice(at + 1)) };
   })
-  .refine(({ port }) => port <= 65_535, 'the port must be at most 65535');
+  .refine(({ port }) => port <= 65_535, 'must have a port of at most 65535')
+  .meta({ title: 'host:port' });
 
 /** An absolute http(s) URL without user info, query or fragment; a trailing slash is dropped. */
-export const httpUrl = z.string().transform((value, context) => {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) context.addIssue('must be an http:// or https:// address');
-  else if (url.username !== '' || url.password !== '') context.addIssue('must not hold a user name or password');
-  else if (url.search !== '' || url.hash !== '') context.addIssue('must have no query and no fragment');
-  return value.replace(/\/+$/, '');
-});
+export const httpUrl = z
+  .string()
+  .transform((value, context) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    if (url === undefined || !/^https?:\/\//i.test(value)) context.addIssue('must be an http:// or https:// address');
+    else if (url.username !== '' || url.password !== '') context.addIssue('must not hold a user name or password');
+    else if (url.search !== '' || url.hash !== '') context.addIssue('must have no query and no fragment');
+    return value.replace(/\/+$/, '');
+  })
+  .meta({ title: 'http(s) address' });
+
+/** An http(s) origin: scheme, host and port alone. */
+export const httpOrigin = httpUrl
+  .refine(
+    (value) => !URL.canParse(value) || new URL(value).pathname === '/',
+    'must have no path: scheme, host and port alone',
+  )
+  .meta({ title: 'http(s) address' });
 
 /** A name that a person gives to a login, rule, target, …: letters, digits, `.`, `_`, `-`. */
-export const entryName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 of letters, digits, . _ -');
+export const entryName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'must be 1 to 64 letters, digits, dots, _ or -, beginning with a letter or digit',
+  )
+  .meta({ title: 'name' });
 
+function isNetwork(value: string): boolean {
+  const [address = '', prefix, ...rest] = value.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  if (prefix === undefined) return true;
+  if (!/^\d{1,3}$/.test(prefix)) return false;
+  return Number(prefix) <= (version === 4 ? 32 : 128);
+}
+
+/** IP addresses and networks in CIDR form: `10.0.0.0/8`, `::1`. */
+export const networkList = textList
+  .refine((list) => list.every(isNetwork), 'must be IP addresses or networks, such as 10.0.0.0/8 or ::1')
+  .meta({ title: 'list of addresses or networks' });
+
+/** Whether a host name means this machine. Takes the spelling of URL.hostname (IPv6 in brackets). */
 export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

@@ -1,44 +1,101 @@
 import { z } from 'zod';
-import { durationMs, entryName, flag, isLoopback, text, textList } from '../config/values.ts';
+import { durationMs, entryName, flag, isLoopback, oneOrMore, text, textList } from '../config/values.ts';
 
-const issuer = text.transform((value, context) => {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) context.addIssue('must be an https:// address');
-  else if (url.protocol === 'http:' && !isLoopback(url.hostname)) context.addIssue('http:// is accepted on loopback only');
-  return value;
-});
+const issuer = text
+  .transform((value, context) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    if (url === undefined || !/^https?:\/\//i.test(value)) context.addIssue('must be an https:// address');
+    else if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+      context.addIssue('must be https://: plain http is accepted on loopback only');
+    } else if (url.search !== '' || url.hash !== '') context.addIssue('must have no query and no fragment');
+    return value;
+  })
+  .meta({ title: 'https address', examples: ['https://id.example.com/realms/staff'] });
+
+const privateKey = text
+  .regex(
+    /^-----BEGIN PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\s]+-----END PRIVATE KEY-----\s*$/,
+    'must be an unencrypted private key in PKCS #8 PEM form (-----BEGIN PRIVATE KEY-----); `openssl pkcs8 -topk8 -nocrypt` makes one of other forms',
+  )
+  .meta({ title: 'PEM text' });
+
+/** Attributes that every login has; others are made by naming a claim for them. */
+export const BUILT_IN_CLAIMS = {
+  given_name: 'given_name',
+  family_name: 'family_name',
+  name: 'name',
+  email: 'email',
+  email_verified: 'email_verified',
+  preferred_username: 'preferred_username',
+  groups: ['urn.gooddata.user_groups', 'groups'],
+  external_id: 'sub',
+} as const;
 
 /** One claim, or the first that is there of several. A name is tried as it stands, then as a path. */
-const claimNames = z.union([text.transform((name) => [name]), z.array(text).min(1)]);
-
 export const claimsSchema = z
   .looseObject({
-    given_name: claimNames.prefault('given_name'),
-    family_name: claimNames.prefault('family_name'),
-    name: claimNames.prefault('name'),
-    email: claimNames.prefault('email'),
-    email_verified: claimNames.prefault('email_verified'),
-    preferred_username: claimNames.prefault('preferred_username'),
-    groups: claimNames.prefault(['urn.gooddata.user_groups', 'groups']),
-    external_id: claimNames.prefault('sub'),
+    given_name: oneOrMore.prefault(BUILT_IN_CLAIMS.given_name).describe('Claim with the given name.'),
+    family_name: oneOrMore.prefault(BUILT_IN_CLAIMS.family_name).describe('Claim with the family name.'),
+    name: oneOrMore
+      .prefault(BUILT_IN_CLAIMS.name)
+      .describe('Claim with the whole name, split where the two above are not sent.'),
+    email: oneOrMore.prefault(BUILT_IN_CLAIMS.email).describe('Claim with the e-mail address.'),
+    email_verified: oneOrMore
+      .prefault(BUILT_IN_CLAIMS.email_verified)
+      .describe('Claim that says whether the e-mail address is verified.'),
+    preferred_username: oneOrMore
+      .prefault(BUILT_IN_CLAIMS.preferred_username)
+      .describe('Claim with the name that the person likes to be known by.'),
+    groups: oneOrMore.prefault([...BUILT_IN_CLAIMS.groups]).describe('Claim with the groups.'),
+    external_id: oneOrMore
+      .prefault(BUILT_IN_CLAIMS.external_id)
+      .describe(
+        'Claim with the id by which a target knows the person (Entra ID: `oid`, because its `sub` differs for each application).',
+      ),
   })
-  .catchall(claimNames);
+  .catchall(oneOrMore.describe('Claim of a further attribute, for rules: `department: dept`.'));
 
 export const oidcLoginSchema = z.strictObject({
-  type: z.literal('oidc').default('oidc'),
-  label: text.optional().describe('what people read on the page that asks which provider'),
-  issuer,
-  client_id: text,
-  client_secret: text.optional(),
-  private_key: text.optional().describe('PEM (PKCS #8) for private_key_jwt, instead of client_secret'),
-  scopes: textList.default(['openid', 'profile', 'email']),
-  email_domains: textList.default([]),
-  trust_email: flag.default(false),
-  claims: claimsSchema.prefault({}),
-  groups_absent: z.enum(['keep', 'empty']).default('keep'),
-  groups_separator: text.optional(),
-  refresh: durationMs.prefault('5m'),
-  timeout: durationMs.prefault('10s').describe('for one answer of the provider'),
+  type: z.literal('oidc').default('oidc').describe('Protocol.'),
+  label: text
+    .optional()
+    .describe('What people read on the page that asks which provider. Default: the name of the entry.'),
+  issuer: issuer.describe(
+    'Issuer of the provider; its discovery document is read from there. Plain http is accepted on loopback only.',
+  ),
+  client_id: text.meta({ description: 'Client id that the provider gave to this gateway.', examples: ['latchgate'] }),
+  client_secret: text
+    .optional()
+    .describe(
+      'Client secret. Without it and without `private_key` the client is public: PKCE alone protects the login.',
+    ),
+  private_key: privateKey.optional().describe('Key for private_key_jwt (PKCS #8), instead of `client_secret`.'),
+  scopes: textList
+    .refine((scopes) => scopes.includes('openid'), 'must hold openid')
+    .default(['openid', 'profile', 'email'])
+    .describe('Scopes to ask for. `offline_access` lets live sessions be checked by refresh token.'),
+  email_domains: textList
+    .default([])
+    .describe('Chooses this provider for such an address and permits linking accounts by it. Admits nobody by itself.'),
+  trust_email: flag
+    .default(false)
+    .describe('Whether addresses in `email_domains` count as verified (Entra ID sends no email_verified).'),
+  claims: claimsSchema
+    .prefault({})
+    .describe(
+      'Our attribute ← claim. A name is tried as it stands, then as a path (`realm_access.roles`). A list: the first that is there.',
+    ),
+  groups_absent: z
+    .enum(['keep', 'empty'])
+    .default('keep')
+    .describe(
+      'What it means when the groups claim is not sent: `keep` leaves memberships as they are, `empty` is a member of none.',
+    ),
+  groups_separator: text
+    .optional()
+    .describe('Where one text of the groups claim is cut into several groups. Without it one text is one group.'),
+  refresh: durationMs.prefault('5m').describe('How often a live session is checked with the provider.'),
+  timeout: durationMs.prefault('10s').describe('For one answer of the provider.'),
 });
 
 export const loginSchema = z.record(entryName, oidcLoginSchema);

@@ -1,22 +1,39 @@
 import { z } from 'zod';
-import { count, entryName, text, textList } from '../config/values.ts';
+import { count, entryName, optionList, text, textList } from '../config/values.ts';
 
 export const identitySchema = z.strictObject({
-  match: z
-    .array(z.enum(['link', 'external_id', 'verified_email', 'user_name']))
-    .default(['link', 'external_id', 'verified_email']),
-  require: textList.default(['email']),
+  match: optionList(['link', 'external_id', 'verified_email', 'user_name'])
+    .default(['link', 'external_id', 'verified_email'])
+    .describe('How an account that is already in a target is found, in this order. Two that fit: held, never guessed.'),
+  require: textList
+    .default(['email'])
+    .describe('Attributes without which a login is refused, with a page that says so. `[]`: nothing is required.'),
 });
 
 export const groupsSchema = z.strictObject({
-  strip: z.string().default('').describe('a leading text that is dropped from each group'),
-  max: count.prefault(1_000),
-  rename: z.record(text, text).default({}),
-  allow: textList.default(['*']),
+  strip: z
+    .string()
+    .default('')
+    .describe('A leading text that is dropped from each group (Keycloak sends `/company/team`).'),
+  max: count.prefault(1_000).describe('More groups than this, and the login is refused.'),
+  rename: z
+    .record(text, text)
+    .default({})
+    .meta({ title: 'map of texts', description: 'Incoming group → its name here (Entra ID sends object ids).' }),
+  allow: textList.default(['*']).describe('Groups that are let in: exact, `*` glob, or `~` regular expression.'),
 });
 
 /** Texts that one attribute is compared with: exact, `*` glob, or `~` regular expression on the whole value. */
-const patterns = z.union([text.transform((one) => [one]), z.array(text).min(1)]);
+const patterns = z
+  .union(
+    [text.transform((one) => [one]), z.array(text).min(1, 'must not be an empty list')],
+    'must be a text or a list of texts',
+  )
+  .meta({
+    title: 'text or list of texts',
+    description:
+      'What the attribute of this name is compared with: exact, `*` glob, or `~` regular expression on the whole value. A list: any of.',
+  });
 
 /** `when`: every line must hold; a list means any of; `not` turns a block round. */
 export interface Condition {
@@ -25,33 +42,51 @@ export interface Condition {
 }
 
 export const conditionSchema: z.ZodType<Condition, unknown> = z.lazy(() =>
-  z.object({ not: conditionSchema.optional() }).catchall(patterns),
+  z.object({ not: conditionSchema.optional().describe('A block that must not hold.') }).catchall(patterns),
 ) as z.ZodType<Condition, unknown>;
 
-const permissions = z.record(text, z.union([text.transform((one) => [one]), z.array(text)]));
-
-export const grantSchema = z.record(
-  entryName,
-  z.strictObject({
-    groups: textList.default([]),
-    roles: textList.default([]),
-    permissions: permissions.default({}).describe('workspace: permission'),
-  }),
+const permissions = z.record(
+  text,
+  z.union([text.transform((one) => [one]), z.array(text)], 'must be a permission or a list of permissions'),
 );
+
+/** Grants by target. `${name}` in a grant is always a capture of the rule, never a variable of the environment. */
+export const grantSchema = z
+  .record(
+    entryName,
+    z.strictObject({
+      groups: textList.default([]).describe('Groups of the target.'),
+      roles: textList.default([]).describe('Roles of the target.'),
+      permissions: permissions
+        .default({})
+        .meta({ title: 'map of texts or lists', description: 'Workspace → permission, or a list of permissions.' }),
+    }),
+  )
+  .describe('What is given, by target. `{ TARGET: {} }` is an account without entitlements.');
+
+const eitherGrantOrDeny = {
+  error: 'must have either grant or deny',
+  // Also when another member of the rule is wrong: people see every complaint at once.
+  when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null,
+};
 
 export const ruleSchema = z
   .strictObject({
-    when: conditionSchema.optional(),
+    when: conditionSchema
+      .optional()
+      .describe(
+        'Whom the rule fits: every line must hold, a list means any of, `not` turns a block round. Without it: everybody.',
+      ),
     grant: grantSchema.optional(),
-    deny: text.optional().describe('a sentence for the person to read'),
+    deny: text.optional().describe('A sentence for the person to read: who fits does not get in.'),
   })
-  .refine((rule) => (rule.grant === undefined) !== (rule.deny === undefined), 'a rule has either grant or deny');
+  .refine((rule) => (rule.grant === undefined) !== (rule.deny === undefined), eitherGrantOrDeny);
 
 export const rulesSchema = z.record(entryName, ruleSchema);
 
 export const defaultSchema = z
-  .strictObject({ grant: grantSchema.optional(), deny: text.optional() })
-  .refine((rule) => rule.grant === undefined || rule.deny === undefined, 'default has either grant or deny');
+  .strictObject({ grant: grantSchema.optional(), deny: text.optional().describe('A sentence for the person to read.') })
+  .refine((rule) => rule.grant === undefined || rule.deny === undefined, eitherGrantOrDeny);
 
 export type IdentityConfig = z.output<typeof identitySchema>;
 export type GroupsConfig = z.output<typeof groupsSchema>;

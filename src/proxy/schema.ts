@@ -2,18 +2,24 @@ import { z } from 'zod';
 import { entryName, flag, text, textList } from '../config/values.ts';
 import { conditionSchema } from '../mapping/schema.ts';
 
+const methodList = textList
+  .transform((methods) => methods.map((method) => method.toUpperCase()))
+  .refine((methods) => methods.every((method) => /^[A-Z]+$/.test(method)), 'must be names of HTTP methods, such as GET')
+  .refine((methods) => !methods.includes('CONNECT'), 'must not hold CONNECT, which is never forwarded')
+  .refine((methods) => methods.length > 0, 'must not be empty: leave the key out to serve every method');
+
 export const routeSchema = z.strictObject({
-  host: text.optional(),
-  path: z
-    .string()
+  path: text
     .regex(/^\/[^?#\s\\;%]*$/, 'must begin with / and hold no query, fragment, blank, backslash, ; or %')
-    .describe('a prefix of whole path segments, compared after normalisation'),
-  to: entryName.describe('a target'),
-  methods: textList.transform((methods) => methods.map((method) => method.toUpperCase())).optional(),
-  when: conditionSchema.optional(),
-  public: flag.default(false).describe('served without a login'),
+    .meta({ description: 'A prefix of whole path segments, compared after normalisation.', examples: ['/'] }),
+  to: entryName.describe('The target that serves it.'),
+  methods: methodList.optional().describe('HTTP methods that are served. Default: all.'),
+  when: conditionSchema
+    .optional()
+    .describe('Who may use the route, in the language of rules. Default: everybody with an account in the target.'),
+  public: flag.default(false).describe('Served without a login, and without saying who it is.'),
 });
 
-export const routesSchema = z.array(routeSchema).min(1, 'at least one route is needed');
+export const routesSchema = z.array(routeSchema).min(1, 'must have at least one route');
 
 export type RouteConfig = z.output<typeof routeSchema>;

@@ -1,16 +1,21 @@
 import { z } from 'zod';
-import { durationMs, text, textList } from '../config/values.ts';
+import { durationMs, textList } from '../config/values.ts';
 
 export const sessionSchema = z.strictObject({
-  store: z.string().default('embedded').describe('embedded, or redis:// for more than one instance'),
-  secrets: z
-    .union([z.array(text), textList])
-    .refine((secrets) => secrets.length > 0, 'at least one secret is needed')
-    .refine((secrets) => secrets.every((secret) => secret.length >= 32), 'a secret has at least 32 characters')
-    .describe('the first signs, all verify'),
-  idle: durationMs.prefault('1h'),
-  absolute: durationMs.prefault('12h'),
-  cookie_domain: text.optional().describe('only when routes use several host names'),
+  store: z.enum(['embedded']).default('embedded').describe('Where sessions are kept: `embedded`, in this process.'),
+  secrets: textList
+    .refine((secrets) => secrets.length > 0, 'must have at least one secret')
+    .refine(
+      (secrets) => secrets.every((secret) => secret.length >= 32),
+      'must have at least 32 characters in each secret',
+    )
+    .meta({
+      description:
+        'Secrets of at least 32 characters. The first signs and encrypts, all verify: rotation logs nobody out.',
+      examples: [['${file:/run/secrets/session}']],
+    }),
+  idle: durationMs.prefault('1h').describe('A session that is not used ends after this.'),
+  absolute: durationMs.prefault('12h').describe('Every session ends after this.'),
 });
 
 export type SessionConfig = z.output<typeof sessionSchema>;

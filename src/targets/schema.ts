@@ -1,20 +1,39 @@
 import { z } from 'zod';
 import { durationMs, entryName, textList } from '../config/values.ts';
+import type { EntitlementKind } from '../model/entitlement.ts';
 import { goodDataTargetSchema } from './gooddata/schema.ts';
 import { supersetTargetSchema } from './superset/schema.ts';
 
 export const missingSchema = z.strictObject({
-  users: z.enum(['create', 'refuse']).default('create').describe('refuse: just-in-time creation is off for this target'),
-  groups: z.enum(['create', 'refuse']).default('create'),
-  roles: z.enum(['create', 'refuse']).default('refuse').describe('a role that nobody defined has no rights'),
+  users: z
+    .enum(['create', 'refuse'])
+    .default('create')
+    .describe('A person without an account: `create` one, or `refuse` (just-in-time creation is off).'),
+  groups: z
+    .enum(['create', 'refuse'])
+    .default('create')
+    .describe('A group that is given but not there: made empty, or refused.'),
+  roles: z
+    .enum(['create', 'refuse'])
+    .default('refuse')
+    .describe(
+      'A role that is given but not there. A role that nobody defined has no rights, so it is refused by default.',
+    ),
 });
 
 /** Members that every target has. */
 export const commonTarget = {
-  missing: missingSchema.prefault({}),
-  external_ids: entryName.optional().describe('the one origin whose external_id this target keeps'),
-  user_name: textList.optional().describe('attributes for the user name of a new account, first that is there'),
-  timeout: durationMs.prefault('10s').describe('for one answer of the target, and for everything at one login'),
+  missing: missingSchema.prefault({}).describe('What is done about what is not there.'),
+  external_ids: entryName
+    .optional()
+    .describe('The one login whose `external_id` this target keeps. Default: the only login; with several none.'),
+  user_name: textList
+    .refine((list) => list.length > 0, 'must name at least one attribute')
+    .optional()
+    .describe(
+      'Attributes for the user name of a new account; the first that is there and not taken. Never changed later.',
+    ),
+  timeout: durationMs.prefault('10s').describe('For one answer of the target, and for everything at one login.'),
 };
 
 export const targetSchema = z.discriminatedUnion('type', [
@@ -23,6 +42,12 @@ export const targetSchema = z.discriminatedUnion('type', [
 ]);
 
 export const targetsSchema = z.record(entryName, targetSchema);
+
+/** What each kind of target can be given; a grant of another kind is a complaint. */
+export const TARGET_KINDS: Readonly<Record<TargetConfig['type'], readonly EntitlementKind[]>> = {
+  superset: ['group', 'role'],
+  gooddata: ['group'],
+};
 
 export type TargetConfig = z.output<typeof targetSchema>;
 export type MissingConfig = z.output<typeof missingSchema>;
