@@ -18,6 +18,7 @@ export const ERRORS = {
   feature_missing: row(500, false, 'This key belongs to a feature that this version does not have.'),
   state_unavailable: row(503, true, 'The state database does not answer.'),
   state_too_new: row(500, false, 'The state database was written by a newer version; start that version or restore a backup.'),
+  state_unreadable: row(500, false, 'What is stored encrypted opens with none of `session.secrets`. Put the former secret back as a further one; if it is lost, delete the named value.'),
   // Login
   login_required: row(401, false, 'No session. A browser is sent to the login, an API client gets this code.'),
   login_state_invalid: row(400, false, 'The answer of the identity provider does not belong to a login that this browser began, or was used before.'),

@@ -1,0 +1,68 @@
+import { toLatchgateError } from '../model/errors.ts';
+import { type Clock, systemClock } from './clock.ts';
+
+/** Resolves when the dependency can do its work, else throws. */
+export type Probe = (signal: AbortSignal) => Promise<unknown>;
+
+export interface ProbeResult {
+  readonly ok: boolean;
+  readonly code?: string;
+  readonly reason?: string;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, ProbeResult>>;
+}
+
+export interface ReadinessOptions {
+  readonly probes: Readonly<Record<string, Probe>>;
+  /** For each probe; default 3 s. */
+  readonly timeoutMs?: number;
+  /** How long an answer stands; default 2 s, so that pollers cannot load the dependencies. */
+  readonly cacheMs?: number;
+  readonly clock?: Clock;
+}
+
+/** Readiness out of named probes, which run at the same time. Callers at once share one run; never throws. */
+export function createReadiness(options: ReadinessOptions): () => Promise<Readiness> {
+  const { probes, timeoutMs = 3_000, cacheMs = 2_000, clock = systemClock } = options;
+  let last: { readonly at: number; readonly result: Promise<Readiness> } | undefined;
+  return () => {
+    const now = clock.now();
+    if (last === undefined || now - last.at >= cacheMs) last = { at: now, result: runAll(probes, timeoutMs) };
+    return last.result;
+  };
+}
+
+async function runAll(probes: Readonly<Record<string, Probe>>, timeoutMs: number): Promise<Readiness> {
+  const results = await Promise.all(
+    Object.entries(probes).map(async ([name, probe]) => [name, await runOne(probe, timeoutMs)] as const),
+  );
+  return { ready: results.every(([, result]) => result.ok), checks: Object.fromEntries(results) };
+}
+
+async function runOne(probe: Probe, timeoutMs: number): Promise<ProbeResult> {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const tooSlow = new Promise<ProbeResult>((resolve) => {
+    timer = setTimeout(() => {
+      controller.abort();
+      resolve({ ok: false, code: 'timeout', reason: `no answer within ${timeoutMs} ms` });
+    }, timeoutMs);
+  });
+  const answer = (async (): Promise<ProbeResult> => {
+    try {
+      await probe(controller.signal);
+      return { ok: true };
+    } catch (thrown) {
+      const error = toLatchgateError(thrown);
+      return { ok: false, code: error.code, reason: error.message };
+    }
+  })();
+  try {
+    return await Promise.race([answer, tooSlow]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,50 @@
+import type { Writable } from 'node:stream';
+import { createLogger as createWinston, format, transports } from 'winston';
+import { createRedactor } from './redact.ts';
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** `message` is a constant text; whatever differs from line to line goes into `fields`, an Error as `error`. */
+export interface Log {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Values that are hidden wherever they stand: secrets of the config. */
+  readonly secrets?: readonly string[];
+  /** Default: standard output. */
+  readonly stream?: Writable;
+}
+
+/** One JSON object a line: level, message, timestamp, fields. Redacts everything that it writes, at every level. */
+export function createLogger(options: LogOptions): Log {
+  const redactor = createRedactor(options.secrets);
+  const shape = format((info) => {
+    const fields = redactor.value(info['fields'] ?? {}) as Record<string, unknown>;
+    const message = redactor.text(String(info.message));
+    const rest = { ...fields };
+    delete rest['level'];
+    delete rest['message'];
+    delete info['fields'];
+    return Object.assign(info, rest, { message, timestamp: new Date().toISOString() });
+  });
+  const winston = createWinston({
+    level: options.level,
+    // Ours last: redaction sees what the other formats have made.
+    format: format.combine(shape(), format.json({ deterministic: false })),
+    transports: [
+      options.stream === undefined
+        ? new transports.Console({ stderrLevels: [] })
+        : new transports.Stream({ stream: options.stream }),
+    ],
+  });
+  const write = (level: LogLevel) => (message: string, fields?: LogFields) => {
+    winston.log({ level, message, ...(fields === undefined ? {} : { fields }) });
+  };
+  return { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') };
+}

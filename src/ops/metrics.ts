@@ -1,0 +1,74 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the product counts. Labels hold codes and configured names only, never a claim value or a path. */
+export interface Metrics {
+  /** `code` is `ok` or the error code; `login` the provider's configured name, `-` while it is not known. */
+  login(login: string, outcome: 'allow' | 'deny' | 'error', code: string): void;
+  provisioning(target: string, outcome: 'ready' | 'none' | 'failed' | 'degraded', seconds: number): void;
+  /** Changes written to a target, by kind. */
+  change(target: string, op: string, count?: number): void;
+  /** One request that went through the proxy; `target` is `-` when no route was found. */
+  proxied(target: string, status: number, seconds: number): void;
+  /** A request or login that the gateway refused. */
+  refused(code: string): void;
+  sessions(count: number): void;
+  sockets(open: number): void;
+  /** An outgoing call was tried again. */
+  httpRetry(client: string): void;
+  /** Reconciles that wait for their next try. */
+  retriesWaiting(count: number): void;
+  /** Text of the Prometheus exposition format. */
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const PROVISIONING_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** Metrics in a registry of their own. `processMetrics` adds those of the process (memory, event loop, …). */
+export function createMetrics(options: { readonly processMetrics?: boolean } = {}): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  if (options.processMetrics === true) collectDefaultMetrics({ register: registry, prefix: 'latchgate_' });
+
+  const counter = (name: string, help: string, labelNames: string[]) =>
+    new Counter({ name: `latchgate_${name}`, help, labelNames, registers });
+  const gauge = (name: string, help: string) => new Gauge({ name: `latchgate_${name}`, help, registers });
+  const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) =>
+    new Histogram({ name: `latchgate_${name}`, help, labelNames, buckets, registers });
+
+  const logins = counter('logins_total', 'Logins by provider, outcome and code', ['login', 'outcome', 'code']);
+  const provisioned = counter('provisioning_total', 'Reconciles of one account', ['target', 'outcome']);
+  const provisioningSeconds = histogram(
+    'provisioning_seconds',
+    'Duration of a reconcile',
+    ['target'],
+    PROVISIONING_SECONDS,
+  );
+  const changes = counter('changes_total', 'Changes written to a target', ['target', 'op']);
+  const requests = counter('proxy_requests_total', 'Proxied requests by status class', ['target', 'status']);
+  const requestSeconds = histogram('proxy_request_seconds', 'Duration of a request', ['target'], REQUEST_SECONDS);
+  const refusals = counter('refusals_total', 'Requests and logins that were refused, by code', ['code']);
+  const sessions = gauge('sessions', 'Live sessions');
+  const sockets = gauge('upgraded_sockets', 'Open WebSocket tunnels');
+  const httpRetries = counter('http_retries_total', 'Outgoing calls that were tried again', ['client']);
+  const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try');
+
+  return {
+    login: (login, outcome, code) => logins.inc({ login, outcome, code }),
+    provisioning: (target, outcome, seconds) => {
+      provisioned.inc({ target, outcome });
+      provisioningSeconds.observe({ target }, seconds);
+    },
+    change: (target, op, count = 1) => changes.inc({ target, op }, count),
+    proxied: (target, status, seconds) => {
+      requests.inc({ target, status: `${Math.floor(status / 100)}xx` });
+      requestSeconds.observe({ target }, seconds);
+    },
+    refused: (code) => refusals.inc({ code }),
+    sessions: (count) => sessions.set(count),
+    sockets: (open) => sockets.set(open),
+    httpRetry: (client) => httpRetries.inc({ client }),
+    retriesWaiting: (count) => retriesWaiting.set(count),
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
+}

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const BASE_MS = 200;
+const LONGEST_MS = 10_000;
+
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'EAI_AGAIN',
+  'ENOTFOUND',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_SOCKET',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** Whether an HTTP status says that the same call may succeed a little later. */
+export function canRetry(status: number): boolean {
+  return status === 429 || status === 502 || status === 503 || status === 504;
+}
+
+/** Whether the call failed below HTTP, in a way that another connection may cure. */
+export function isConnectionFailure(thrown: unknown): boolean {
+  if (thrown instanceof AggregateError) return thrown.errors.every(isConnectionFailure);
+  return thrown instanceof Error && CONNECTION_CODES.has((thrown as NodeJS.ErrnoException).code ?? '');
+}
+
+/**
+ * How long to wait before the next try, in milliseconds: what `Retry-After` says (RFC 9110 §10.2.3, seconds or a date),
+ * else exponential from 200 ms with full jitter above the half. `attempt` counts from 0.
+ */
+export function delayBeforeRetry(attempt: number, retryAfter: string | undefined, now = Date.now()): number {
+  const asked = retryAfter === undefined ? undefined : retryAfterMs(retryAfter, now);
+  if (asked !== undefined) return asked;
+  const ceiling = Math.min(LONGEST_MS, BASE_MS * 2 ** attempt);
+  return ceiling / 2 + (Math.random() * ceiling) / 2;
+}
+
+/** Milliseconds that a Retry-After asks for; undefined when it is neither a number of seconds nor a date. */
+export function retryAfterMs(value: string, now = Date.now()): number | undefined {
+  const trimmed = value.trim();
+  if (/^\d{1,9}$/.test(trimmed)) return Number(trimmed) * 1_000;
+  const date = Date.parse(trimmed);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+/** Rejects with the signal's reason when it ends the wait. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal });
+}
