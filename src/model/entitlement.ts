@@ -5,6 +5,8 @@ export interface Entitlement {
   readonly kind: EntitlementKind;
   readonly name: string;
   readonly scope?: string;
+  /** For people to read, where the target's name is an id derived from it. Never compared. */
+  readonly label?: string;
 }
 
 /** An entitlement that the mapping gives, and why. */

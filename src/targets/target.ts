@@ -65,4 +65,8 @@ export interface SignIn {
   headers(account: { readonly id: string; readonly userName: string; readonly displayName: string }, signal: AbortSignal):
     Promise<{ readonly set: Readonly<Record<string, string>>; readonly validForSeconds: number }>;
   readonly drop: readonly string[];
+  /** Cookies that must never come from the browser. A `*` at the end, here and in `drop`, stands for any rest. */
+  readonly dropCookies?: readonly string[];
+  /** The backend answered 401 to what `headers` set: the next call makes it anew. */
+  renew?(account: { readonly id: string }): void;
 }

@@ -1,0 +1,174 @@
+import type { ActualAccount, Applied, ChangeSet } from '../../model/change.ts';
+import type { Entitlement } from '../../model/entitlement.ts';
+import { LatchgateError } from '../../model/errors.ts';
+import type { HttpResponse } from '../../ops/http-client.ts';
+import { isValidId } from '../names.ts';
+import type { GoodDataAccounts } from './accounts.ts';
+import { type GoodDataApi, traceOf } from './api.ts';
+import { toAttributes, userBody } from './documents.ts';
+import type { GoodDataGroups } from './groups.ts';
+
+export interface ApplyParts {
+  readonly api: GoodDataApi;
+  readonly accounts: GoodDataAccounts;
+  readonly groups: GoodDataGroups;
+  /** `missing.groups` of the config: whether a group that vanished meanwhile is made again. */
+  readonly missingGroups: 'create' | 'refuse';
+}
+
+const INCLUDE = { include: 'userGroups' } as const;
+
+/**
+ * Writes one account's changes in as few calls as they take. Throws `target_conflict` when the account is not any more
+ * what was read, `user_name_taken` when every id is another account's, `profile_invalid`, `group_missing`.
+ */
+export async function applyChanges(parts: ApplyParts, changes: ChangeSet, signal: AbortSignal): Promise<Applied> {
+  if (changes.actual !== undefined) refuseProtected(changes.actual);
+  if (changes.remove === true) return removeAccount(parts, changes, signal);
+  if (changes.create.length > 0) await parts.groups.create(changes.create, signal);
+  return changes.actual === undefined
+    ? createAccount(parts, changes, signal)
+    : updateAccount(parts, changes, changes.actual, signal);
+}
+
+async function removeAccount({ api }: ApplyParts, { actual }: ChangeSet, signal: AbortSignal): Promise<Applied> {
+  if (actual === undefined || !isValidId(actual.id)) throw conflict('there is no account to remove');
+  const response = await api.call({ method: 'DELETE', path: `entities/users/${actual.id}`, signal }, [200, 204, 404]);
+  const outcome = response.status === 404 ? 'already' : 'applied';
+  return { outcome, account: { ...actual, active: false, entitlements: [] } };
+}
+
+async function createAccount(parts: ApplyParts, changes: ChangeSet, signal: AbortSignal): Promise<Applied> {
+  const { desired, add } = changes;
+  const groups = unique(add.map(({ name }) => name));
+  const attributes = { authenticationId: desired.externalId, ...filled(toAttributes(changes.profile)) };
+  for (const id of unique([changes.userName, ...desired.userNames])) {
+    const body = userBody(id, attributes, groups);
+    const post = () =>
+      parts.api.call({ method: 'POST', path: 'entities/users', query: INCLUDE, body, signal }, [201, 400, 409]);
+    let response = await post();
+    if (response.status === 400 && (await restoreGroups(parts, add, signal))) response = await post();
+    if (response.status === 201)
+      return { outcome: 'applied', account: await parts.accounts.fromAnswer(response, signal) };
+    if (response.status === 400) throw invalid(response);
+    const own = await whoWasFaster(parts, id, changes, signal);
+    if (own !== undefined) return completeAccount(parts, own, changes, signal);
+  }
+  throw new LatchgateError('user_name_taken', 'every id for this person is another account', {
+    detail: { target: desired.target },
+  });
+}
+
+/** After 409: this person's account if another instance just made it; undefined when the id is somebody else's. */
+async function whoWasFaster(
+  parts: ApplyParts,
+  id: string,
+  { desired }: ChangeSet,
+  signal: AbortSignal,
+): Promise<ActualAccount | undefined> {
+  const holder = await parts.accounts.byId(id, signal);
+  if (holder === undefined) throw conflict('the id was taken and is free again');
+  if (holder.externalId === desired.externalId) return holder;
+  if (!desired.matchExternalId) return undefined;
+  const [own] = await parts.accounts.byExternalId(desired.externalId, signal);
+  return own;
+}
+
+/** Only adds: what the other instance wrote was the same plan, or a later one. */
+async function completeAccount(
+  parts: ApplyParts,
+  account: ActualAccount,
+  changes: ChangeSet,
+  signal: AbortSignal,
+): Promise<Applied> {
+  refuseProtected(account);
+  const has = new Set(account.entitlements.map(({ name }) => name));
+  const add = changes.add.filter(({ name }) => !has.has(name));
+  if (add.length === 0) return { outcome: 'already', account };
+  return updateAccount(parts, { ...changes, profile: {}, add, drop: [] }, account, signal);
+}
+
+async function updateAccount(
+  parts: ApplyParts,
+  changes: ChangeSet,
+  read: ActualAccount,
+  signal: AbortSignal,
+): Promise<Applied> {
+  if (!isValidId(read.id)) throw conflict('the account has no id that GoodData gives');
+  const changesGroups = changes.add.length + changes.drop.length > 0;
+  const attributes = toAttributes(changes.profile);
+  if (!changesGroups && Object.keys(attributes).length === 0) return { outcome: 'already', account: read };
+  for (let attempt = 0; ; attempt += 1) {
+    // Memberships are written as a whole list, so the list starts from what is there now, hand-made ones included.
+    const current = changesGroups ? await readAgain(parts, read, signal) : read;
+    const groups = changesGroups ? groupsAfter(current, changes) : undefined;
+    if (groups !== undefined && isSame(groups, current) && Object.keys(attributes).length === 0) {
+      return { outcome: 'already', account: current };
+    }
+    const body = userBody(read.id, attributes, groups);
+    const call = { method: 'PATCH', path: `entities/users/${read.id}`, query: INCLUDE, body, signal } as const;
+    const response = await parts.api.call(call, [200, 400, 404, 409]);
+    if (response.status === 200)
+      return { outcome: 'applied', account: await parts.accounts.fromAnswer(response, signal) };
+    if (response.status !== 400) throw conflict('the account is gone or was changed meanwhile', response);
+    if (attempt > 0 || groups === undefined) throw invalid(response);
+    await restoreGroups(parts, changes.add, signal);
+  }
+}
+
+async function readAgain({ accounts }: ApplyParts, read: ActualAccount, signal: AbortSignal): Promise<ActualAccount> {
+  const current = await accounts.byId(read.id, signal);
+  if (current === undefined) throw conflict('the account is gone');
+  if (current.externalId !== read.externalId) throw conflict('the account is another person’s now');
+  refuseProtected(current);
+  return current;
+}
+
+function groupsAfter(current: ActualAccount, { add, drop }: ChangeSet): readonly string[] {
+  const gone = new Set(drop.map(({ id }) => id));
+  const kept = current.entitlements.map(({ id }) => id).filter((id) => !gone.has(id));
+  return unique([...kept, ...add.map(({ name }) => name)]);
+}
+
+function isSame(groups: readonly string[], { entitlements }: ActualAccount): boolean {
+  const there = new Set(entitlements.map(({ id }) => id));
+  return groups.length === there.size && groups.every((id) => there.has(id));
+}
+
+/** After 400: makes the groups that vanished since the plan, and says whether there were any. */
+async function restoreGroups(parts: ApplyParts, wanted: readonly Entitlement[], signal: AbortSignal): Promise<boolean> {
+  if (wanted.length === 0) return false;
+  const there = new Set((await parts.groups.find(wanted, signal)).map(({ id }) => id));
+  const gone = wanted.filter(({ name }) => !there.has(name));
+  if (gone.length === 0) return false;
+  if (parts.missingGroups === 'refuse') {
+    throw new LatchgateError('group_missing', 'a group vanished while it was being given', {
+      detail: { groups: gone.length },
+    });
+  }
+  await parts.groups.create(gone, signal);
+  return true;
+}
+
+function refuseProtected(account: ActualAccount): void {
+  if (!account.isProtected) return;
+  throw new LatchgateError('account_protected', 'a service account or our own is never written to', {
+    detail: { account: account.id },
+  });
+}
+
+function conflict(message: string, response?: HttpResponse): LatchgateError {
+  return new LatchgateError('target_conflict', message, response === undefined ? {} : { detail: traceOf(response) });
+}
+
+function invalid(response: HttpResponse): LatchgateError {
+  return new LatchgateError('profile_invalid', 'GoodData does not take these values', { detail: traceOf(response) });
+}
+
+function filled(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== ''));
+}
+
+function unique(texts: readonly string[]): readonly string[] {
+  return [...new Set(texts)];
+}
