@@ -1,13 +1,25 @@
-import type { Decision } from '../model/desired.ts';
 import type { Change, HeldChange } from '../model/change.ts';
+import type { Decision } from '../model/desired.ts';
 import type { Assertion, Identity, PersonId } from '../model/person.ts';
 
 /** Where a person's account in one target stands after a reconcile. */
 export type AccountState =
-  | { readonly status: 'ready'; readonly id: string; readonly userName: string; readonly changes: readonly Change[]; readonly held: readonly HeldChange[]; readonly degraded?: string }
+  | {
+      readonly status: 'ready';
+      readonly id: string;
+      readonly userName: string;
+      readonly changes: readonly Change[];
+      readonly held: readonly HeldChange[];
+      readonly degraded?: string;
+    }
   /** Nothing is given there: no account, or one that was switched off. */
   | { readonly status: 'none' }
-  | { readonly status: 'failed'; readonly code: string; readonly retryable: boolean; readonly held: readonly HeldChange[] };
+  | {
+      readonly status: 'failed';
+      readonly code: string;
+      readonly retryable: boolean;
+      readonly held: readonly HeldChange[];
+    };
 
 export interface Provisioned {
   readonly identity: Identity;
@@ -23,10 +35,16 @@ export interface Provisioner {
    * Throws LatchgateError when the mapping refuses (`denied_by_rule`, `groups_invalid`, …) or the awaited target can
    * not be made safe (`target_unavailable`, `account_taken`, …); the trace is then saved under `requestId`.
    */
-  assert(assertion: Assertion, options: { readonly target?: string; readonly requestId: string; readonly signal: AbortSignal }): Promise<Provisioned>;
+  assert(
+    assertion: Assertion,
+    options: { readonly target?: string; readonly requestId: string; readonly signal: AbortSignal },
+  ): Promise<Provisioned>;
   /** The account to use for a live session; waits for a reconcile that is under way, else reads what we remember. */
   account(person: PersonId, target: string, signal: AbortSignal): Promise<AccountState>;
   /** Leaver path: no login, sessions ended by the caller, accounts disabled or deleted in every target. */
-  disable(person: PersonId, options: { readonly actor: string; readonly requestId: string; readonly signal: AbortSignal }): Promise<ReadonlyMap<string, AccountState>>;
+  disable(
+    person: PersonId,
+    options: { readonly actor: string; readonly requestId: string; readonly signal: AbortSignal },
+  ): Promise<ReadonlyMap<string, AccountState>>;
   enable(person: PersonId, options: { readonly actor: string; readonly requestId: string }): Promise<void>;
 }

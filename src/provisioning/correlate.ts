@@ -1,0 +1,114 @@
+import type { AccountLink } from '../directory/directory.ts';
+import type { ActualAccount } from '../model/change.ts';
+import type { DesiredAccount } from '../model/desired.ts';
+import { entitlementKey } from '../model/entitlement.ts';
+import { LatchgateError } from '../model/errors.ts';
+
+export type MatchBy = 'link' | 'external_id' | 'verified_email' | 'user_name';
+
+export interface CorrelationInput {
+  readonly desired: DesiredAccount;
+  readonly link: AccountLink | undefined;
+  /** Every account of the target that fits the lookup by any key. */
+  readonly found: readonly ActualAccount[];
+  /** Whose accounts these are in our directory, by account id; other people's only. */
+  readonly ownedByOthers: ReadonlySet<string>;
+  readonly match: readonly MatchBy[];
+  /** `superset:role:Admin` and the like. */
+  readonly privileged: readonly string[];
+  readonly neverTouch: (account: ActualAccount) => boolean;
+}
+
+export interface Correlation {
+  readonly account: ActualAccount | undefined;
+  readonly by: MatchBy | undefined;
+  /** Lines for the trace: ties that were settled. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Which account in a target is this person's. Tries the keys of `identity.match` in their order; the first key that
+ * finds something decides. Throws LatchgateError `account_taken`, `account_ambiguous`, `account_protected`,
+ * `account_privileged` rather than guess.
+ */
+export function correlate(input: CorrelationInput): Correlation {
+  for (const by of input.match) {
+    const candidates = candidatesBy(by, input);
+    if (candidates.length === 0) continue;
+    const account = settle(by, candidates, input);
+    refuseForeign(by, account, input);
+    const notes =
+      candidates.length > 1
+        ? [`${candidates.length} accounts have this external id; the first by id is the one that logs in`]
+        : [];
+    return { account, by, notes };
+  }
+  return { account: undefined, by: undefined, notes: [] };
+}
+
+function candidatesBy(by: MatchBy, { desired, link, found }: CorrelationInput): readonly ActualAccount[] {
+  switch (by) {
+    case 'link':
+      return link === undefined ? [] : found.filter((account) => isLinked(account, link, desired));
+    case 'external_id':
+      return desired.matchExternalId ? found.filter((account) => account.externalId === desired.externalId) : [];
+    case 'verified_email': {
+      const email = desired.profile.email;
+      if (!desired.emailTrusted || email === undefined || email === null) return [];
+      return found.filter((account) => sameEmail(account.profile.email, email));
+    }
+    case 'user_name':
+      return found.filter((account) => desired.userNames.includes(account.userName));
+  }
+}
+
+/**
+ * An id alone is not enough: some backends give the id of a deleted account to the next one. One further mark of the
+ * account that we knew has to be there.
+ */
+function isLinked(account: ActualAccount, link: AccountLink, desired: DesiredAccount): boolean {
+  const sameName = account.userName === link.userName;
+  const sameExternal = account.externalId !== undefined && account.externalId === desired.externalId;
+  if (link.accountId !== undefined) {
+    return (
+      account.id === link.accountId &&
+      (sameName || sameExternal || sameEmail(account.profile.email, desired.profile.email))
+    );
+  }
+  if (account.externalId !== undefined && !sameExternal) return false;
+  return sameName && (sameExternal || sameEmail(account.profile.email, desired.profileIfNew.email));
+}
+
+function settle(by: MatchBy, candidates: readonly ActualAccount[], input: CorrelationInput): ActualAccount {
+  const [first, second] = [...candidates].sort((a, b) => (a.id < b.id ? -1 : 1));
+  if (first === undefined) throw new LatchgateError('internal', 'settle was given no candidate');
+  // Of several accounts with one external id a backend itself takes the first; a shared e-mail is anybody's guess.
+  if (second !== undefined && by !== 'external_id') {
+    throw new LatchgateError('account_ambiguous', `${candidates.length} accounts fit by ${by}`, {
+      detail: { target: input.desired.target, by, accounts: candidates.length },
+    });
+  }
+  return first;
+}
+
+function refuseForeign(by: MatchBy, account: ActualAccount, input: CorrelationInput): void {
+  const detail = { target: input.desired.target, by, account: account.id };
+  if (input.ownedByOthers.has(account.id)) {
+    throw new LatchgateError('account_taken', 'the account that fits is linked to another person', { detail });
+  }
+  if (account.isProtected || input.neverTouch(account)) {
+    throw new LatchgateError('account_protected', 'the account that fits is protected', { detail });
+  }
+  if (by === 'link') return;
+  const privileged = account.entitlements.some((entitlement) =>
+    input.privileged.includes(`${input.desired.target}:${entitlementKey(entitlement)}`),
+  );
+  if (by !== 'external_id' && privileged) {
+    throw new LatchgateError('account_privileged', 'the account that fits has privileged entitlements', { detail });
+  }
+}
+
+/** The domain and the local part are compared without case, as every mail system in use does. */
+export function sameEmail(a: string | null | undefined, b: string | null | undefined): boolean {
+  return typeof a === 'string' && typeof b === 'string' && a !== '' && a.toLowerCase() === b.toLowerCase();
+}

@@ -1,0 +1,71 @@
+import type { AccountLink } from '../directory/directory.ts';
+import type { ActualAccount, Change } from '../model/change.ts';
+import type { DesiredAccount } from '../model/desired.ts';
+import { entitlementKey, type Grant } from '../model/entitlement.ts';
+import type { Capabilities } from '../targets/target.ts';
+import type { AccountPlan } from './plan.ts';
+
+export interface LeaverInput {
+  readonly person: string;
+  readonly target: string;
+  readonly actual: ActualAccount;
+  readonly link: AccountLink;
+  readonly ledger: readonly Grant[];
+  readonly can: Capabilities;
+  /** `disable`, or `delete` for accounts that we made. */
+  readonly policy: 'disable' | 'delete';
+  readonly reason: string;
+}
+
+/**
+ * What becomes of the account of somebody who is to have nothing here any more. An account that was there before us is
+ * never deleted. Where a target has a switch, the account is switched off and keeps its grants, so that turning it on
+ * again gives back what was there; without a switch every grant of ours goes.
+ */
+export function planLeaver(input: LeaverInput): AccountPlan {
+  const { actual, link, ledger, can, policy } = input;
+  const base = { desired: nobody(input), actual, profile: {}, userName: actual.userName, add: [], create: [] };
+  const done = { held: [], gives: [], confirms: [] };
+  const row = (op: 'disable' | 'delete'): Change => ({ op, type: 'user', key: actual.userName, reason: input.reason });
+  const takeAll = ledger.map((grant) => ({ key: entitlementKey(grant), origin: grant.origin }));
+
+  if (policy === 'delete' && can.delete && link.created) {
+    const changes = [row('delete')];
+    return { ...done, changes, takes: takeAll, set: { ...base, remove: true, drop: [], changes } };
+  }
+  if (can.disable) {
+    const changes = actual.active ? [row('disable')] : [];
+    return {
+      ...done,
+      changes,
+      takes: [],
+      set: changes.length === 0 ? undefined : { ...base, active: false, drop: [], changes },
+    };
+  }
+  const drop = actual.entitlements.filter((entitlement) =>
+    ledger.some(
+      (grant) => grant.entitlementId === entitlement.id || entitlementKey(grant) === entitlementKey(entitlement),
+    ),
+  );
+  const changes = drop.map(
+    (entitlement): Change => ({ op: 'revoke', type: 'user', key: actual.userName, entitlement, reason: input.reason }),
+  );
+  return { ...done, changes, takes: takeAll, set: changes.length === 0 ? undefined : { ...base, drop, changes } };
+}
+
+function nobody({ person, target, actual }: LeaverInput): DesiredAccount {
+  return {
+    person,
+    target,
+    externalId: actual.externalId ?? '',
+    matchExternalId: false,
+    key: '',
+    userNames: [],
+    active: false,
+    profile: {},
+    profileIfNew: {},
+    emailTrusted: false,
+    entitlements: [],
+    leaveAlone: [],
+  };
+}

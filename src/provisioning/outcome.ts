@@ -1,0 +1,97 @@
+import type { Person } from '../directory/directory.ts';
+import type { Decision } from '../model/desired.ts';
+import { ERRORS, type ErrorCode, LatchgateError } from '../model/errors.ts';
+import type { Assertion, Identity } from '../model/person.ts';
+import type { AccountState } from './provision.ts';
+import type { ReconcileInput } from './reconcile.ts';
+
+/** What one reconcile is to bring about. */
+export type Goal = ReconcileInput['goal'];
+
+/** Denials that are a decision of the config, as against input that cannot be read. */
+export function isPolicy(code: string | undefined): boolean {
+  return code === 'denied_by_rule' || code === 'denied_by_default';
+}
+
+const TARGET_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'target_unavailable',
+  'target_refused',
+  'target_answer_invalid',
+  'target_conflict',
+  'lease_lost',
+  'answer_too_large',
+]);
+
+export function isTargetFault(code: ErrorCode): boolean {
+  return TARGET_FAULTS.has(code);
+}
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}
+
+/** undefined: groups were not sent and nothing is known of this target, so that nothing is to be done there. */
+export function goalFor(decision: Decision, target: string): Goal | undefined {
+  const desired = decision.accounts.get(target);
+  if (desired !== undefined && decision.decision === 'allow') {
+    return desired.active
+      ? { desired }
+      : { leaving: { policy: 'disable', reason: 'inactive at the origin', person: true } };
+  }
+  if (decision.decision === 'allow' && decision.trace.origins.some((origin) => origin.groupsAbsent === 'keep'))
+    return undefined;
+  return { leaving: { policy: 'disable', reason: decision.code ?? 'no rule gives anything here', person: false } };
+}
+
+export function denial(decision: Decision): LatchgateError {
+  const code = decision.code !== undefined && isErrorCode(decision.code) ? decision.code : 'internal';
+  return new LatchgateError(code, 'the mapping refuses this login', {
+    ...(decision.message === undefined ? {} : { publicMessage: decision.message }),
+  });
+}
+
+export function refusal(state: AccountState, target: string): LatchgateError | undefined {
+  if (state.status === 'ready') return undefined;
+  if (state.status === 'none')
+    return new LatchgateError('no_access', 'nothing is given in this target', { detail: { target } });
+  const code = isErrorCode(state.code) ? state.code : 'internal';
+  // A backend that refuses us is not the person's doing, and may be mended while they wait.
+  const shown = code === 'target_refused' ? 'target_unavailable' : code;
+  return new LatchgateError(shown, 'the account could not be made ready', { detail: { target, reason: code } });
+}
+
+export function sentGroups(decision: Decision, origin: string): readonly string[] | undefined {
+  const trace = decision.trace.origins.find((one) => one.origin === origin);
+  return trace === undefined || trace.groupsAbsent !== undefined ? undefined : trace.groups.map(({ value }) => value);
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+export function displayName(assertion: Assertion, decision: Decision): string {
+  const { attributes } = decision;
+  return (
+    textOf(attributes['name']) ??
+    textOf(attributes['preferred_username']) ??
+    textOf(attributes['email']) ??
+    assertion.subject
+  );
+}
+
+export function identityOf(person: Person, assertion: Assertion, decision: Decision): Identity {
+  const { attributes } = decision;
+  const email = textOf(attributes['email']);
+  const preferredUsername = textOf(attributes['preferred_username']);
+  return {
+    person: person.id,
+    origin: assertion.origin,
+    issuer: assertion.issuer,
+    subject: assertion.subject,
+    displayName: displayName(assertion, decision),
+    ...(email === undefined ? {} : { email }),
+    emailVerified: attributes['email_verified'] === true,
+    ...(preferredUsername === undefined ? {} : { preferredUsername }),
+    groups: decision.groups,
+  };
+}
