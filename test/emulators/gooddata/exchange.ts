@@ -96,19 +96,24 @@ export function negotiate(accept: string | undefined, media: Media): string {
 
 const BODY_LIMIT = 5_000_000;
 
-/** Reads a JSON body. @throws Refusal 400 (absent or not JSON), 413 (over 5 MB), 415 (another media type). */
-export async function readJson(request: IncomingMessage, media: Media): Promise<unknown> {
+/** Takes in a whole request body; of one over 5 MB only enough to tell that it is. */
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > BODY_LIMIT) throw new Refusal(413, 'The request body is too large.');
-    chunks.push(chunk);
+    if (size <= BODY_LIMIT + chunk.length) chunks.push(chunk);
   }
-  const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  return Buffer.concat(chunks);
+}
+
+/** @throws Refusal 400 (empty or not JSON), 413 (over 5 MB), 415 (another media type) */
+export function parseJson(bytes: Buffer, contentType: string | undefined, media: Media): unknown {
+  if (bytes.length > BODY_LIMIT) throw new Refusal(413, 'The request body is too large.');
+  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (!OFFERED[media].includes(type)) throw new Refusal(415, `Content-Type '${type}' is not supported.`);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     throw new Refusal(400, 'Failed to read request: the body is not JSON.');
   }

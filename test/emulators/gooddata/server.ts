@@ -21,10 +21,11 @@ import {
   checkQuery,
   negotiate,
   notFound,
+  parseJson,
   problem,
   Refusal,
   type Reply,
-  readJson,
+  readBody,
 } from './exchange.ts';
 import { type Encounter, Faults } from './faults.ts';
 import { FILTER_ROUTES } from './filters.ts';
@@ -145,10 +146,14 @@ class Running {
     const record: RequestRecord = { method, path, status: 0 };
     this.requests.push(record);
     const traceId = randomBytes(8).toString('hex');
+    // All of it now: a slow service has the request, and goes on with it when the caller has given up.
+    const bytes = await readBody(request).catch(() => undefined);
+    if (!bytes) return;
     const met = this.faults.meet(method, path.split('?')[0] ?? path, this.now());
     if (met?.fault.delayMs) await sleep(met.fault.delayMs, undefined, { signal: this.closing.signal }).catch(() => {});
     if (met?.fault.reset || this.closing.signal.aborted) return void request.socket.resetAndDestroy();
-    const reply = (met && misbehave(met, traceId)) ?? (await this.answer(request, record, met?.snapshot, traceId));
+    const reply =
+      (met && misbehave(met, traceId)) ?? (await this.answer(request, bytes, record, met?.snapshot, traceId));
     const drop = met?.fault.dropAfterApply;
     if (drop === 'hang') return;
     if (drop) return void request.socket.resetAndDestroy();
@@ -164,20 +169,25 @@ class Running {
 
   private async answer(
     request: IncomingMessage,
+    bytes: Buffer,
     record: RequestRecord,
     snapshot: State | undefined,
     traceId: string,
   ): Promise<Reply> {
     try {
-      return await this.dispatch(request, record, snapshot);
+      return await this.dispatch(request, bytes, record, snapshot);
     } catch (error) {
       if (error instanceof Refusal) return problem(error.status, error.message, traceId);
-      if (request.destroyed && !request.complete) return { status: 400 };
       return problem(500, `The emulator failed: ${String(error)}`, traceId);
     }
   }
 
-  private async dispatch(request: IncomingMessage, record: RequestRecord, snapshot: State | undefined): Promise<Reply> {
+  private async dispatch(
+    request: IncomingMessage,
+    bytes: Buffer,
+    record: RequestRecord,
+    snapshot: State | undefined,
+  ): Promise<Reply> {
     const { method = 'GET', headers } = request;
     const host = headers.host ?? 'localhost';
     const target = `http://${host}${request.url?.startsWith('/') ? request.url : '/'}`;
@@ -192,9 +202,8 @@ class Running {
 
     const { route, params } = matchRoute(ROUTES, method, url.pathname);
     const type = negotiate(headers.accept, route.media);
-    const body = route.body ? await readJson(request, route.media) : undefined;
+    const body = route.body ? parseJson(bytes, headers['content-type'], route.media) : undefined;
     record.body = body;
-    // Taken only now: what happened while the body arrived counts, and the handler runs in one go.
     const state = method === 'GET' ? (snapshot ?? this.state) : this.state;
     const call: Call = { method, url, headers, params, body, caller, state, now: this.now() };
     authorize(route.needs, call);

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Ajv, type ValidateFunction } from 'ajv';
 import formats from 'ajv-formats';
+import { projectRoot } from '../../services/project.ts';
 
 /** One exchange with a real organization, as it was recorded. */
 export interface RecordedExchange {
@@ -31,7 +31,7 @@ interface OpenApi {
 
 /** The folder with the service's API description and recordings: `$LATCHGATE_SHARED` or `../shared`; undefined when absent. */
 export function contractFolder(): string | undefined {
-  const root = process.env['LATCHGATE_SHARED'] ?? fileURLToPath(new URL('../../../../shared', import.meta.url));
+  const root = process.env['LATCHGATE_SHARED'] ?? join(projectRoot(), '..', 'shared');
   const folder = join(root, 'gooddata');
   return existsSync(join(folder, 'openapi.json')) ? folder : undefined;
 }
