@@ -197,4 +197,69 @@ describeContract(`GoodData emulator against recordings${folder ? '' : ' (skipped
     const type = answer.headers.get('content-type') ?? undefined;
     expect(spec.responseErrors(request.method, path, answer.status, type, answer.body)).toEqual([]);
   });
+
+  it('has every operation of the description, and reads fit their schemas', async () => {
+    const content = { alg: 'RS256', kty: 'RSA', use: 'sig', kid: 'x', n: 'AQAB', e: 'AQAB' };
+    const { state } = emulator;
+    plant(state.jwks, { id: 'x', attributes: { content } });
+    plant(state.settings, { id: 'x', attributes: { type: 'LOCALE', content: { value: 'fr' } } });
+    plant(state.identityProviders, { id: 'x', attributes: { identifiers: ['example.org'], oauthClientSecret: 's' } });
+    const own = new Map<string, Entity>();
+    plant(own, { id: 'x', attributes: { type: 'LOCALE', content: {} } });
+    state.userSettings.set('demo', own);
+    state.apiTokens.set('demo', new Map([['x', { id: 'x', attributes: { bearerToken: 'x' }, relationships: {} }]]));
+    const filters = state.workspaces.get('demo')?.userDataFilters as Map<string, Entity>;
+    const user = { data: { id: 'demo', type: 'user' } };
+    plant(filters, { id: 'x', attributes: { maql: 'TRUE', title: 'all' }, relationships: { user } });
+    const ids: Record<string, string> = {
+      userId: 'demo',
+      userGroupId: 'demoGroup',
+      workspaceId: 'demo',
+      objectId: 'x',
+    };
+    const ofCollection: Record<string, string> = {
+      users: 'demo',
+      userGroups: 'demoGroup',
+      workspaces: 'demo',
+      organizations: 'default',
+    };
+    const failures: string[] = [];
+    expect(spec.operations()).toHaveLength(87);
+    for (const { method, template } of spec.operations()) {
+      const complete = template.replace(/(\w+)\/\{(\w+)\}/g, (_all, collection: string, name: string) => {
+        return `${collection}/${ids[name] ?? ofCollection[collection] ?? 'x'}`;
+      });
+      if (method === 'GET') {
+        const query = /entities\/.*(users|userGroups|userDataFilters|workspaces)(\/[^/]+)?$/.test(complete)
+          ? '?include=ALL'
+          : '';
+        const answer = await send(emulator, {
+          method,
+          url: `${complete}${query}`,
+          headers: { accept: 'application/json' },
+        });
+        const type = answer.headers.get('content-type')?.replace('vnd.gooddata.api+', '');
+        const errors = spec.responseErrors(method, complete, answer.status, type, answer.body);
+        if (answer.status >= 400 || errors.length > 0)
+          failures.push(`${method} ${complete}: ${answer.status} ${errors}`);
+      } else if (method !== 'DELETE') {
+        // A body no operation takes: whoever knows the operation says 400, whoever does not 404 or 405.
+        const headers = { 'content-type': 'application/json' };
+        const { status } = await send(emulator, { method, url: complete, headers, body: { no: 'such member' } });
+        if (status !== 400) failures.push(`${method} ${complete}: ${status}`);
+      }
+    }
+    expect(failures).toEqual([]);
+  });
+
+  it('would notice a wrong request and a wrong answer', () => {
+    const users = '/api/v1/entities/users';
+    expect(spec.requestErrors('POST', users, 'application/json', { id: 'bob' })).not.toEqual([]);
+    expect(spec.requestErrors('POST', users, 'text/plain', {})).not.toEqual([]);
+    expect(
+      spec.responseErrors('GET', users, 200, 'application/json', { data: [{ id: 'a|b', type: 'user' }] }),
+    ).not.toEqual([]);
+    expect(spec.responseErrors('GET', users, 200, undefined, undefined)).toEqual(['a body is missing']);
+    expect(spec.responseErrors('GET', users, 204, undefined, undefined)).toEqual(['status 204 is not described']);
+  });
 });

@@ -53,6 +53,13 @@ export class Spec {
     this.ajv.addSchema(this.openapi, 'spec');
   }
 
+  /** Every operation: upper-case method and path template. */
+  operations(): { readonly method: string; readonly template: string }[] {
+    return Object.entries(this.openapi.paths).flatMap(([template, operations]) =>
+      Object.keys(operations).map((method) => ({ method: method.toUpperCase(), template })),
+    );
+  }
+
   /** The path template a concrete path belongs to. @throws Error when the description has none */
   template(method: string, path: string): string {
     const segments = path.split('/');
