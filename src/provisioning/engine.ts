@@ -3,7 +3,7 @@ import type { Mapping } from '../mapping/mapping.ts';
 import type { Decision } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
-import { denial, displayName, goalFor, identityOf, isPolicy, refusal, sentGroups } from './outcome.ts';
+import { denial, displayName, goalFor, identityOf, isPolicy, refusal } from './outcome.ts';
 import type { AccountState, Provisioned, Provisioner } from './provision.ts';
 import type { Leaving } from './reconcile.ts';
 import { Runs, type RunsDeps, withSignal } from './runs.ts';
@@ -51,7 +51,7 @@ export class Engine implements Provisioner {
     }
     const person = known ?? (await directory.people.ensure(assertion, assertion.origin, displayName(assertion, heard)));
     const decision = person.id === known?.id ? heard : await this.#decide(person.id, assertion);
-    await directory.people.saveAssertion(person.id, assertion, sentGroups(decision, assertion.origin));
+    await directory.people.saveAssertion(person.id, assertion, this.#deps.mapping.sentGroups(assertion));
     const states = this.#launch(person.id, decision, `login:${assertion.origin}`, requestId, options.target);
     if (decision.decision === 'deny') {
       const error = denial(decision);
@@ -96,7 +96,7 @@ export class Engine implements Provisioner {
 
   /** Does once more what failed before. Returns how many were tried. For the scheduler. */
   async retryDue(limit: number): Promise<number> {
-    const due = await this.#deps.directory.retries.due(this.#deps.clock(), limit);
+    const due = await this.#deps.directory.retries.due(new Date(this.#deps.clock.now()), limit);
     for (const { person, target } of due) {
       if (this.#stop.signal.aborted) break;
       await this.#retry(person, target).catch((thrown: unknown) => {
@@ -124,7 +124,7 @@ export class Engine implements Provisioner {
     const { directory, targets, leaver } = this.#deps;
     const who = await directory.people.get(person);
     if (who === undefined || !targets.has(target)) return directory.retries.done(person, target);
-    const requestId = `retry-${person.slice(-8)}-${this.#deps.clock().getTime().toString(36)}`;
+    const requestId = `retry-${person.slice(-8)}-${this.#deps.clock.now().toString(36)}`;
     if (who.disabled) {
       const leaving: Leaving = { policy: leaver, reason: 'the person was disabled', person: true };
       await this.#runs.run(person, target, { leaving }, 'scheduler', requestId);
@@ -194,7 +194,7 @@ export class Engine implements Provisioner {
     const who = person === undefined ? {} : { person: person.id };
     await directory.decisions.save({
       requestId,
-      at: clock(),
+      at: new Date(clock.now()),
       origin: assertion.origin,
       ...who,
       outcome: error.retryable ? 'error' : 'deny',
@@ -230,7 +230,7 @@ export class Engine implements Provisioner {
     const held = awaited?.status === 'ready' ? awaited.held.map((change) => ({ ...change, target: target ?? '' })) : [];
     await directory.decisions.save({
       requestId,
-      at: clock(),
+      at: new Date(clock.now()),
       origin,
       person: person.id,
       outcome: 'allow',

@@ -60,11 +60,6 @@ export function refusal(state: AccountState, target: string): LatchgateError | u
   return new LatchgateError(shown, 'the account could not be made ready', { detail: { target, reason: code } });
 }
 
-export function sentGroups(decision: Decision, origin: string): readonly string[] | undefined {
-  const trace = decision.trace.origins.find((one) => one.origin === origin);
-  return trace === undefined || trace.groupsAbsent !== undefined ? undefined : trace.groups.map(({ value }) => value);
-}
-
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }

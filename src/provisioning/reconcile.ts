@@ -260,12 +260,13 @@ async function record(
 
 async function saveLink(
   directory: Directory,
-  { person, target }: ReconcileInput,
+  { person, target, goal }: ReconcileInput,
   { plan, link, account: before }: Planned,
   account: ActualAccount,
 ): Promise<void> {
-  const switchedOff = plan.set?.active === false || (!account.active && link?.state === 'disabled');
-  const state = switchedOff ? 'disabled' : 'ready';
+  // Also where the target has no switch: who is to have nothing here does not get in.
+  const off = 'leaving' in goal || plan.set?.active === false || !account.active;
+  const state = off ? 'disabled' : 'ready';
   const created = link?.created ?? before === undefined;
   if (link?.accountId === account.id && link.state === state && link.userName === account.userName) return;
   await directory.accounts.save({

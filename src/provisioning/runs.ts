@@ -1,5 +1,8 @@
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
 import type { Target } from '../targets/target.ts';
 import { type Goal, isErrorCode, isTargetFault } from './outcome.ts';
 import { type Missing, withdrawsNothing } from './plan.ts';
@@ -15,10 +18,9 @@ export interface ConfiguredTarget {
 
 export interface RunsDeps extends ReconcileContext {
   readonly targets: ReadonlyMap<string, ConfiguredTarget>;
-  readonly clock: () => Date;
-  readonly log: { warn(message: string, fields?: object): void; error(message: string, fields?: object): void };
-  /** Told of each finished reconcile, for metrics. */
-  readonly observe: (target: string, outcome: string, seconds: number) => void;
+  readonly clock: Clock;
+  readonly log: Pick<Log, 'warn' | 'error'>;
+  readonly metrics: Pick<Metrics, 'provisioning' | 'change'>;
 }
 
 const FIRST_RETRY_MS = 5_000;
@@ -43,7 +45,7 @@ export class Runs {
   async account(person: PersonId, target: string, signal: AbortSignal): Promise<AccountState> {
     const key = keyOf(target, person);
     const cached = this.#accounts.get(key);
-    if (cached !== undefined && cached.until > this.#deps.clock().getTime()) return cached.state;
+    if (cached !== undefined && cached.until > this.#deps.clock.now()) return cached.state;
     const running = this.#running.get(key);
     const state =
       running === undefined ? await this.#remembered(person, target) : await withSignal(running.result, signal);
@@ -80,25 +82,39 @@ export class Runs {
     const configured = this.#deps.targets.get(name);
     if (configured === undefined) return { status: 'none' };
     const started = performance.now();
-    const observe = (outcome: string): void => this.#deps.observe(name, outcome, (performance.now() - started) / 1_000);
+    const state = await this.#attempt(configured, { person, name, goal, actor, requestId });
+    const outcome = state.status === 'ready' && state.degraded !== undefined ? 'degraded' : state.status;
+    this.#deps.metrics.provisioning(name, outcome, (performance.now() - started) / 1_000);
+    return state;
+  }
+
+  async #attempt(
+    { target, missing, timeoutMs }: ConfiguredTarget,
+    {
+      person,
+      name,
+      goal,
+      actor,
+      requestId,
+    }: { person: PersonId; name: string; goal: Goal; actor: string; requestId: string },
+  ): Promise<AccountState> {
     try {
-      const signal = AbortSignal.timeout(configured.timeoutMs);
-      const input = { person, target: configured.target, missing: configured.missing, goal, actor, requestId, signal };
-      const done = await reconcile(this.#deps, input);
+      const signal = AbortSignal.timeout(timeoutMs);
+      const { account, changes, held } = await reconcile(this.#deps, {
+        person,
+        target,
+        missing,
+        goal,
+        actor,
+        requestId,
+        signal,
+      });
       await this.#deps.directory.retries.done(person, name);
-      observe(done.changes.length === 0 ? 'unchanged' : 'changed');
-      if (done.account === undefined || 'leaving' in goal || !done.account.active) return { status: 'none' };
-      return {
-        status: 'ready',
-        id: done.account.id,
-        userName: done.account.userName,
-        changes: done.changes,
-        held: done.held,
-      };
+      for (const change of changes) this.#deps.metrics.change(name, change.op);
+      if (account === undefined || 'leaving' in goal || !account.active) return { status: 'none' };
+      return { status: 'ready', id: account.id, userName: account.userName, changes, held };
     } catch (thrown) {
-      const error = toLatchgateError(thrown);
-      observe(error.code);
-      return this.#failed(person, name, goal, error);
+      return this.#failed(person, name, goal, toLatchgateError(thrown));
     }
   }
 
@@ -130,7 +146,7 @@ export class Runs {
     const { directory, clock } = this.#deps;
     const attempts = (await directory.retries.get(person, target))?.attempts ?? 0;
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** attempts, LAST_RETRY_MS);
-    await directory.retries.put(person, target, code, new Date(clock().getTime() + delayMs));
+    await directory.retries.put(person, target, code, new Date(clock.now() + delayMs));
   }
 
   async #remembered(person: PersonId, target: string): Promise<AccountState> {
@@ -151,7 +167,7 @@ export class Runs {
 
   #cache(key: string, state: AccountState): void {
     if (this.#accounts.size >= ACCOUNT_CACHE_SIZE) this.#accounts.delete(this.#accounts.keys().next().value ?? '');
-    this.#accounts.set(key, { state, until: this.#deps.clock().getTime() + ACCOUNT_CACHE_MS });
+    this.#accounts.set(key, { state, until: this.#deps.clock.now() + ACCOUNT_CACHE_MS });
   }
 
   /** Waits for what is under way. */
