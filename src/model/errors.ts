@@ -28,10 +28,12 @@ export const ERRORS = {
   provider_unavailable: row(503, true, 'The identity provider does not answer or answers with an error of its own.'),
   provider_refused: row(403, false, 'The identity provider refused the login (access_denied and the like).'),
   provider_misconfigured: row(502, false, 'The identity provider refuses our client: wrong secret, redirect URI or client id.'),
+  provider_metadata_invalid: row(502, false, 'The discovery document of the identity provider does not hold: another issuer, or an address that is not https.'),
   token_invalid: row(403, false, 'A token of the identity provider does not hold: signature, issuer, audience, time or nonce.'),
   token_key_unknown: row(403, true, 'The token is signed by a key that the provider does not publish.'),
   answer_too_large: row(502, false, 'An answer was longer than its limit.'),
   subject_invalid: row(403, false, 'The subject is empty, longer than 255 characters or holds control characters.'),
+  login_ended: row(401, false, 'The identity provider does not renew this login any more (invalid_grant).'),
   // Mapping
   email_missing: row(403, false, 'The provider sent no e-mail, and `identity.require` asks for one.'),
   email_invalid: row(403, false, 'The e-mail is not one address of at most 254 characters without control characters.'),
@@ -45,6 +47,8 @@ export const ERRORS = {
   denied_by_default: row(403, false, 'No rule gave anything, and `default` denies.'),
   no_access: row(403, false, 'Nothing is given to this person in the target of this route.'),
   privileged_needs_exact: row(403, false, 'A privileged entitlement is given by an exact group name only.'),
+  entitlement_invalid: row(403, false, 'A name made from a claim is empty, too long or holds control characters; that one entitlement is not given.'),
+  entitlements_too_many: row(403, false, 'One line of a grant would make more than 1,000 entitlements out of the values that fit; none of them is given.'),
   person_disabled: row(403, false, 'This person was disabled.'),
   // Provisioning
   account_missing: row(403, false, 'There is no account, and `missing.users: refuse` keeps us from making one.'),

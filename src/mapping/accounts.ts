@@ -1,0 +1,73 @@
+import type { Attributes, DesiredAccount } from '../model/desired.ts';
+import { entitlementKey, type GrantedEntitlement } from '../model/entitlement.ts';
+import type { PersonId } from '../model/person.ts';
+import type { MappedTarget } from './config.ts';
+import { filled, profileForNew, profileOf } from './profile.ts';
+
+/** What is the same for all accounts of one person. */
+export interface AccountOwner {
+  readonly person: PersonId;
+  readonly origin: string;
+  readonly subject: string;
+  readonly active: boolean;
+  readonly attributes: Attributes;
+  readonly emailTrusted: boolean;
+  readonly leaveAlone: readonly string[];
+  /** True when the config has this one origin alone. */
+  readonly isOnlyOrigin: boolean;
+}
+
+/** Attributes that make the user name of a new account, best first, when the target's config does not say. */
+const USER_NAME: Readonly<Record<MappedTarget['type'], readonly string[]>> = {
+  superset: ['preferred_username', 'email'],
+  gooddata: ['external_id'],
+};
+
+/** What one account should be, and which names were substituted for a new one. */
+export function desiredAccount(
+  owner: AccountOwner,
+  name: string,
+  target: MappedTarget,
+  given: readonly GrantedEntitlement[],
+): { readonly account: DesiredAccount; readonly notes: readonly string[] } {
+  const externalId = filled(owner.attributes['external_id']);
+  const key = externalId ?? owner.subject;
+  const keepsIds = target.external_ids === undefined ? owner.isOnlyOrigin : target.external_ids === owner.origin;
+  const userNames = userNameCandidates(target.user_name ?? USER_NAME[target.type], owner.attributes, key);
+  const forNew = profileForNew(owner.attributes, userNames[0]);
+  const account: DesiredAccount = {
+    person: owner.person,
+    target: name,
+    externalId: keepsIds ? key : `${owner.origin}|${key}`,
+    matchExternalId: keepsIds && externalId !== undefined,
+    key,
+    userNames,
+    active: owner.active,
+    profile: profileOf(owner.attributes),
+    profileIfNew: forNew.profile,
+    emailTrusted: owner.emailTrusted,
+    entitlements: withoutRepeats(given),
+    leaveAlone: owner.leaveAlone,
+  };
+  const substituted = externalId === undefined ? ['external_id: the subject stands in, because it was not sent'] : [];
+  return { account, notes: [...forNew.notes, ...substituted] };
+}
+
+function userNameCandidates(names: readonly string[], attributes: Attributes, key: string): readonly string[] {
+  const values = names.map((name) => (name === 'external_id' ? key : filled(attributes[name])));
+  return [...new Set(values.filter((value) => value !== undefined))];
+}
+
+/** One row for each entitlement and origin, in an order that does not depend on that of the rules. */
+function withoutRepeats(given: readonly GrantedEntitlement[]): readonly GrantedEntitlement[] {
+  const rows = new Map<string, GrantedEntitlement>();
+  const sortable = given.map((row) => ({ row, key: `${entitlementKey(row)}\u0000${row.origin}` }));
+  sortable.sort((a, b) => compare(a.key, b.key) || compare(a.row.rule, b.row.rule));
+  for (const { row, key } of sortable) if (!rows.has(key)) rows.set(key, row);
+  return [...rows.values()];
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

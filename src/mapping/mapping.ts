@@ -1,0 +1,277 @@
+import type { Attributes, Decision, DesiredAccount, OriginTrace, RuleTrace } from '../model/desired.ts';
+import type { GrantedEntitlement } from '../model/entitlement.ts';
+import { LatchgateError } from '../model/errors.ts';
+import type { Assertion, PersonId } from '../model/person.ts';
+import { desiredAccount } from './accounts.ts';
+import { type AttributeReader, compileAttributes, type ReadAttributes } from './attributes.ts';
+import { compileClaimName } from './claims.ts';
+import { type CompiledRules, compileRules } from './compile.ts';
+import type { MappingConfig, OriginConfig } from './config.ts';
+import {
+  checkGroups,
+  compileGroupFilter,
+  type FilteredGroups,
+  type GroupFilter,
+  type ReadGroupsOptions,
+  readGroups,
+  type SentGroups,
+} from './groups.ts';
+import { compilePrivileged, type IsPrivileged } from './privileged.ts';
+import type { Refusal } from './refusal.ts';
+import { applyRule, Giving } from './rules.ts';
+import { NO_SOURCES } from './templates.ts';
+
+/** An assertion as the directory remembers it. */
+export type RememberedAssertion = Assertion & {
+  /** Groups that this origin last sent, raw: used when the claim is absent and `groups_absent` is `keep`. */
+  readonly rememberedGroups?: readonly string[];
+};
+
+export interface MappingInput {
+  readonly person: PersonId;
+  /** What every origin last said of this person, the one being made included. */
+  readonly assertions: readonly RememberedAssertion[];
+  /** The origin whose assertion is being made: names, ids and groups for headers are taken from it. */
+  readonly current: string;
+}
+
+/** Pure: the same input gives the same decision. */
+export interface Mapping {
+  /**
+   * Decides about one person. What an origin sent never makes it throw: it is a denial with a reason code.
+   * Throws `internal` when `current` has no assertion or is no origin of the config: a caller's mistake.
+   */
+  map(input: MappingInput): Decision;
+  /** The raw groups of an assertion, to be remembered; undefined when none were sent or they are refused. */
+  sentGroups(assertion: Assertion): readonly string[] | undefined;
+}
+
+interface CompiledOrigin {
+  readonly config: OriginConfig;
+  readonly read: AttributeReader;
+  readonly groups: ReadGroupsOptions;
+}
+
+/** Compiles the mapping once for all people. Throws `config_invalid`. */
+export function compileMapping(config: MappingConfig): Mapping {
+  const compiled = new CompiledMapping(config);
+  return { map: (input) => compiled.map(input), sentGroups: (assertion) => compiled.sentGroups(assertion) };
+}
+
+/** What one assertion comes to. */
+interface Reading {
+  readonly assertion: RememberedAssertion;
+  readonly read: ReadAttributes;
+  readonly groups: FilteredGroups;
+  readonly groupsAbsent: 'keep' | 'empty' | undefined;
+  readonly refusals: readonly Refusal[];
+}
+
+class CompiledMapping {
+  readonly #config: MappingConfig;
+  readonly #origins: ReadonlyMap<string, CompiledOrigin>;
+  readonly #filter: GroupFilter;
+  readonly #rules: CompiledRules;
+  readonly #isPrivileged: IsPrivileged;
+
+  constructor(config: MappingConfig) {
+    this.#config = config;
+    this.#rules = compileRules(config);
+    this.#filter = compileGroupFilter(config.groups);
+    this.#isPrivileged = compilePrivileged(config.privileged);
+    this.#origins = new Map(Object.entries(config.origins).map(([name, origin]) => [name, this.#origin(origin)]));
+  }
+
+  #origin(config: OriginConfig): CompiledOrigin {
+    const rules = { trust_email: config.trust_email, email_domains: config.email_domains, require: [] };
+    const names = config.claims.groups.map(compileClaimName);
+    return {
+      config,
+      read: compileAttributes(config.claims, {
+        ...rules,
+        require: this.#config.identity.require.filter((name) => name !== 'groups'),
+      }),
+      groups: { names, separator: config.groups_separator, max: this.#config.groups.max },
+    };
+  }
+
+  sentGroups(assertion: Assertion): readonly string[] | undefined {
+    const origin = this.#origins.get(assertion.origin);
+    const sent = origin === undefined ? undefined : readGroups(assertion.claims, origin.groups);
+    return sent?.kind === 'list' ? sent.values : undefined;
+  }
+
+  map({ person, assertions, current }: MappingInput): Decision {
+    const mine = latest(assertions.filter((assertion) => assertion.origin === current));
+    const origin = this.#origins.get(current);
+    if (mine === undefined || origin === undefined) {
+      throw new LatchgateError('internal', 'the mapping was asked about an origin without an assertion', {
+        detail: { origin: current },
+      });
+    }
+    const reading = this.#read(mine, origin);
+    const draft = new Draft(reading);
+    if (reading.refusals.length > 0) return draft.refused(reading.refusals);
+    this.#readOthers(
+      draft,
+      assertions.filter((assertion) => assertion !== mine),
+    );
+    this.#applyRules(draft);
+    if (draft.denial === undefined) this.#applyDefault(draft);
+    if (draft.denial === undefined) this.#makeAccounts(draft, person);
+    return draft.decision();
+  }
+
+  #readOthers(draft: Draft, others: readonly RememberedAssertion[]): void {
+    for (const assertion of others) {
+      const origin = this.#origins.get(assertion.origin);
+      if (origin === undefined) {
+        draft.notes.push(`${assertion.origin}: not an origin of this config, so what it said gives nothing`);
+      } else if (!assertion.active) {
+        draft.notes.push(`${assertion.origin}: says that this person is not to have access, and gives nothing`);
+      } else draft.add(this.#read(assertion, origin));
+    }
+  }
+
+  #read(assertion: RememberedAssertion, origin: CompiledOrigin): Reading {
+    const read = origin.read(assertion.claims, assertion.subject);
+    const sent = readGroups(assertion.claims, origin.groups);
+    const groupsAbsent = sent.kind === 'absent' ? origin.config.groups_absent : undefined;
+    const used = groupsAbsent === 'keep' ? checkGroups(assertion.rememberedGroups ?? [], origin.groups.max) : sent;
+    const refusals = [...read.refusals, ...this.#groupRefusals(sent, used)];
+    return { assertion, read, groups: this.#filter(used.kind === 'list' ? used.values : []), groupsAbsent, refusals };
+  }
+
+  #groupRefusals(sent: SentGroups, used: SentGroups): readonly Refusal[] {
+    if (used.kind === 'refused') return [used.refusal];
+    if (sent.kind !== 'absent' || !this.#config.identity.require.includes('groups')) return [];
+    return [{ code: 'attribute_missing', note: 'groups: not sent, and identity.require asks for it' }];
+  }
+
+  #applyRules(draft: Draft): void {
+    for (const { assertion, read, groups, refusals } of draft.readings) {
+      const subject = { groups: groups.names, attributes: read.attributes, origin: assertion.origin };
+      const isSound = refusals.length === 0;
+      for (const rule of this.#rules.rules.filter(({ deny }) => isSound || deny !== undefined)) {
+        const { trace, given } = applyRule(rule, subject, this.#isPrivileged);
+        draft.rules.push(trace);
+        if (trace.matched && rule.deny !== undefined) draft.deny('denied_by_rule', rule.deny);
+        for (const [target, entitlements] of given) draft.give(target, entitlements);
+      }
+    }
+  }
+
+  /** The default belongs to every origin that speaks for the person now, so that no single login moves it. */
+  #applyDefault(draft: Draft): void {
+    const byDefault = this.#config.default;
+    if (byDefault.deny !== undefined && draft.given.size === 0) draft.deny('denied_by_default', byDefault.deny);
+    const wanting = this.#rules.byDefault.filter(({ target }) => !draft.given.has(target));
+    if (wanting.length === 0) return;
+    const because = wanting.map(({ target }) => `${target}: no rule gave anything`);
+    const sound = draft.readings.filter(({ refusals }) => refusals.length === 0);
+    for (const origin of new Set(sound.map(({ assertion }) => assertion.origin))) {
+      const giving = new Giving('default', origin, this.#isPrivileged, false);
+      for (const grant of wanting) giving.give(grant, NO_SOURCES, new Map());
+      draft.rules.push({ name: 'default', origin, matched: true, because, gave: giving.gave, refused: giving.refused });
+      for (const [target, entitlements] of giving.given) draft.give(target, entitlements);
+    }
+  }
+
+  #makeAccounts(draft: Draft, person: PersonId): void {
+    const { assertion, read } = draft.current;
+    const owner = {
+      person,
+      origin: assertion.origin,
+      subject: assertion.subject,
+      active: assertion.active,
+      attributes: read.attributes,
+      emailTrusted: read.emailTrusted,
+      leaveAlone: draft.leaveAlone(),
+      isOnlyOrigin: this.#origins.size === 1,
+    };
+    for (const [name, target] of Object.entries(this.#config.targets)) {
+      const given = draft.given.get(name);
+      if (given === undefined) continue;
+      const { account, notes } = desiredAccount(owner, name, target, given);
+      draft.accounts.set(name, account);
+      draft.notes.push(...notes);
+    }
+    if (!assertion.active) draft.deny('person_disabled', undefined);
+  }
+}
+
+/** A decision in the making. */
+class Draft {
+  readonly current: Reading;
+  /** Readings that count, the current one first. */
+  readonly readings: Reading[];
+  readonly rules: RuleTrace[] = [];
+  readonly notes: string[];
+  readonly given = new Map<string, GrantedEntitlement[]>();
+  readonly accounts = new Map<string, DesiredAccount>();
+  readonly #spoiled = new Set<string>();
+  denial: { readonly code: string; readonly message: string | undefined } | undefined;
+
+  constructor(current: Reading) {
+    this.current = current;
+    this.readings = [current];
+    this.notes = [...current.read.notes];
+  }
+
+  /** What another origin said earlier and is refused by now neither gives nor takes; it can still deny. */
+  add(reading: Reading): void {
+    this.readings.push(reading);
+    if (reading.refusals.length === 0) return;
+    this.#spoiled.add(reading.assertion.origin);
+    const reasons = reading.refusals.map(({ code, note }) => `${note} (${code})`).join('; ');
+    this.notes.push(`${reading.assertion.origin}: left as it is, because ${reasons}`);
+  }
+
+  give(target: string, entitlements: readonly GrantedEntitlement[]): void {
+    this.given.set(target, [...(this.given.get(target) ?? []), ...entitlements]);
+  }
+
+  /** The first denial stands. */
+  deny(code: string, message: string | undefined): void {
+    this.denial ??= { code, message };
+  }
+
+  leaveAlone(): readonly string[] {
+    const kept = this.readings
+      .filter(({ groupsAbsent }) => groupsAbsent === 'keep')
+      .map(({ assertion }) => assertion.origin);
+    return [...new Set([...kept, ...this.#spoiled])];
+  }
+
+  refused(refusals: readonly Refusal[]): Decision {
+    const [first] = refusals;
+    this.notes.push(...refusals.map(({ code, note }) => `refused: ${note} (${code})`));
+    this.deny(first?.code ?? 'internal', undefined);
+    return { ...this.decision(), groups: [] };
+  }
+
+  decision(): Decision {
+    const attributes: Attributes = this.current.read.attributes;
+    return {
+      decision: this.denial === undefined ? 'allow' : 'deny',
+      ...(this.denial === undefined ? {} : { code: this.denial.code }),
+      ...(this.denial?.message === undefined ? {} : { message: this.denial.message }),
+      accounts: this.accounts,
+      attributes,
+      groups: this.current.groups.names,
+      trace: { origins: this.readings.map(originTrace), rules: this.rules, notes: [...new Set(this.notes)] },
+    };
+  }
+}
+
+function originTrace({ assertion, read, groups, groupsAbsent }: Reading): OriginTrace {
+  const trace = { origin: assertion.origin, attributes: read.trace, groups: groups.trace };
+  return groupsAbsent === undefined ? trace : { ...trace, groupsAbsent };
+}
+
+function latest(assertions: readonly RememberedAssertion[]): RememberedAssertion | undefined {
+  return assertions.reduce<RememberedAssertion | undefined>(
+    (found, assertion) => (found === undefined || assertion.at >= found.at ? assertion : found),
+    undefined,
+  );
+}

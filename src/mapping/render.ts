@@ -1,0 +1,256 @@
+import type { Change, HeldChange } from '../model/change.ts';
+import type {
+  Attributes,
+  AttributeValue,
+  Decision,
+  DesiredAccount,
+  OriginTrace,
+  RuleTrace,
+  Trace,
+} from '../model/desired.ts';
+import type { GrantedEntitlement } from '../model/entitlement.ts';
+
+export interface RenderOptions {
+  /** ANSI colours; off by default. */
+  readonly color?: boolean;
+  /** What would change in targets that were asked, by target. */
+  readonly plans?: ReadonlyMap<string, TargetPlan>;
+}
+
+/** The difference between a target and what the mapping wants there, for one person. */
+export interface TargetPlan {
+  readonly changes: readonly Change[];
+  readonly held: readonly HeldChange[];
+}
+
+/** The whole decision for a terminal. Characters that could disguise a text are shown as `\u{…}`. */
+export function renderTraceText(decision: Decision, options: RenderOptions = {}): string {
+  const page = new Page(options.color ?? false);
+  page.headline(decision, options.plans);
+  page.section('Attributes', attributeRows(decision.trace.origins[0], decision.attributes));
+  page.trace(decision.trace);
+  for (const [name, account] of decision.accounts) page.account(name, account, options.plans?.get(name));
+  if (decision.accounts.size === 0) page.section('Accounts', ['none: nothing is given in any target']);
+  return page.text();
+}
+
+/** A trace that was recorded, without the values of attributes: for `why ID`. */
+export function renderTrace(trace: Trace, options: Pick<RenderOptions, 'color'> = {}): string {
+  const page = new Page(options.color ?? false);
+  page.trace(trace);
+  return page.text();
+}
+
+const COLORS = { red: 31, green: 32, yellow: 33, bold: 1, dim: 2 } as const;
+
+class Page {
+  readonly #lines: string[] = [];
+  readonly #color: boolean;
+
+  constructor(color: boolean) {
+    this.#color = color;
+  }
+
+  text(): string {
+    return `${this.#lines.join('\n').trimEnd()}\n`;
+  }
+
+  headline(decision: Decision, plans: RenderOptions['plans']): void {
+    const held = decision.decision === 'allow' && isHeld(plans);
+    const word = held ? 'held' : decision.decision;
+    const tint = { allow: 'green', held: 'yellow', deny: 'red' } as const;
+    const code = decision.code === undefined ? '' : ` (${decision.code})`;
+    this.#lines.push(this.#paint(tint[word], `${word.toUpperCase()}${code}`));
+    if (decision.message !== undefined) this.#lines.push(`  The person reads: ${show(decision.message)}`);
+    this.#lines.push('');
+  }
+
+  section(title: string, rows: readonly string[]): void {
+    if (rows.length === 0) return;
+    this.#lines.push(this.#paint('bold', title), ...rows.map((row) => `  ${row}`), '');
+  }
+
+  trace(trace: Trace): void {
+    for (const origin of trace.origins) this.section(`Groups from ${origin.origin}`, this.#groupRows(origin));
+    this.section(
+      'Rules',
+      trace.rules.flatMap((rule) => this.#ruleRows(rule, trace.origins.length > 1)),
+    );
+    this.section('Notes', trace.notes.map(show));
+  }
+
+  #groupRows(origin: OriginTrace): readonly string[] {
+    const rows = origin.groups.map(({ value, name, kept, by }) => {
+      const renamed = name === value ? '' : ` -> ${quote(name)}`;
+      return `${kept ? this.#paint('green', 'kept   ') : this.#paint('dim', 'dropped')}  ${quote(value)}${renamed}   ${by}`;
+    });
+    const why = {
+      keep: 'not sent; groups_absent: keep, so what is there stays as it is, and rules see the groups of last time',
+      empty: 'not sent; groups_absent: empty, so this person is in no group',
+    };
+    if (origin.groupsAbsent !== undefined) rows.unshift(why[origin.groupsAbsent]);
+    return rows.length === 0 ? ['none'] : rows;
+  }
+
+  #ruleRows(rule: RuleTrace, severalOrigins: boolean): readonly string[] {
+    const origin = severalOrigins ? ` [${rule.origin}]` : '';
+    const title = rule.matched
+      ? this.#paint('green', `fits   ${rule.name}${origin}`)
+      : this.#paint('dim', `no fit ${rule.name}${origin}`);
+    const refused = rule.refused.map(({ entitlement, code, why }) =>
+      this.#paint('red', `    refuses ${show(entitlement)}: ${why} (${code})`),
+    );
+    return [
+      title,
+      ...rule.because.map((line) => `    ${show(line)}`),
+      ...rule.gave.map((given) => `    gives ${show(given)}`),
+      ...refused,
+    ];
+  }
+
+  account(name: string, account: DesiredAccount, plan: TargetPlan | undefined): void {
+    const members = Object.entries(account.profileIfNew).map(
+      ([member, value]) => `${member}: ${value === null ? 'cleared' : quote(value)}`,
+    );
+    const given = account.entitlements.map((row) => `${show(entitlementText(row))}   by ${row.rule} (${row.origin})`);
+    this.section(`Account in ${name}`, [
+      `user name: ${account.userNames.map(quote).join(', else ') || 'none of its claims was sent'}`,
+      `external id: ${quote(account.externalId)}`,
+      ...(account.active ? [] : [this.#paint('red', 'not active')]),
+      ...members,
+      ...(given.length === 0 ? ['no entitlements'] : given),
+      ...(account.leaveAlone.length === 0
+        ? []
+        : [`an existing account keeps what it has from: ${account.leaveAlone.join(', ')}`]),
+      ...this.#planRows(plan),
+    ]);
+  }
+
+  #planRows(plan: TargetPlan | undefined): readonly string[] {
+    if (plan === undefined) return [];
+    const changes = plan.changes.map((change) => `${changeText(change)}`);
+    const held = plan.held.map((change) => this.#paint('yellow', `held: ${changeText(change)} (${change.code})`));
+    return [
+      'changes against what is there:',
+      ...[...changes, ...held].map((row) => `  ${row}`),
+      ...(changes.length + held.length === 0 ? ['  none'] : []),
+    ];
+  }
+
+  #paint(color: keyof typeof COLORS, text: string): string {
+    return this.#color ? `\u001b[${COLORS[color]}m${text}\u001b[0m` : text;
+  }
+}
+
+function attributeRows(origin: OriginTrace | undefined, attributes: Attributes): readonly string[] {
+  const rows = origin?.attributes ?? [];
+  const width = Math.max(0, ...rows.map(({ name }) => name.length));
+  return rows.map(({ name, claim, by }) => {
+    if (by === 'absent') return `${name.padEnd(width)}  not sent`;
+    const value = Object.hasOwn(attributes, name) ? valueText(attributes[name] ?? null) : 'refused';
+    return `${name.padEnd(width)}  ${value}   from ${quote(claim ?? '')}${by === 'path' ? ' as a path' : ''}`;
+  });
+}
+
+function valueText(value: AttributeValue): string {
+  if (value === null) return 'empty';
+  if (typeof value === 'string') return quote(value);
+  return typeof value === 'boolean' ? String(value) : `[${value.map(quote).join(', ')}]`;
+}
+
+function entitlementText({ kind, name, scope }: GrantedEntitlement): string {
+  return `${kind} ${quote(name)}${scope === undefined ? '' : ` on ${quote(scope)}`}`;
+}
+
+function changeText(change: Change): string {
+  const fields = (change.fields ?? []).map(
+    ({ field, before, after }) => `${field}: ${JSON.stringify(before)} -> ${JSON.stringify(after)}`,
+  );
+  const about = change.entitlement === undefined ? '' : ` ${change.entitlement.kind} ${quote(change.entitlement.name)}`;
+  return show(
+    `${change.op} ${change.type} ${quote(change.key)}${about}${fields.length === 0 ? '' : ` (${fields.join(', ')})`}`,
+  );
+}
+
+function quote(text: string): string {
+  return `"${show(text)}"`;
+}
+
+/** Formatting, control and invisible characters, so that no text can pass for another or steer a terminal. */
+function show(text: string): string {
+  return text.replace(
+    /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
+function isHeld(plans: RenderOptions['plans']): boolean {
+  return plans !== undefined && [...plans.values()].some((plan) => plan.held.length > 0);
+}
+
+/** `explain --json`. Members are stable; more may be added. */
+export interface ExplainJson {
+  readonly decision: 'allow' | 'deny' | 'held';
+  /** Reason code of a denial, of the first held change, or null. */
+  readonly code: string | null;
+  /** The sentence that the person reads, or null. */
+  readonly message: string | null;
+  readonly attributes: Attributes;
+  readonly groups: readonly (OriginTrace['groups'][number] & { readonly origin: string })[];
+  readonly rules: readonly RuleTrace[];
+  readonly targets: Readonly<Record<string, ExplainTarget>>;
+  readonly origins: readonly Omit<OriginTrace, 'groups'>[];
+  readonly notes: readonly string[];
+}
+
+export interface ExplainTarget {
+  /** First candidate for a new account; null when none of its claims was sent. */
+  readonly userName: string | null;
+  readonly userNames: readonly string[];
+  readonly externalId: string;
+  readonly active: boolean;
+  /** RFC 7643 spelling, before adaptation to the target, with the names that a new account would get. */
+  readonly profile: Readonly<Record<string, string | null>>;
+  readonly entitlements: readonly GrantedEntitlement[];
+  readonly leaveAlone: readonly string[];
+  /** Against what is there; empty when the target was not asked. */
+  readonly changes: readonly Change[];
+  readonly held: readonly HeldChange[];
+  /** Whether the target was asked. */
+  readonly compared: boolean;
+}
+
+export function explainJson(decision: Decision, plans: ReadonlyMap<string, TargetPlan> = new Map()): ExplainJson {
+  const held = decision.decision === 'allow' && isHeld(plans);
+  const firstHeld = [...plans.values()].flatMap((plan) => plan.held)[0];
+  const targets = [...decision.accounts].map(
+    ([name, account]) => [name, explainTarget(account, plans.get(name))] as const,
+  );
+  return {
+    decision: held ? 'held' : decision.decision,
+    code: decision.code ?? (held ? (firstHeld?.code ?? null) : null),
+    message: decision.message ?? null,
+    attributes: decision.attributes,
+    groups: decision.trace.origins.flatMap(({ origin, groups }) => groups.map((group) => ({ ...group, origin }))),
+    rules: decision.trace.rules,
+    targets: Object.fromEntries(targets),
+    origins: decision.trace.origins.map(({ groups: _, ...origin }) => origin),
+    notes: decision.trace.notes,
+  };
+}
+
+function explainTarget(account: DesiredAccount, plan: TargetPlan | undefined): ExplainTarget {
+  const userName = account.userNames[0] ?? null;
+  return {
+    userName,
+    userNames: account.userNames,
+    externalId: account.externalId,
+    active: account.active,
+    profile: { userName, ...account.profileIfNew },
+    entitlements: account.entitlements,
+    leaveAlone: account.leaveAlone,
+    changes: plan?.changes ?? [],
+    held: plan?.held ?? [],
+    compared: plan !== undefined,
+  };
+}
