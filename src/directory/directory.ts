@@ -17,6 +17,9 @@ export interface Person {
   readonly lastSeenAt?: Date;
 }
 
+/** An assertion, and the raw groups that its origin sent last, be it with this assertion or with an earlier one. */
+export type RememberedAssertion = Assertion & { readonly rememberedGroups?: readonly string[] };
+
 export interface People {
   /** The person of this subject; made when there is none. Two callers at once get the same one. */
   ensure(subject: SubjectKey, origin: string, displayName: string): Promise<Person>;
@@ -25,9 +28,18 @@ export interface People {
   /** By id, subject, e-mail, display name or an account's user name: for commands. Several may fit. */
   search(text: string, limit: number): Promise<readonly Person[]>;
   list(limit: number, after?: PersonId): Promise<readonly Person[]>;
-  /** What this origin last said; also what `displayName`, `email` and `lastSeenAt` are from. */
-  saveAssertion(person: PersonId, assertion: Assertion): Promise<void>;
-  assertions(person: PersonId): Promise<readonly Assertion[]>;
+  /**
+   * What this origin last said; also what `displayName`, `email` and `lastSeenAt` are from. `groups` are the raw groups
+   * that it sent: left out, those it sent before stay remembered. `description` is what people read and search by: left
+   * out, the standard claims (OIDC Core §5.1) say it.
+   */
+  saveAssertion(
+    person: PersonId,
+    assertion: Assertion,
+    groups?: readonly string[],
+    description?: { readonly displayName?: string; readonly email?: string },
+  ): Promise<void>;
+  assertions(person: PersonId): Promise<readonly RememberedAssertion[]>;
   subjects(person: PersonId): Promise<readonly (SubjectKey & { readonly origin: string })[]>;
   setDisabled(person: PersonId, disabled: boolean): Promise<void>;
 }
@@ -63,9 +75,17 @@ export interface Ledger {
   /** Writes rows ahead of the call that gives them (`confirmed: false`); rows that are there stay as they are. */
   intend(grants: readonly Omit<Grant, 'since' | 'confirmed'>[]): Promise<void>;
   /** Marks as given, with the target's own ids. */
-  confirm(person: PersonId, target: string, given: readonly { readonly key: string; readonly entitlementId?: string }[]): Promise<void>;
+  confirm(
+    person: PersonId,
+    target: string,
+    given: readonly { readonly key: string; readonly entitlementId?: string }[],
+  ): Promise<void>;
   /** Takes rows out: of one origin, or of all when `origin` is absent. */
-  withdraw(person: PersonId, target: string, taken: readonly { readonly key: string; readonly origin?: string }[]): Promise<void>;
+  withdraw(
+    person: PersonId,
+    target: string,
+    taken: readonly { readonly key: string; readonly origin?: string }[],
+  ): Promise<void>;
   count(target: string): Promise<number>;
 }
 
@@ -77,7 +97,7 @@ export interface Lease {
 export interface Leases {
   /** Waits until the lease is ours or the signal ends (then `lease_lost`). A dead holder's lease ends after `ttlMs`. */
   acquire(name: string, ttlMs: number, signal: AbortSignal): Promise<Lease>;
-  /** True the first time for this purpose and key, until `expiresAt`; false ever after. */
+  /** True for the first caller with this purpose and key, false for every other until `expiresAt`. */
   once(purpose: string, key: string, expiresAt: Date): Promise<boolean>;
 }
 
@@ -93,6 +113,7 @@ export interface Retry {
 export interface Retries {
   put(person: PersonId, target: string, code: string, dueAt: Date): Promise<void>;
   due(now: Date, limit: number): Promise<readonly Retry[]>;
+  get(person: PersonId, target: string): Promise<Retry | undefined>;
   done(person: PersonId, target: string): Promise<void>;
   count(): Promise<number>;
 }
@@ -136,5 +157,6 @@ export interface Directory {
   readonly values: StateValues;
   /** Throws `state_unavailable`. For readiness. */
   probe(): Promise<void>;
+  /** Gives up the leases that are held, and closes the database. */
   close(): Promise<void>;
 }

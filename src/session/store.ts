@@ -40,7 +40,10 @@ export type SessionSelector =
 export interface SessionStore {
   /** undefined: unknown, ended, idle too long, or a record that does not belong to this id. */
   load(id: string): Promise<Session | undefined>;
-  /** Creates or replaces; `ttlMs` is the idle limit from now on. */
+  /**
+   * Creates or replaces; `ttlMs` is the idle limit from now on. A session that has ended stays ended: a save that comes
+   * late (a refresh that was under way at the logout) is not written, and that is no error.
+   */
   save(id: string, session: Session, ttlMs: number): Promise<void>;
   /** Puts the idle limit off, without writing the record. */
   touch(id: string, ttlMs: number): Promise<void>;

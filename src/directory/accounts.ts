@@ -1,0 +1,92 @@
+import { LatchgateError } from '../model/errors.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Database } from './database.ts';
+import type { AccountLink, Accounts } from './directory.ts';
+import { isUniqueViolation } from './failure.ts';
+import type { AccountRow } from './tables.ts';
+
+export function createAccounts(database: Database, clock: Clock): Accounts {
+  return {
+    get: (person, target) =>
+      database.run(async (db) => {
+        const row = await db
+          .selectFrom('accounts')
+          .selectAll()
+          .where('person_id', '=', person)
+          .where('target', '=', target)
+          .executeTakeFirst();
+        return row && toLink(row);
+      }),
+    ofPerson: (person) =>
+      database.run(async (db) => {
+        const rows = await db
+          .selectFrom('accounts')
+          .selectAll()
+          .where('person_id', '=', person)
+          .orderBy('target')
+          .execute();
+        return rows.map(toLink);
+      }),
+    owner: (target, accountId) =>
+      database.run(async (db) => {
+        const row = await db
+          .selectFrom('accounts')
+          .select('person_id')
+          .where('target', '=', target)
+          .where('account_id', '=', accountId)
+          .executeTakeFirst();
+        return row?.person_id;
+      }),
+    save: (link) => save(database, clock, link),
+    remove: (person, target) =>
+      database.run(async (db) => {
+        await db.deleteFrom('accounts').where('person_id', '=', person).where('target', '=', target).execute();
+      }),
+    count: (target) =>
+      database.run(async (db) => {
+        const row = await db
+          .selectFrom('accounts')
+          .select((select) => select.fn.countAll<number>().as('count'))
+          .where('target', '=', target)
+          .executeTakeFirstOrThrow();
+        return row.count;
+      }),
+  };
+}
+
+async function save(database: Database, clock: Clock, link: Omit<AccountLink, 'updatedAt'>): Promise<void> {
+  const facts = {
+    account_id: link.accountId ?? null,
+    user_name: link.userName,
+    created: link.created ? 1 : 0,
+    state: link.state,
+    updated_at: clock.now(),
+  };
+  try {
+    await database.run((db) =>
+      db
+        .insertInto('accounts')
+        .values({ person_id: link.person, target: link.target, ...facts })
+        .onConflict((conflict) => conflict.columns(['person_id', 'target']).doUpdateSet(facts))
+        .execute(),
+    );
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new LatchgateError('account_taken', "this account is another person's", {
+      cause: error,
+      detail: { target: link.target },
+    });
+  }
+}
+
+function toLink(row: AccountRow): AccountLink {
+  return {
+    person: row.person_id,
+    target: row.target,
+    ...(row.account_id === null ? {} : { accountId: row.account_id }),
+    userName: row.user_name,
+    created: row.created === 1,
+    state: row.state,
+    updatedAt: new Date(row.updated_at),
+  };
+}

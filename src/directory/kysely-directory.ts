@@ -1,0 +1,32 @@
+import type { Clock } from '../ops/clock.ts';
+import { createAccounts } from './accounts.ts';
+import type { Database } from './database.ts';
+import { createDecisions } from './decisions.ts';
+import type { Directory } from './directory.ts';
+import { createLeases } from './leases.ts';
+import { createLedger } from './ledger.ts';
+import { createPeople } from './people.ts';
+import { createRetries } from './retries.ts';
+import { createStateValues } from './values.ts';
+
+/** The directory over an open database, which `close` closes too. */
+export function createDirectory(database: Database, clock: Clock): Directory {
+  const leases = createLeases(database, clock);
+  return {
+    people: createPeople(database, clock),
+    accounts: createAccounts(database, clock),
+    ledger: createLedger(database, clock),
+    leases,
+    retries: createRetries(database),
+    decisions: createDecisions(database),
+    values: createStateValues(database),
+    probe: () => database.probe(),
+    close: async () => {
+      try {
+        await leases.releaseAll();
+      } finally {
+        await database.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LatchgateError } from '../model/errors.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Database } from './database.ts';
+import type { Lease, Leases } from './directory.ts';
+
+const POLL_MS = 40;
+const PRUNE_EVERY_MS = 60_000;
+
+/** Leases over the database, and how to give up all that this instance holds. */
+export interface HeldLeases extends Leases {
+  releaseAll(): Promise<void>;
+}
+
+/**
+ * Expiry is told by this instance's clock, so the clocks of the instances should agree to well within a `ttlMs`. Within
+ * one instance callers of the same name come in the order in which they asked.
+ */
+export function createLeases(database: Database, clock: Clock): HeldLeases {
+  const held = new Set<RowLease>();
+  const queues = new Map<string, Promise<void>>();
+  let prunedAt = Number.NEGATIVE_INFINITY;
+
+  return {
+    async acquire(name, ttlMs, signal) {
+      const turn = takeTurn(queues, name);
+      try {
+        await orLost(turn.come, signal, name);
+        const lease = new RowLease(database, clock, name, ttlMs, (ended) => {
+          held.delete(ended);
+          turn.over();
+        });
+        await lease.wait(signal);
+        held.add(lease);
+        return lease;
+      } catch (error) {
+        turn.over();
+        throw error;
+      }
+    },
+    async once(purpose, key, expiresAt) {
+      const now = clock.now();
+      if (now - prunedAt >= PRUNE_EVERY_MS) {
+        prunedAt = now;
+        await database.run((db) => db.deleteFrom('once_keys').where('expires_at', '<=', now).execute());
+      }
+      const expires = expiresAt.getTime();
+      const written = await database.run((db) =>
+        db
+          .insertInto('once_keys')
+          .values({ purpose, key, expires_at: expires })
+          .onConflict((conflict) =>
+            conflict
+              .columns(['purpose', 'key'])
+              .doUpdateSet({ expires_at: expires })
+              .where('once_keys.expires_at', '<=', now),
+          )
+          .executeTakeFirst(),
+      );
+      return written.numInsertedOrUpdatedRows === 1n;
+    },
+    async releaseAll() {
+      await Promise.all([...held].map((lease) => lease.release()));
+    },
+  };
+}
+
+class RowLease implements Lease {
+  readonly name: string;
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #ttlMs: number;
+  readonly #onEnd: (lease: RowLease) => void;
+  readonly #holder = randomBytes(16).toString('base64url');
+  #renewal: NodeJS.Timeout | undefined;
+  #released: Promise<void> | undefined;
+
+  constructor(database: Database, clock: Clock, name: string, ttlMs: number, onEnd: (lease: RowLease) => void) {
+    this.#database = database;
+    this.#clock = clock;
+    this.name = name;
+    this.#ttlMs = ttlMs;
+    this.#onEnd = onEnd;
+  }
+
+  async wait(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      if (signal.aborted) throw lost(this.name);
+      if (await this.#take()) break;
+      await sleep(POLL_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
+    }
+    this.#renewal = setInterval(() => void this.#renew(), Math.max(1, Math.floor(this.#ttlMs / 3)));
+    this.#renewal.unref();
+  }
+
+  release(): Promise<void> {
+    this.#released ??= this.#giveBack();
+    return this.#released;
+  }
+
+  async #take(): Promise<boolean> {
+    const now = this.#clock.now();
+    const row = { holder: this.#holder, expires_at: now + this.#ttlMs };
+    const written = await this.#database.run((db) =>
+      db
+        .insertInto('leases')
+        .values({ name: this.name, ...row })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(row).where('leases.expires_at', '<=', now))
+        .executeTakeFirst(),
+    );
+    return written.numInsertedOrUpdatedRows === 1n;
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      await this.#database.run((db) =>
+        db
+          .updateTable('leases')
+          .set({ expires_at: this.#clock.now() + this.#ttlMs })
+          .where('name', '=', this.name)
+          .where('holder', '=', this.#holder)
+          .execute(),
+      );
+    } catch {
+      // The next renewal tries again; when none comes through, the lease passes on. It is speed, not correctness.
+    }
+  }
+
+  async #giveBack(): Promise<void> {
+    clearInterval(this.#renewal);
+    try {
+      await this.#database.run((db) =>
+        db.deleteFrom('leases').where('name', '=', this.name).where('holder', '=', this.#holder).execute(),
+      );
+    } finally {
+      this.#onEnd(this);
+    }
+  }
+}
+
+interface Turn {
+  /** Ends when everybody before has finished. */
+  readonly come: Promise<void>;
+  over(): void;
+}
+
+function takeTurn(queues: Map<string, Promise<void>>, name: string): Turn {
+  const come = queues.get(name) ?? Promise.resolve();
+  let over = () => {};
+  const finished = new Promise<void>((resolve) => {
+    over = resolve;
+  });
+  const last = come.then(() => finished);
+  queues.set(name, last);
+  void last.then(() => {
+    if (queues.get(name) === last) queues.delete(name);
+  });
+  return { come, over };
+}
+
+async function orLost(turn: Promise<void>, signal: AbortSignal, name: string): Promise<void> {
+  if (signal.aborted) throw lost(name);
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(lost(name));
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    await Promise.race([turn, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function lost(name: string): LatchgateError {
+  return new LatchgateError('lease_lost', 'another instance works on the same thing for too long', {
+    detail: { lease: name },
+  });
+}

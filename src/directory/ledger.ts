@@ -1,0 +1,135 @@
+import { entitlementKey, type Grant } from '../model/entitlement.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Database } from './database.ts';
+import type { Ledger } from './directory.ts';
+import type { GrantRow } from './tables.ts';
+
+export function createLedger(database: Database, clock: Clock): Ledger {
+  return {
+    ofAccount: (person, target) =>
+      database.run(async (db) => {
+        const rows = await db
+          .selectFrom('grants')
+          .selectAll()
+          .where('person_id', '=', person)
+          .where('target', '=', target)
+          .orderBy('key')
+          .orderBy('origin')
+          .execute();
+        return rows.map(toGrant);
+      }),
+    ofPerson: (person) =>
+      database.run(async (db) => {
+        const rows = await db
+          .selectFrom('grants')
+          .selectAll()
+          .where('person_id', '=', person)
+          .orderBy('target')
+          .orderBy('key')
+          .orderBy('origin')
+          .execute();
+        return rows.map(toGrant);
+      }),
+    intend: (grants) => intend(database, clock, grants),
+    confirm: (person, target, given) => confirm(database, person, target, given),
+    withdraw: (person, target, taken) => withdraw(database, person, target, taken),
+    count: (target) =>
+      database.run(async (db) => {
+        const row = await db
+          .selectFrom('grants')
+          .select((select) => select.fn.countAll<number>().as('count'))
+          .where('target', '=', target)
+          .executeTakeFirstOrThrow();
+        return row.count;
+      }),
+  };
+}
+
+async function intend(database: Database, clock: Clock, grants: Parameters<Ledger['intend']>[0]): Promise<void> {
+  if (grants.length === 0) return;
+  const since = clock.now();
+  const rows = grants.map(
+    (grant): GrantRow => ({
+      person_id: grant.person,
+      target: grant.target,
+      key: entitlementKey(grant),
+      origin: grant.origin,
+      kind: grant.kind,
+      name: grant.name,
+      scope: grant.scope ?? null,
+      rule: grant.rule,
+      entitlement_id: grant.entitlementId ?? null,
+      confirmed: 0,
+      since,
+    }),
+  );
+  await database.transaction(async (trx) => {
+    // One order for everybody, so that two writers of the same rows wait for one another instead of for each other.
+    for (const row of inKeyOrder(rows)) {
+      await trx
+        .insertInto('grants')
+        .values(row)
+        .onConflict((conflict) => conflict.columns(['person_id', 'target', 'key', 'origin']).doNothing())
+        .execute();
+    }
+  });
+}
+
+async function confirm(
+  database: Database,
+  person: string,
+  target: string,
+  given: Parameters<Ledger['confirm']>[2],
+): Promise<void> {
+  if (given.length === 0) return;
+  await database.transaction(async (trx) => {
+    for (const { key, entitlementId } of inKeyOrder(given)) {
+      await trx
+        .updateTable('grants')
+        .set({ confirmed: 1, ...(entitlementId === undefined ? {} : { entitlement_id: entitlementId }) })
+        .where('person_id', '=', person)
+        .where('target', '=', target)
+        .where('key', '=', key)
+        .execute();
+    }
+  });
+}
+
+async function withdraw(
+  database: Database,
+  person: string,
+  target: string,
+  taken: Parameters<Ledger['withdraw']>[2],
+): Promise<void> {
+  if (taken.length === 0) return;
+  await database.transaction(async (trx) => {
+    for (const { key, origin } of inKeyOrder(taken)) {
+      const rows = trx
+        .deleteFrom('grants')
+        .where('person_id', '=', person)
+        .where('target', '=', target)
+        .where('key', '=', key);
+      await (origin === undefined ? rows : rows.where('origin', '=', origin)).execute();
+    }
+  });
+}
+
+function inKeyOrder<T extends { readonly key: string; readonly origin?: string }>(rows: readonly T[]): T[] {
+  const place = (row: T) => `${row.key}\n${row.origin ?? ''}`;
+  return rows.toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
+}
+
+function toGrant(row: GrantRow): Grant {
+  return {
+    person: row.person_id,
+    target: row.target,
+    kind: row.kind,
+    name: row.name,
+    ...(row.scope === null ? {} : { scope: row.scope }),
+    rule: row.rule,
+    origin: row.origin,
+    ...(row.entitlement_id === null ? {} : { entitlementId: row.entitlement_id }),
+    confirmed: row.confirmed === 1,
+    since: new Date(row.since),
+  };
+}

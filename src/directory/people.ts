@@ -1,0 +1,221 @@
+import { type Kysely, sql } from 'kysely';
+import { LatchgateError } from '../model/errors.ts';
+import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Database } from './database.ts';
+import type { People, Person, RememberedAssertion } from './directory.ts';
+import { newPersonId } from './person-id.ts';
+import type { AssertionRow, PersonRow, Tables } from './tables.ts';
+
+const SHOWN_LENGTH = 256;
+
+export function createPeople(database: Database, clock: Clock): People {
+  return {
+    ensure: (subject, origin, displayName) => ensure(database, clock, subject, origin, displayName),
+    bySubject: (subject) => database.run((db) => bySubject(db, subject)),
+    get: (id) =>
+      database.run(async (db) => {
+        const row = await db.selectFrom('people').selectAll().where('id', '=', id).executeTakeFirst();
+        return row && toPerson(row);
+      }),
+    search: (text, limit) => database.run((db) => search(db, text.trim(), limit)),
+    list: (limit, after) =>
+      database.run(async (db) => {
+        const from = db.selectFrom('people').selectAll().orderBy('id').limit(limit);
+        const rows = await (after === undefined ? from : from.where('id', '>', after)).execute();
+        return rows.map(toPerson);
+      }),
+    saveAssertion: (person, assertion, groups, description) =>
+      database.transaction(async (trx) => {
+        await upsertAssertion(trx, person, assertion, groups);
+        await describe(trx, person, assertion, description ?? fromStandardClaims(assertion.claims));
+      }),
+    assertions: (person) =>
+      database.run(async (db) => {
+        const rows = await db
+          .selectFrom('assertions')
+          .selectAll()
+          .where('person_id', '=', person)
+          .orderBy('origin')
+          .orderBy('issuer')
+          .orderBy('subject')
+          .execute();
+        return rows.map(toAssertion);
+      }),
+    subjects: (person) =>
+      database.run((db) =>
+        db
+          .selectFrom('subjects')
+          .select(['issuer', 'subject', 'origin'])
+          .where('person_id', '=', person)
+          .orderBy('issuer')
+          .orderBy('subject')
+          .execute(),
+      ),
+    setDisabled: (person, disabled) => setDisabled(database, person, disabled),
+  };
+}
+
+async function ensure(
+  database: Database,
+  clock: Clock,
+  subject: SubjectKey,
+  origin: string,
+  displayName: string,
+): Promise<Person> {
+  const known = await database.run((db) => bySubject(db, subject));
+  if (known !== undefined) return known;
+  return database.transaction(async (trx) => {
+    const now = clock.now();
+    const row: PersonRow = {
+      id: newPersonId(now),
+      display_name: shown(displayName) ?? subject.subject,
+      email: null,
+      disabled: 0,
+      created_at: now,
+      last_seen_at: null,
+    };
+    await trx.insertInto('people').values(row).execute();
+    // The subject's key decides who was first: the second waits here for the first to commit, and then writes nothing.
+    const written = await trx
+      .insertInto('subjects')
+      .values({ issuer: subject.issuer, subject: subject.subject, origin, person_id: row.id })
+      .onConflict((conflict) => conflict.columns(['issuer', 'subject']).doNothing())
+      .executeTakeFirst();
+    if (written.numInsertedOrUpdatedRows === 1n) return toPerson(row);
+    await trx.deleteFrom('people').where('id', '=', row.id).execute();
+    const first = await bySubject(trx, subject);
+    if (first === undefined) throw new LatchgateError('internal', 'a subject is taken and not there');
+    return first;
+  });
+}
+
+async function bySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<Person | undefined> {
+  const row = await db
+    .selectFrom('subjects')
+    .innerJoin('people', 'people.id', 'subjects.person_id')
+    .selectAll('people')
+    .where('subjects.issuer', '=', subject.issuer)
+    .where('subjects.subject', '=', subject.subject)
+    .executeTakeFirst();
+  return row && toPerson(row);
+}
+
+async function search(db: Kysely<Tables>, text: string, limit: number): Promise<readonly Person[]> {
+  if (text === '') return [];
+  const lower = text.toLowerCase();
+  const containing = (part: string) => `%${part.replace(/[\\%_]/g, '\\$&')}%`;
+  const rows = await db
+    .selectFrom('people')
+    .selectAll()
+    .where((where) =>
+      where.or([
+        where('id', '=', text),
+        where(sql`lower(email)`, '=', lower),
+        sql<boolean>`lower(display_name) like ${containing(lower)} escape '\\'`,
+        // SQLite folds ASCII only: other letters are found as they are written.
+        sql<boolean>`display_name like ${containing(text)} escape '\\'`,
+        where('id', 'in', where.selectFrom('subjects').select('person_id').where('subject', '=', text)),
+        where('id', 'in', where.selectFrom('accounts').select('person_id').where(sql`lower(user_name)`, '=', lower)),
+      ]),
+    )
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(toPerson);
+}
+
+async function upsertAssertion(
+  db: Kysely<Tables>,
+  person: PersonId,
+  assertion: Assertion,
+  groups: readonly string[] | undefined,
+): Promise<void> {
+  const said = {
+    person_id: person,
+    active: assertion.active ? 1 : 0,
+    claims: JSON.stringify(assertion.claims),
+    at: assertion.at.getTime(),
+    ...(groups === undefined ? {} : { remembered_groups: JSON.stringify(groups) }),
+  };
+  await db
+    .insertInto('assertions')
+    .values({
+      origin: assertion.origin,
+      issuer: assertion.issuer,
+      subject: assertion.subject,
+      remembered_groups: null,
+      ...said,
+    })
+    .onConflict((conflict) => conflict.columns(['origin', 'issuer', 'subject']).doUpdateSet(said))
+    .execute();
+}
+
+async function describe(
+  db: Kysely<Tables>,
+  person: PersonId,
+  assertion: Assertion,
+  description: { readonly displayName?: string; readonly email?: string },
+): Promise<void> {
+  const displayName = shown(description.displayName);
+  const email = shown(description.email);
+  await db
+    .updateTable('people')
+    .set({
+      last_seen_at: assertion.at.getTime(),
+      ...(displayName === undefined ? {} : { display_name: displayName }),
+      ...(email === undefined ? {} : { email }),
+    })
+    .where('id', '=', person)
+    .execute();
+}
+
+function fromStandardClaims(claims: Assertion['claims']): { displayName?: string; email?: string } {
+  const text = (name: string) => (typeof claims[name] === 'string' ? claims[name] : undefined);
+  const displayName = text('name') ?? text('preferred_username');
+  const email = text('email');
+  return { ...(displayName === undefined ? {} : { displayName }), ...(email === undefined ? {} : { email }) };
+}
+
+/** A text that can be shown in a table: what the database or a terminal trips over is gone. Empty: nothing was said. */
+function shown(text: string | undefined): string | undefined {
+  const clean = text
+    ?.slice(0, SHOWN_LENGTH)
+    .replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu, ' ')
+    .trim();
+  return clean === '' ? undefined : clean;
+}
+
+async function setDisabled(database: Database, person: PersonId, disabled: boolean): Promise<void> {
+  const result = await database.run((db) =>
+    db
+      .updateTable('people')
+      .set({ disabled: disabled ? 1 : 0 })
+      .where('id', '=', person)
+      .executeTakeFirst(),
+  );
+  if (result.numUpdatedRows === 0n) throw new LatchgateError('not_found', 'there is no such person');
+}
+
+function toPerson(row: PersonRow): Person {
+  return {
+    id: row.id,
+    displayName: row.display_name,
+    ...(row.email === null ? {} : { email: row.email }),
+    disabled: row.disabled === 1,
+    createdAt: new Date(row.created_at),
+    ...(row.last_seen_at === null ? {} : { lastSeenAt: new Date(row.last_seen_at) }),
+  };
+}
+
+function toAssertion(row: AssertionRow): RememberedAssertion {
+  return {
+    issuer: row.issuer,
+    subject: row.subject,
+    origin: row.origin,
+    active: row.active === 1,
+    claims: JSON.parse(row.claims) as Assertion['claims'],
+    at: new Date(row.at),
+    ...(row.remembered_groups === null ? {} : { rememberedGroups: JSON.parse(row.remembered_groups) as string[] }),
+  };
+}

@@ -1,0 +1,147 @@
+import type { Generated } from 'kysely';
+
+/*
+ * The rows of the state database. Times are integer milliseconds since the epoch, switches 0 or 1, structures JSON text:
+ * what SQLite and PostgreSQL read alike.
+ */
+
+export interface PersonRow {
+  id: string;
+  display_name: string;
+  email: string | null;
+  disabled: number;
+  created_at: number;
+  last_seen_at: number | null;
+}
+
+export interface SubjectRow {
+  issuer: string;
+  subject: string;
+  origin: string;
+  person_id: string;
+}
+
+export interface AssertionRow {
+  origin: string;
+  issuer: string;
+  subject: string;
+  person_id: string;
+  active: number;
+  claims: string;
+  /** Raw groups that the origin last sent, as a JSON list; kept when a later assertion sends none. */
+  remembered_groups: string | null;
+  at: number;
+}
+
+export interface AccountRow {
+  person_id: string;
+  target: string;
+  account_id: string | null;
+  user_name: string;
+  created: number;
+  state: 'intended' | 'ready' | 'disabled';
+  updated_at: number;
+}
+
+export interface GrantRow {
+  person_id: string;
+  target: string;
+  /** `entitlementKey` of kind, name and scope. */
+  key: string;
+  origin: string;
+  kind: 'group' | 'role' | 'permission';
+  name: string;
+  scope: string | null;
+  rule: string;
+  entitlement_id: string | null;
+  confirmed: number;
+  since: number;
+}
+
+export interface LeaseRow {
+  name: string;
+  holder: string;
+  expires_at: number;
+}
+
+export interface OnceRow {
+  purpose: string;
+  key: string;
+  expires_at: number;
+}
+
+export interface RetryRow {
+  person_id: string;
+  target: string;
+  attempts: number;
+  due_at: number;
+  code: string;
+}
+
+export interface DecisionRow {
+  request_id: string;
+  at: number;
+  record: string;
+}
+
+export interface ValueRow {
+  name: string;
+  value: string;
+}
+
+export interface AuditRow {
+  seq: number;
+  at: number;
+  person_id: string | null;
+  /** Canonical JSON of the whole record but its hash. */
+  body: string;
+  hash: string;
+}
+
+/** Id of the one row of `audit_head`. */
+export const AUDIT_HEAD_ID = 1;
+
+/** Where the chain stands. */
+export interface AuditHeadRow {
+  id: number;
+  seq: number;
+  hash: string;
+}
+
+export interface SessionRow {
+  handle: string;
+  person_id: string;
+  origin: string;
+  subject_hash: string;
+  provider_session_hash: string | null;
+  created_at: number;
+  last_seen_at: number;
+  /** The idle limit. */
+  idle_until: number;
+  ends_at: number;
+  sealed: string;
+}
+
+export interface EndedSessionRow {
+  /** Set by the database, in the order of the commits. */
+  seq: Generated<number>;
+  handle: string;
+  ended_at: number;
+}
+
+export interface Tables {
+  people: PersonRow;
+  subjects: SubjectRow;
+  assertions: AssertionRow;
+  accounts: AccountRow;
+  grants: GrantRow;
+  leases: LeaseRow;
+  once_keys: OnceRow;
+  retries: RetryRow;
+  decisions: DecisionRow;
+  state_values: ValueRow;
+  audit_records: AuditRow;
+  audit_head: AuditHeadRow;
+  sessions: SessionRow;
+  ended_sessions: EndedSessionRow;
+}
