@@ -1,0 +1,97 @@
+import { createHttpClient } from '../../../src/ops/http.ts';
+import type { Log } from '../../../src/ops/log.ts';
+import { createGoodDataTarget } from '../../../src/targets/gooddata/target.ts';
+import { deriveId } from '../../../src/targets/names.ts';
+import type { Target } from '../../../src/targets/target.ts';
+import type { TargetFault, TargetSubject } from '../../conformance/target-subject.ts';
+import type { Fault } from '../../emulators/gooddata/faults.ts';
+import { type GoodDataEmulator, startGoodDataEmulator } from '../../emulators/gooddata/server.ts';
+import type { Seed } from '../../emulators/gooddata/state.ts';
+
+export const MISSING = { users: 'create', groups: 'create', roles: 'refuse' } as const;
+
+export interface Organisation {
+  readonly emulator: GoodDataEmulator;
+  readonly target: Target;
+  /** What the target logged, as `message` and fields in one line each. */
+  readonly warnings: string[];
+  close(): Promise<void>;
+}
+
+export interface OrganisationOptions {
+  readonly seed?: Seed;
+  readonly token?: string;
+  readonly timeoutMs?: number;
+  readonly missingGroups?: 'create' | 'refuse';
+}
+
+/** An organisation in memory and the target that manages it, as the user `gateway`. */
+export async function startOrganisation(options: OrganisationOptions = {}): Promise<Organisation> {
+  const emulator = await startGoodDataEmulator(options.seed === undefined ? {} : { seed: options.seed });
+  const http = createHttpClient();
+  const warnings: string[] = [];
+  const log: Pick<Log, 'warn'> = { warn: (message, fields) => warnings.push(`${message} ${JSON.stringify(fields)}`) };
+  const config = {
+    url: emulator.url,
+    token: options.token ?? emulator.token,
+    timeout: options.timeoutMs ?? 2_000,
+    missing: { ...MISSING, groups: options.missingGroups ?? 'create' },
+  };
+  const target = createGoodDataTarget({ name: 'gooddata', config, http, log });
+  const close = async () => {
+    await http.close();
+    await emulator.close();
+  };
+  return { emulator, target, warnings, close };
+}
+
+const FAULTS: Readonly<Record<TargetFault, Fault>> = {
+  unauthorized: { status: 401 },
+  failing: { status: 500 },
+  html: { html: true },
+  hanging: { delayMs: 60_000 },
+  reset: { reset: true },
+  rate_limited: { rateLimit: { perSecond: 0, retryAfter: 7 } },
+  answer_lost: { match: (method) => method === 'POST', times: 1, dropAfterApply: true },
+};
+
+/** The emulator for the conformance suite. */
+export async function goodDataSubject(): Promise<TargetSubject> {
+  const { emulator, target, close } = await startOrganisation({ timeoutMs: 700 });
+  const { state } = emulator;
+  return {
+    target,
+    missing: MISSING,
+    byHand: {
+      createAccount: async ({ userName, externalId, givenName, familyName, email }) => {
+        const attributes = { firstname: givenName, lastname: familyName, email };
+        const known = externalId === undefined ? attributes : { ...attributes, authenticationId: externalId };
+        state.users.set(userName, { id: userName, attributes: known, relationships: {} });
+        return { id: userName };
+      },
+      deleteAccount: async (id) => void state.users.delete(id),
+      createEntitlement: async (kind, name) => {
+        const id = deriveId(name);
+        state.userGroups.set(id, { id, attributes: { name }, relationships: {} });
+        return { kind, name: id, id, ...(name === id ? {} : { label: name }) };
+      },
+      deleteEntitlement: async ({ id }) => {
+        state.userGroups.delete(id);
+        for (const { relationships } of state.users.values()) {
+          relationships['userGroups'] = (relationships['userGroups'] ?? []).filter((group) => group.id !== id);
+        }
+      },
+      renameEntitlement: async ({ id }, name) => {
+        const group = state.userGroups.get(id);
+        if (group !== undefined) group.attributes = { name };
+      },
+      give: async (accountId, { id }) => {
+        const user = state.users.get(accountId);
+        if (user === undefined) throw new Error('no such user');
+        user.relationships['userGroups'] = [...(user.relationships['userGroups'] ?? []), { id, type: 'userGroup' }];
+      },
+    },
+    faults: { set: (fault) => emulator.faults.set(FAULTS[fault]), clear: () => emulator.faults.clear() },
+    cleanup: close,
+  };
+}
