@@ -1,11 +1,16 @@
 import type { AuditEntry } from '../audit/audit.ts';
 import type { ActualAccount, Change } from '../model/change.ts';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
+import type { PersonId } from '../model/person.ts';
 import type { AccountPlan } from './plan.ts';
-import type { ReconcileInput } from './reconcile.ts';
 
 interface Recorded {
-  readonly input: Pick<ReconcileInput, 'person' | 'target' | 'actor' | 'requestId'>;
+  readonly input: {
+    readonly person: PersonId;
+    readonly target: { readonly name: string };
+    readonly actor: string;
+    readonly requestId: string;
+  };
   readonly plan: AccountPlan;
   readonly account: ActualAccount | undefined;
   /** The account was announced by an earlier run that ended before it could record it. */
