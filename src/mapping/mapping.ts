@@ -196,7 +196,7 @@ class CompiledMapping {
       draft.accounts.set(name, account);
       draft.notes.push(...notes);
     }
-    if (!assertion.active) draft.deny('person_disabled', undefined);
+    if (!assertion.active) draft.notes.push(`${assertion.origin}: says that this person is not to have access`);
   }
 }
 

@@ -3,10 +3,10 @@ import { count, entryName, optionList, text, textList } from '../config/values.t
 
 export const identitySchema = z.strictObject({
   match: optionList(['link', 'external_id', 'verified_email', 'user_name'])
-    .default(['link', 'external_id', 'verified_email'])
+    .prefault(['link', 'external_id', 'verified_email'])
     .describe('How an account that is already in a target is found, in this order. Two that fit: held, never guessed.'),
   require: textList
-    .default(['email'])
+    .prefault(['email'])
     .describe('Attributes without which a login is refused, with a page that says so. `[]`: nothing is required.'),
 });
 
@@ -20,7 +20,7 @@ export const groupsSchema = z.strictObject({
     .record(text, text)
     .default({})
     .meta({ title: 'map of texts', description: 'Incoming group → its name here (Entra ID sends object ids).' }),
-  allow: textList.default(['*']).describe('Groups that are let in: exact, `*` glob, or `~` regular expression.'),
+  allow: textList.prefault(['*']).describe('Groups that are let in: exact, `*` glob, or `~` regular expression.'),
 });
 
 /** Texts that one attribute is compared with: exact, `*` glob, or `~` regular expression on the whole value. */
@@ -55,8 +55,8 @@ export const grantSchema = z
   .record(
     entryName,
     z.strictObject({
-      groups: textList.default([]).describe('Groups of the target.'),
-      roles: textList.default([]).describe('Roles of the target.'),
+      groups: textList.prefault([]).describe('Groups of the target.'),
+      roles: textList.prefault([]).describe('Roles of the target.'),
       permissions: permissions
         .default({})
         .meta({ title: 'map of texts or lists', description: 'Workspace → permission, or a list of permissions.' }),

@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import { compileClaimName } from '../../src/mapping/claims.ts';
 import { compileGroupFilter, readGroups, type SentGroups } from '../../src/mapping/groups.ts';
 
-function read(claims: Record<string, unknown>, separator?: string, names = ['urn.gooddata.user_groups', 'groups']): SentGroups {
+function read(
+  claims: Record<string, unknown>,
+  separator?: string,
+  names = ['urn.gooddata.user_groups', 'groups'],
+): SentGroups {
   return readGroups(claims, { names: names.map(compileClaimName), separator, max: 5 });
 }
 
@@ -77,13 +81,18 @@ describe('what was sent', () => {
 
   it('a refusal tells shape and length, never the value', () => {
     const { note } = refusal(read({ groups: ['fine', 'se\u0000cret'] }));
-    expect(note).toBe('groups: item 2 of 2 is a text of 7 characters with a control character or half a surrogate pair');
+    expect(note).toBe(
+      'groups: item 2 of 2 is a text of 7 characters with a control character or half a surrogate pair',
+    );
   });
 });
 
 describe('groups that the provider left out', () => {
   it.each([
-    ['_claim_names', { _claim_names: { groups: 'src1' }, _claim_sources: { src1: { endpoint: 'https://graph.example' } } }],
+    [
+      '_claim_names',
+      { _claim_names: { groups: 'src1' }, _claim_sources: { src1: { endpoint: 'https://graph.example' } } },
+    ],
     ['hasgroups true', { hasgroups: true }],
     ['hasgroups as a text', { hasgroups: 'true' }],
   ])('%s is neither absent nor empty', (_, claims) => {
@@ -95,7 +104,9 @@ describe('groups that the provider left out', () => {
   });
 
   it('a second choice does not stand in for a first that was left out', () => {
-    expect(refusal(read({ hasgroups: true, roles: ['r'] }, undefined, ['groups', 'roles'])).code).toBe('groups_overage');
+    expect(refusal(read({ hasgroups: true, roles: ['r'] }, undefined, ['groups', 'roles'])).code).toBe(
+      'groups_overage',
+    );
   });
 
   it('does not matter where groups come from another claim', () => {
@@ -122,7 +133,16 @@ describe('what is let in', () => {
       rename: { '8b1f-c1e': 'bi-admins', constructor: 'bi-c' },
       allow: ['finance', 'bi-*'],
     });
-    const { names, trace } = filter(['/bi-eng', '//bi-x', '8b1f-c1e', '/8b1f-c1e', 'finance', 'Finance', '/', 'toString']);
+    const { names, trace } = filter([
+      '/bi-eng',
+      '//bi-x',
+      '8b1f-c1e',
+      '/8b1f-c1e',
+      'finance',
+      'Finance',
+      '/',
+      'toString',
+    ]);
     expect(names).toEqual(['bi-eng', 'bi-admins', 'finance']);
     expect(trace).toEqual([
       { value: '/bi-eng', name: 'bi-eng', kept: true, by: 'groups.allow[1]' },

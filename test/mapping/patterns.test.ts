@@ -84,11 +84,8 @@ describe('a regular expression', () => {
     expect(() => compilePattern(text)).toThrow(text);
   });
 
-  it.each(['~(a+)+', '~(a|a)*b', '~(a|aa)+$', '~(.*a){12}'])(
-    '%s comes to an end on a long hostile value',
-    (text) => {
-      // A backtracking engine would be at it for longer than the universe is old.
-      expect(compilePattern(text).match(`${'a'.repeat(20_000)}!`)).toBeUndefined();
-    },
-  );
+  it.each(['~(a+)+', '~(a|a)*b', '~(a|aa)+$', '~(.*a){12}'])('%s comes to an end on a long hostile value', (text) => {
+    // A backtracking engine would be at it for longer than the universe is old.
+    expect(compilePattern(text).match(`${'a'.repeat(20_000)}!`)).toBeUndefined();
+  });
 });
