@@ -1,5 +1,6 @@
 import { type Entitlement, type EntitlementKind, entitlementKey } from '../../src/model/entitlement.ts';
 import {
+  firstLogin,
   granted,
   keysOf,
   must,
@@ -97,6 +98,20 @@ export function describeEntitlements(prove: Prove, subject: () => TargetSubject,
       expect.arrayContaining(wanted.map(({ name }) => name)),
     );
     expect((await plan(subject(), person)).changes).toEqual([]);
+  });
+
+  prove(`makes a missing ${kind} once when ten people need it at once`, async () => {
+    const { target } = subject();
+    expect(target.can.creates).toContain(kind);
+    const wanted = { kind, name: uniqueName('Everybody needs') };
+    const people = Array.from({ length: 10 }, () => someone(subject(), { entitlements: granted(subject(), [wanted]) }));
+    const sets = await Promise.all(people.map((person) => firstLogin(subject(), person)));
+    const all = await Promise.all(sets.map((set) => target.apply(set, patience())));
+    const given = all
+      .flatMap(({ account }) => account.entitlements)
+      .filter(({ label, name }) => (label ?? name) === wanted.name);
+    expect(given).toHaveLength(10);
+    expect(new Set(given.map(({ id }) => id)).size).toBe(1);
   });
 
   prove(`makes a ${kind} again that vanished before it could be given`, async () => {

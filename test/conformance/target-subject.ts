@@ -26,7 +26,7 @@ export type TargetFault =
   /** The next write is done, but its answer never arrives. */
   | 'answer_lost';
 
-export interface AccountByHand {
+interface AccountByHand {
   /** One that `adapt` would leave as it is. */
   readonly userName: string;
   readonly externalId?: string;

@@ -9,7 +9,7 @@ const LISTING_BYTES = 32 * 1024 * 1024;
 /** Every call that we make may be made twice: what the first one did shows as 409, 404 or no difference. */
 const RETRIES = 2;
 
-export interface GoodDataCall {
+interface GoodDataCall {
   readonly method: HttpRequest['method'];
   /** Below `/api/v1/`, each segment a valid id or a constant. */
   readonly path: string;

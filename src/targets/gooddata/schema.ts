@@ -15,5 +15,3 @@ export const goodDataTargetSchema = z.strictObject({
       'How people are signed in there: `jwt`, each request carries a short-lived token signed by the gateway; `none`, not at all.',
     ),
 });
-
-export type GoodDataConfig = z.output<typeof goodDataTargetSchema>;

@@ -30,6 +30,8 @@ interface Minted {
   readonly mintedAt: number;
   readonly expiresAt: number;
   readonly token: Promise<string>;
+  /** The same once it is there: most requests need not wait for anything. */
+  ready?: string;
 }
 
 /**
@@ -74,10 +76,15 @@ export function createGoodDataSignIn({ signer, registrar, clock, log }: GoodData
   const mint = (id: string, displayName: string): Minted => {
     const mintedAt = clock.now();
     const expiresAt = (Math.floor(mintedAt / 1_000) + LIFETIME_S) * 1_000;
-    const minted = { displayName, mintedAt, expiresAt, token: sign(id, displayName) };
-    minted.token.catch(() => {
-      if (kept.get(id) === minted) kept.delete(id);
-    });
+    const minted: Minted = { displayName, mintedAt, expiresAt, token: sign(id, displayName) };
+    minted.token.then(
+      (token) => {
+        minted.ready = token;
+      },
+      () => {
+        if (kept.get(id) === minted) kept.delete(id);
+      },
+    );
     kept.delete(id);
     kept.set(id, minted);
     const [oldest] = kept.keys();
@@ -90,7 +97,7 @@ export function createGoodDataSignIn({ signer, registrar, clock, log }: GoodData
       const known = kept.get(id);
       const isFresh = known?.displayName === displayName && clock.now() - known.mintedAt < (LIFETIME_S / 2) * 1_000;
       const minted = known !== undefined && isFresh ? known : mint(id, displayName);
-      const token = await waitFor(minted.token, signal);
+      const token = minted.ready ?? (await waitFor(minted.token, signal));
       const validForSeconds = Math.max(0, Math.floor((minted.expiresAt - clock.now()) / 1_000));
       return { set: { authorization: `Bearer ${token}` }, validForSeconds };
     },
