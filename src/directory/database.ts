@@ -70,6 +70,7 @@ class KyselyDatabase implements Database {
   }
 
   async run<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    this.#assertOpen();
     try {
       return await work(this.#db);
     } catch (error) {
@@ -78,6 +79,7 @@ class KyselyDatabase implements Database {
   }
 
   async transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>, lock?: keyof typeof LOCKS): Promise<T> {
+    this.#assertOpen();
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#db.transaction().execute(async (trx) => {
@@ -99,6 +101,11 @@ class KyselyDatabase implements Database {
   close(): Promise<void> {
     this.#closing ??= this.#db.destroy();
     return this.#closing;
+  }
+
+  /** Kysely connects at its first statement, and would do so after `destroy` too. */
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new LatchgateError('state_unavailable', 'the state database is closed');
   }
 }
 

@@ -118,7 +118,8 @@ class EmbeddedSessions implements PrunedSessions {
     const handle = sessionHandle(id);
     if (this.#ended.has(handle)) return;
     const now = this.#clock.now();
-    const writtenBefore = now - Math.min(TOUCH_AT_MOST_EVERY_MS, ttlMs / 10);
+    // The limit shrinks toward the end of the session, and must not make a write of every request then.
+    const writtenBefore = now - Math.min(TOUCH_AT_MOST_EVERY_MS, Math.max(FRESH_MS, ttlMs / 10));
     const cached = this.#cache.get(handle);
     const seenAt = cached?.seenAt;
     if (cached !== undefined) {

@@ -1,0 +1,11 @@
+import { describeAudit } from '../conformance/audit.ts';
+import { postgresState } from '../conformance/postgres-state.ts';
+import { type RunningPostgres, startPostgres } from '../services/postgres.ts';
+
+let server: RunningPostgres;
+beforeAll(async () => {
+  server = await startPostgres();
+});
+afterAll(() => server.stop());
+
+describeAudit('PostgreSQL', () => postgresState(server.url));

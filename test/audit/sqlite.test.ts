@@ -1,0 +1,4 @@
+import { describeAudit } from '../conformance/audit.ts';
+import { sqliteState } from '../conformance/state.ts';
+
+describeAudit('SQLite', sqliteState);
