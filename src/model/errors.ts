@@ -73,6 +73,7 @@ export const ERRORS = {
   lease_lost: row(503, true, 'Another instance works on the same account for too long.'),
   // Proxy
   request_invalid: row(400, false, 'The request target or a header is not one that the gateway forwards.'),
+  request_timeout: row(408, true, 'The request did not arrive whole in time.'),
   header_too_large: row(431, false, 'The request headers are larger than 32 KiB.'),
   route_unknown: row(404, false, 'No route serves this path.'),
   host_unknown: row(421, false, 'No route serves this host name.'),

@@ -11,13 +11,17 @@ const methodList = textList
 export const routeSchema = z.strictObject({
   path: text
     .regex(/^\/[^?#\s\\;%]*$/, 'must begin with / and hold no query, fragment, blank, backslash, ; or %')
+    .refine(
+      (path) => !/\/(\/|\.{1,2}(\/|$))/.test(path),
+      'must have no empty, . or .. segment: no request has one after normalisation',
+    )
     .meta({ description: 'A prefix of whole path segments, compared after normalisation.', examples: ['/'] }),
   to: entryName.describe('The target that serves it.'),
   methods: methodList.optional().describe('HTTP methods that are served. Default: all.'),
   when: conditionSchema
     .optional()
     .describe('Who may use the route, in the language of rules. Default: everybody with an account in the target.'),
-  public: flag.default(false).describe('Served without a login, and without saying who it is.'),
+  public: flag.prefault(false).describe('Served without a login, and without saying who it is.'),
 });
 
 export const routesSchema = z.array(routeSchema).min(1, 'must have at least one route');

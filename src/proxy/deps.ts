@@ -1,0 +1,81 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { LatchgateError } from '../model/errors.ts';
+import type { PersonId } from '../model/person.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Signer } from '../ops/keys.ts';
+import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import type { AccountState } from '../provisioning/provision.ts';
+import type { Session } from '../session/store.ts';
+import type { SignIn } from '../targets/target.ts';
+import type { BackendSession } from './backend-cookies.ts';
+import type { UpstreamOptions } from './forward.ts';
+import type { Route } from './routes.ts';
+
+/** A target as the proxy sees it. */
+export interface ProxyTarget {
+  readonly name: string;
+  /** Only its origin counts: paths go through unchanged. */
+  readonly url: string;
+  /** Host that the upstream is asked by. `public` (default): the one of public_url, so that its own links are right. */
+  readonly host?: 'public' | 'upstream';
+  readonly signIn?: SignIn;
+  readonly backendSession?: BackendSession;
+  /** Paths by which the backend logs people out: they are taken to the gateway's own logout instead. */
+  readonly logoutPaths?: readonly string[];
+  readonly timeouts?: UpstreamOptions;
+}
+
+export interface ProxySession {
+  readonly id: string;
+  readonly session: Session;
+}
+
+export interface ProxySessions {
+  /** The live session of a raw Cookie header. Throws `session_store_unavailable`. */
+  read(cookie: string | undefined): Promise<ProxySession | undefined>;
+  /** The handle under which the end of this session is announced. */
+  handleOf(id: string): string;
+  /** Called with each handle that ended. Returns how to stop. */
+  onEnded(listener: (handle: string) => void): () => void;
+}
+
+/** Answers a request that is refused: a page for people, JSON for programs. Sends nothing when the head is out. */
+export interface RefusalPages {
+  refuse(request: IncomingMessage, response: ServerResponse, error: LatchgateError, requestId: string): void;
+}
+
+/** A person was there and did not get through: what `why ID` shows. */
+export interface ProxyRefusal {
+  readonly requestId: string;
+  readonly error: LatchgateError;
+  readonly person: PersonId;
+  readonly origin: string;
+  readonly target: string;
+  readonly method: string;
+  /** Normalised, without query. */
+  readonly path: string;
+}
+
+export interface ProxyDeps {
+  readonly publicUrl: string;
+  /** Origins besides our own whose pages may open WebSockets. */
+  readonly allowedOrigins?: readonly string[];
+  /** Addresses and CIDR blocks whose X-Forwarded-For is continued. */
+  readonly trustedProxies: readonly string[];
+  readonly routes: readonly Route<Session>[];
+  readonly targets: readonly ProxyTarget[];
+  readonly sessions: ProxySessions;
+  /** Cookie names of the gateway, in every deployment. */
+  readonly cookieNames: readonly string[];
+  readonly account: (person: PersonId, target: string, signal: AbortSignal) => Promise<AccountState>;
+  /** ES256; sets `iss`. */
+  readonly signer: Signer;
+  readonly pages: RefusalPages;
+  readonly onRefused?: (refusal: ProxyRefusal) => void;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, 'proxied' | 'refused' | 'sockets'>;
+  readonly clock: Clock;
+  /** One line for each request, without its path: `log.access`. */
+  readonly accessLog?: boolean;
+}

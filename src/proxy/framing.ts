@@ -1,0 +1,45 @@
+/**
+ * What Node's strict parser lets through and two servers could still read differently: more than one Host, an odd
+ * Transfer-Encoding (RFC 9112 §6.1), chunks in HTTP/1.0. True: nothing of it.
+ */
+export function isFramingClear(rawHeaders: readonly string[], httpVersion: string): boolean {
+  let hosts = 0;
+  let encodings = 0;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+    else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      encodings += 1;
+      if ((rawHeaders[at + 1] as string).toLowerCase() !== 'chunked') return false;
+    }
+  }
+  return hosts <= 1 && encodings <= 1 && !(encodings > 0 && httpVersion !== '1.1');
+}
+
+export type UpgradeRefusal = 'request_invalid' | 'origin_not_allowed';
+
+/**
+ * Whether an upgrade may be thought about: a WebSocket handshake (RFC 6455 §4.1) from one of our own origins and
+ * nothing else. h2c and other protocols would carry requests that nobody checks.
+ */
+export function refuseUpgrade(
+  method: string,
+  rawHeaders: readonly string[],
+  origins: readonly string[],
+): UpgradeRefusal | undefined {
+  const all = (wanted: string): string[] =>
+    rawHeaders.filter((_, at) => at % 2 === 1 && (rawHeaders[at - 1] as string).toLowerCase() === wanted);
+  const upgrades = all('upgrade');
+  const isHandshake =
+    method === 'GET' &&
+    upgrades.length === 1 &&
+    upgrades[0]?.toLowerCase() === 'websocket' &&
+    all('sec-websocket-version').join() === '13' &&
+    /^[A-Za-z0-9+/]{22}==$/.test(all('sec-websocket-key').join()) &&
+    all('http2-settings').length === 0 &&
+    all('transfer-encoding').length === 0 &&
+    all('content-length').every((length) => length === '0');
+  if (!isHandshake) return 'request_invalid';
+  const from = all('origin');
+  return from.length === 1 && origins.includes(from[0] as string) ? undefined : 'origin_not_allowed';
+}

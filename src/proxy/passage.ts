@@ -1,0 +1,22 @@
+import type { Session } from '../session/store.ts';
+import type { ProxySession } from './deps.ts';
+import type { Prepared, PreparedSession } from './prepared.ts';
+import type { Route } from './routes.ts';
+import type { RequestTarget } from './target.ts';
+
+/** One request on its way through. What is learned on the way is added. */
+export interface Passage {
+  readonly requestId: string;
+  /** On the monotonic clock, in milliseconds. */
+  readonly startedAt: number;
+  readonly target: RequestTarget;
+  readonly method: string;
+  route?: Route<Session>;
+  who?: ProxySession;
+}
+
+/** Who is let through, and with what. */
+export interface Admitted {
+  readonly session: PreparedSession;
+  readonly prepared: Prepared;
+}

@@ -1,0 +1,202 @@
+import { ERRORS, type ErrorCode, LatchgateError } from '../model/errors.ts';
+import type { Identity } from '../model/person.ts';
+import type { AccountState } from '../provisioning/provision.ts';
+import { ASSERTION_LIFETIME_S, signAssertion } from './assertion.ts';
+import { BackendCookieJar } from './backend-cookies.ts';
+import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
+import { areGroupsTooLong, type FlatHeaders, identityHeaders } from './identity-headers.ts';
+
+/** Sessions whose headers are kept ready. */
+const MAX_SESSIONS = 10_000;
+/** How long an account counts as ready without being asked for again. */
+const ACCOUNT_FRESH_MS = 1_000;
+const ACCOUNT_TIMEOUT_MS = 30_000;
+
+type ReadyAccount = Extract<AccountState, { status: 'ready' }>;
+type PrepareDeps = Pick<ProxyDeps, 'account' | 'signer' | 'clock' | 'log'>;
+
+/** What is added to each request of one session in one target. */
+export interface Prepared {
+  readonly account: { readonly id: string; readonly userName: string };
+  readonly headers: FlatHeaders;
+  readonly jar: BackendCookieJar | undefined;
+}
+
+interface Timed<T> {
+  readonly value: T;
+  /** Milliseconds since the epoch; from then on a new one is got. */
+  readonly until: number;
+}
+
+/** One session: what was made for it, by target. */
+export class PreparedSession {
+  readonly handle: string;
+  /** Set when the session ended: whatever is still on its way for it goes no further. */
+  ended = false;
+  readonly #targets = new Map<string, PreparedTarget>();
+
+  constructor(handle: string) {
+    this.handle = handle;
+  }
+
+  for(target: ProxyTarget, deps: PrepareDeps): PreparedTarget {
+    let prepared = this.#targets.get(target.name);
+    if (prepared === undefined) {
+      prepared = new PreparedTarget(target, deps);
+      this.#targets.set(target.name, prepared);
+    }
+    return prepared;
+  }
+}
+
+/** Headers of one session in one target: made once, used until the first of their parts is to be renewed. */
+export class PreparedTarget {
+  readonly #target: ProxyTarget;
+  readonly #deps: PrepareDeps;
+  #ready: (Timed<Prepared> & { readonly identity: Identity }) | undefined;
+  #account: ReadyAccount | undefined;
+  #assertion: Timed<string> | undefined;
+  #signIn: Timed<Readonly<Record<string, string>>> | undefined;
+  #jar: BackendCookieJar | undefined;
+  #building: { readonly identity: Identity; readonly result: Promise<Prepared> } | undefined;
+  #hasWarned = false;
+
+  constructor(target: ProxyTarget, deps: PrepareDeps) {
+    this.#target = target;
+    this.#deps = deps;
+  }
+
+  /** Throws `no_access`, or why the account is not ready. */
+  headers(identity: Identity): Prepared | Promise<Prepared> {
+    const ready = this.#ready;
+    if (ready !== undefined && ready.until > this.#deps.clock.now() && sameIdentity(ready.identity, identity)) {
+      return ready.value;
+    }
+    const building = this.#building;
+    if (building !== undefined && sameIdentity(building.identity, identity)) return building.result;
+    const result = this.#build(identity).finally(() => {
+      if (this.#building?.result === result) this.#building = undefined;
+    });
+    this.#building = { identity, result };
+    return result;
+  }
+
+  async #build(identity: Identity): Promise<Prepared> {
+    const signal = AbortSignal.timeout(ACCOUNT_TIMEOUT_MS);
+    const account = readyAccount(await this.#deps.account(identity.person, this.#target.name, signal));
+    const known = this.#ready?.identity;
+    const isOther = account.id !== this.#account?.id || account.userName !== this.#account.userName;
+    if (isOther) this.#jar = undefined;
+    if (isOther || known === undefined || !sameIdentity(known, identity)) {
+      this.#assertion = undefined;
+      this.#signIn = undefined;
+    }
+    this.#account = account;
+    const [assertion, signIn] = await Promise.all([
+      this.#assert(account, identity),
+      this.#signHeaders(account, identity, signal),
+    ]);
+    const { backendSession } = this.#target;
+    if (backendSession !== undefined) this.#jar ??= new BackendCookieJar(backendSession);
+    const headers = [
+      ...identityHeaders({ ...identity, userName: account.userName }),
+      ...['X-Latchgate-Assertion', assertion.value],
+      ...Object.entries(signIn.value).flat(),
+    ];
+    const prepared = { account, headers, jar: this.#jar };
+    const until = Math.min(this.#deps.clock.now() + ACCOUNT_FRESH_MS, assertion.until, signIn.until);
+    this.#ready = { value: prepared, until, identity };
+    return prepared;
+  }
+
+  async #assert(account: ReadyAccount, identity: Identity): Promise<Timed<string>> {
+    const now = this.#deps.clock.now();
+    if (this.#assertion !== undefined && this.#assertion.until > now) return this.#assertion;
+    const { userName } = account;
+    const value = await signAssertion(this.#deps.signer, { target: this.#target.name, userName, identity });
+    if (!this.#hasWarned && areGroupsTooLong(identity.groups)) {
+      this.#hasWarned = true;
+      const count = identity.groups.length;
+      this.#deps.log.warn('a list of groups is too long for a header and is left out', {
+        target: this.#target.name,
+        person: identity.person,
+        count,
+      });
+    }
+    this.#assertion = { value, until: now + (ASSERTION_LIFETIME_S / 2) * 1_000 };
+    return this.#assertion;
+  }
+
+  async #signHeaders(
+    account: ReadyAccount,
+    identity: Identity,
+    signal: AbortSignal,
+  ): Promise<Timed<Readonly<Record<string, string>>>> {
+    const now = this.#deps.clock.now();
+    const { signIn } = this.#target;
+    if (signIn === undefined) return { value: {}, until: Number.POSITIVE_INFINITY };
+    if (this.#signIn !== undefined && this.#signIn.until > now) return this.#signIn;
+    const { id, userName } = account;
+    const made = await signIn.headers({ id, userName, displayName: identity.displayName }, signal);
+    this.#signIn = { value: made.set, until: now + (made.validForSeconds / 2) * 1_000 };
+    return this.#signIn;
+  }
+}
+
+/** The sessions that were seen lately, least recently used first. */
+export class PreparedSessions {
+  readonly #handleOf: (id: string) => string;
+  readonly #byId = new Map<string, PreparedSession>();
+  readonly #ids = new Map<string, string>();
+
+  constructor(handleOf: (id: string) => string) {
+    this.#handleOf = handleOf;
+  }
+
+  get({ id }: ProxySession): PreparedSession {
+    let prepared = this.#byId.get(id);
+    if (prepared === undefined) {
+      prepared = new PreparedSession(this.#handleOf(id));
+      this.#ids.set(prepared.handle, id);
+    } else this.#byId.delete(id);
+    this.#byId.set(id, prepared);
+    if (this.#byId.size > MAX_SESSIONS) this.#forgetOldest();
+    return prepared;
+  }
+
+  end(handle: string): void {
+    const id = this.#ids.get(handle);
+    if (id === undefined) return;
+    const prepared = this.#byId.get(id);
+    if (prepared !== undefined) prepared.ended = true;
+    this.#byId.delete(id);
+    this.#ids.delete(handle);
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#byId;
+    if (oldest === undefined) return;
+    this.#byId.delete(oldest[0]);
+    this.#ids.delete(oldest[1].handle);
+  }
+}
+
+function readyAccount(state: AccountState): ReadyAccount {
+  if (state.status === 'ready') return state;
+  if (state.status === 'none') throw new LatchgateError('no_access', 'nothing is given to this person in this target');
+  const code = Object.hasOwn(ERRORS, state.code) ? (state.code as ErrorCode) : 'target_pending';
+  throw new LatchgateError(code, 'the account in this target is not ready');
+}
+
+/** Records are read from the store again and again: the same person is often another object. */
+function sameIdentity(a: Identity, b: Identity): boolean {
+  if (a === b) return true;
+  return (
+    a.person === b.person &&
+    a.email === b.email &&
+    a.preferredUsername === b.preferredUsername &&
+    a.displayName === b.displayName &&
+    a.groups.length === b.groups.length &&
+    a.groups.every((group, at) => group === b.groups[at])
+  );
+}

@@ -1,0 +1,226 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import { newRequestId } from '../ops/request-id.ts';
+import type { Session } from '../session/store.ts';
+import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
+import { Exchanges, type TargetDoor } from './exchanges.ts';
+import { isFramingClear, refuseUpgrade } from './framing.ts';
+import type { FilteredHeaders } from './identity-headers.ts';
+import { isNavigation, loginAddress } from './login-redirect.ts';
+import type { Admitted, Passage } from './passage.ts';
+import { PreparedSessions } from './prepared.ts';
+import { drain } from './request-body.ts';
+import { createRouter, type Route } from './routes.ts';
+import { isAtOrBelow, parseRequestTarget } from './target.ts';
+import { refuseOnSocket } from './upgrade.ts';
+
+const GATEWAY_PATH = '/.latchgate';
+
+/** The hot path: everything on the public listener that is not the gateway's own. */
+export class GatewayProxy {
+  readonly #deps: ProxyDeps;
+  readonly #authorities: readonly string[];
+  readonly #origins: readonly string[];
+  readonly #match: ReturnType<typeof createRouter<Session>>;
+  readonly #prepared: PreparedSessions;
+  readonly #exchanges: Exchanges;
+  readonly #stopListening: () => void;
+
+  constructor(deps: ProxyDeps) {
+    const { origin, host, port, protocol } = new URL(deps.publicUrl);
+    this.#deps = deps;
+    this.#authorities = port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host];
+    this.#origins = [origin, ...(deps.allowedOrigins ?? [])];
+    this.#match = createRouter(deps.routes);
+    this.#prepared = new PreparedSessions((id) => deps.sessions.handleOf(id));
+    this.#exchanges = new Exchanges(deps);
+    this.#stopListening = deps.sessions.onEnded((handle) => {
+      this.#prepared.end(handle);
+      this.#exchanges.live.end(handle);
+    });
+  }
+
+  /** `gateway` serves what is at or below /.latchgate; it finds the request id in the response's X-Request-Id. */
+  handle(
+    req: IncomingMessage,
+    res: ServerResponse,
+    expectsContinue: boolean,
+    gateway: (req: IncomingMessage, res: ServerResponse) => void,
+  ): void {
+    const requestId = newRequestId();
+    const passage = this.#read(req, requestId);
+    if (passage === undefined) {
+      res.setHeader('Connection', 'close');
+      this.#refuse(req, res, invalid(), requestId);
+      return;
+    }
+    if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) {
+      res.setHeader('X-Request-Id', requestId);
+      req.url = passage.target.forward;
+      if (expectsContinue) res.writeContinue();
+      gateway(req, res);
+      return;
+    }
+    if (expectsContinue) res.setHeader('Connection', 'close');
+    this.#pass(req, res, passage, expectsContinue).catch((thrown: unknown) => {
+      this.#refuse(req, res, toLatchgateError(thrown), requestId, passage);
+    });
+  }
+
+  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const requestId = newRequestId();
+    socket.on('error', () => socket.destroy());
+    this.#upgrade(req, socket, head, requestId).catch((thrown: unknown) => {
+      const error = toLatchgateError(thrown);
+      this.#note(error, requestId);
+      refuseOnSocket(socket, error, requestId);
+    });
+  }
+
+  /** Cuts off what is still under way and closes the connections to the upstreams. */
+  async close(): Promise<void> {
+    this.#stopListening();
+    await this.#exchanges.close();
+  }
+
+  /** Open WebSockets and event streams never end by themselves: at shutdown they are ended first. */
+  endTunnels(): void {
+    this.#exchanges.endTunnels();
+  }
+
+  #read(req: IncomingMessage, requestId: string): Passage | undefined {
+    if (!isFramingClear(req.rawHeaders, req.httpVersion)) return undefined;
+    const target = parseRequestTarget(req.url ?? '', this.#authorities);
+    if (target === undefined) return undefined;
+    return { requestId, startedAt: performance.now(), target, method: req.method ?? '' };
+  }
+
+  async #pass(req: IncomingMessage, res: ServerResponse, passage: Passage, expectsContinue: boolean): Promise<void> {
+    const route = this.#route(passage, res);
+    const door = this.#exchanges.door(route.target);
+    if (isLogout(door.target, passage)) return redirect(res, 302, `${GATEWAY_PATH}/logout`, passage.requestId);
+    const filtered = door.filter(req.rawHeaders);
+    let admitted: Admitted | undefined;
+    if (!route.isPublic) {
+      const who = await this.#deps.sessions.read(filtered.cookie);
+      if (who === undefined) return this.#askForLogin(req, res, passage);
+      passage.who = who;
+      admitted = await this.#admit(who, route, door);
+      if (admitted.session.ended) return this.#askForLogin(req, res, passage);
+    }
+    if (res.destroyed) return;
+    if (expectsContinue) {
+      res.removeHeader('Connection');
+      res.writeContinue();
+    }
+    await this.#exchanges.forward(req, res, passage, door, filtered, admitted, (error) => {
+      this.#refuse(req, res, error, passage.requestId, passage);
+    });
+  }
+
+  async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<void> {
+    const passage = this.#read(req, requestId);
+    if (passage === undefined || isAtOrBelow(passage.target.path, GATEWAY_PATH)) throw invalid();
+    const refusal = refuseUpgrade(passage.method, req.rawHeaders, this.#origins);
+    if (refusal !== undefined) throw new LatchgateError(refusal, 'the upgrade is not one that is forwarded');
+    const route = this.#route(passage);
+    const door = this.#exchanges.door(route.target);
+    const filtered: FilteredHeaders = door.filter(req.rawHeaders);
+    // Public routes too: a tunnel is never opened for nobody.
+    const who = await this.#deps.sessions.read(filtered.cookie);
+    const admitted = who === undefined ? undefined : await this.#admit(who, route, door);
+    if (who === undefined || admitted === undefined || admitted.session.ended) {
+      throw new LatchgateError('login_required', 'no session');
+    }
+    passage.who = who;
+    if (socket.destroyed) return;
+    await this.#exchanges.upgrade(req, socket, head, passage, door, filtered, admitted);
+  }
+
+  #route(passage: Passage, res?: ServerResponse): Route<Session> {
+    const match = this.#match(passage.target.path, passage.method);
+    if ('route' in match) {
+      passage.route = match.route;
+      return match.route;
+    }
+    if (match.code === 'method_not_allowed') res?.setHeader('Allow', match.allow);
+    throw new LatchgateError(match.code, 'no route serves this request', { detail: { method: passage.method } });
+  }
+
+  async #admit(who: ProxySession, route: Route<Session>, door: TargetDoor): Promise<Admitted> {
+    // Before anything is waited for, so that the end of the session is not missed meanwhile.
+    const session = this.#prepared.get(who);
+    if (route.when !== undefined && !route.when(who.session)) {
+      throw new LatchgateError('route_forbidden', 'the route is not for this person', {
+        detail: { target: route.target },
+      });
+    }
+    const prepared = await session.for(door.target, this.#deps).headers(who.session.identity);
+    return { session, prepared };
+  }
+
+  #askForLogin(req: IncomingMessage, res: ServerResponse, { requestId, target, method }: Passage): void {
+    const { headers } = req;
+    const requestedWith = headers['x-requested-with'] as string | undefined;
+    const fetchMode = headers['sec-fetch-mode'] as string | undefined;
+    this.#deps.metrics.refused('login_required');
+    drain(req);
+    if (isNavigation({ method, accept: headers.accept, requestedWith, fetchMode })) {
+      redirect(res, 302, loginAddress(target.forward), requestId);
+      return;
+    }
+    // What a script called is no place to come back to.
+    const isScript = requestedWith !== undefined || fetchMode !== undefined || (method !== 'GET' && method !== 'HEAD');
+    const login_url = new URL(loginAddress(isScript ? '/' : target.forward), this.#deps.publicUrl).href;
+    const body = `${JSON.stringify({ error: 'login_required', login_url, request_id: requestId })}\n`;
+    res.writeHead(401, {
+      'Content-Type': 'application/json',
+      'Content-Length': Buffer.byteLength(body),
+      'Cache-Control': 'no-store',
+      'X-Request-Id': requestId,
+    });
+    res.end(method === 'HEAD' ? undefined : body);
+  }
+
+  #refuse(
+    req: IncomingMessage,
+    res: ServerResponse,
+    error: LatchgateError,
+    requestId: string,
+    passage?: Passage,
+  ): void {
+    this.#note(error, requestId, passage);
+    if (res.headersSent || res.destroyed) return;
+    if (!req.complete) drain(req);
+    this.#deps.pages.refuse(req, res, error, requestId);
+  }
+
+  #note(error: LatchgateError, requestId: string, passage?: Passage): void {
+    this.#deps.metrics.refused(error.code);
+    const { route, who, method, target } = passage ?? {};
+    const level = error.code === 'internal' ? 'error' : error.status >= 500 ? 'warn' : 'info';
+    this.#deps.log[level]('request refused', { requestId, target: route?.target, method, error });
+    if (route === undefined || who === undefined || target === undefined || method === undefined) return;
+    const { person, origin } = who.session.identity;
+    this.#deps.onRefused?.({ requestId, error, person, origin, target: route.target, method, path: target.path });
+  }
+}
+
+function invalid(): LatchgateError {
+  return new LatchgateError('request_invalid', 'the request target or a header is not one that is forwarded');
+}
+
+function isLogout(target: ProxyTarget, { target: { path }, method }: Passage): boolean {
+  return method === 'GET' && target.logoutPaths?.includes(path) === true;
+}
+
+function redirect(res: ServerResponse, status: number, location: string, requestId: string): void {
+  res.writeHead(status, {
+    Location: location,
+    'Content-Length': 0,
+    'Cache-Control': 'no-store',
+    'X-Request-Id': requestId,
+  });
+  res.end();
+}

@@ -1,0 +1,48 @@
+import { isAtOrBelow } from './target.ts';
+
+/** A route of the config, ready to be asked. `Subject` is whom `when` is asked about. */
+export interface Route<Subject> {
+  /** A prefix of whole segments. */
+  readonly path: string;
+  readonly target: string;
+  /** Upper case; absent: all. HEAD is served where GET is. */
+  readonly methods?: readonly string[];
+  readonly isPublic: boolean;
+  /** Absent: everybody with an account in the target. */
+  readonly when?: (subject: Subject) => boolean;
+}
+
+export type RouteMatch<Subject> =
+  | { readonly route: Route<Subject> }
+  | { readonly code: 'route_unknown' }
+  | { readonly code: 'method_not_allowed'; readonly allow: string };
+
+/**
+ * Which route serves a normalised path: the longest prefix. A method that it does not serve is refused and never falls
+ * through to a shorter prefix, whose `when` may be wider. Routes of one path with different methods stand side by side.
+ */
+export function createRouter<Subject>(
+  routes: readonly Route<Subject>[],
+): (path: string, method: string) => RouteMatch<Subject> {
+  const byPath = new Map<string, Route<Subject>[]>();
+  for (const route of routes) {
+    const prefix = route.path.replace(/\/+$/, '');
+    byPath.set(prefix, [...(byPath.get(prefix) ?? []), route]);
+  }
+  const prefixes = [...byPath].sort(([a], [b]) => b.length - a.length);
+  return (path, method) => {
+    const candidates = prefixes.find(([prefix]) => isAtOrBelow(path, prefix))?.[1];
+    if (candidates === undefined) return { code: 'route_unknown' };
+    const route = candidates.find((candidate) => serves(candidate, method));
+    if (route !== undefined) return { route };
+    return {
+      code: 'method_not_allowed',
+      allow: [...new Set(candidates.flatMap((one) => one.methods ?? []))].join(', '),
+    };
+  };
+}
+
+function serves(route: Route<never>, method: string): boolean {
+  const { methods } = route;
+  return methods === undefined || methods.includes(method) || (method === 'HEAD' && methods.includes('GET'));
+}

@@ -1,0 +1,64 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { LatchgateError } from '../model/errors.ts';
+import { newRequestId } from '../ops/request-id.ts';
+import type { GatewayProxy } from './proxy.ts';
+import { refuseOnSocket } from './upgrade.ts';
+
+export interface PublicServerDeps {
+  readonly proxy: GatewayProxy;
+  /** Serves what is at or below /.latchgate (an Express app). The request id stands in the response's X-Request-Id. */
+  readonly gateway: (req: IncomingMessage, res: ServerResponse) => void;
+  /** For the head of a request; default 20 s. */
+  readonly headTimeoutMs?: number;
+  /** For a whole request, body included; default 5 min. */
+  readonly requestTimeoutMs?: number;
+}
+
+const MAX_HEAD_BYTES = 32 * 1024;
+/** Longer than load balancers keep idle connections. */
+const KEEP_ALIVE_MS = 65_000;
+
+/** The public listener, not listening yet. Node's strict parser stands in front of everything. */
+export function createPublicServer(deps: PublicServerDeps): Server {
+  const { proxy, gateway } = deps;
+  const answering = new WeakMap<Duplex, number>();
+  const server = createServer({
+    insecureHTTPParser: false,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    headersTimeout: deps.headTimeoutMs ?? 20_000,
+    requestTimeout: deps.requestTimeoutMs ?? 300_000,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: 5_000,
+    requireHostHeader: true,
+    noDelay: true,
+  });
+  // Beyond a limit Node would leave headers out without a word; the size of the head is limit enough.
+  server.maxHeadersCount = 0;
+
+  const serve = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
+    const { socket } = req;
+    answering.set(socket, (answering.get(socket) ?? 0) + 1);
+    res.once('close', () => answering.set(socket, (answering.get(socket) ?? 1) - 1));
+    proxy.handle(req, res, expectsContinue, gateway);
+  };
+  server.on('request', (req, res) => serve(req, res, false));
+  server.on('checkContinue', (req, res) => serve(req, res, true));
+  server.on('upgrade', (req, socket, head) => proxy.handleUpgrade(req, socket, head));
+  server.on('connect', (_req, socket) => {
+    refuseOnSocket(socket, new LatchgateError('method_not_allowed', 'CONNECT is not served'), newRequestId());
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // Nothing is written into an answer that is under way.
+    if (error.code === 'ECONNRESET' || !socket.writable || (answering.get(socket) ?? 0) > 0) socket.destroy();
+    else refuseOnSocket(socket, failureOf(error), newRequestId());
+  });
+  return server;
+}
+
+function failureOf(error: NodeJS.ErrnoException): LatchgateError {
+  if (error.code === 'HPE_HEADER_OVERFLOW') return new LatchgateError('header_too_large', 'the head is too large');
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new LatchgateError('request_timeout', 'the request took too long');
+  return new LatchgateError('request_invalid', 'the request is not HTTP as it has to be');
+}
