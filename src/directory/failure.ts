@@ -28,7 +28,7 @@ export function stateFailure(thrown: unknown): LatchgateError {
   if (thrown instanceof LatchgateError) return thrown;
   const code = driverCode(thrown);
   const detail = code === undefined ? {} : { databaseCode: code };
-  if (code !== undefined && isOurFault(code)) {
+  if (code === undefined ? isMistake(thrown) : isOurFault(code)) {
     return new LatchgateError('internal', 'the state database refused a statement', { cause: thrown, detail });
   }
   return new LatchgateError('state_unavailable', 'the state database does not answer', { cause: thrown, detail });
@@ -39,8 +39,13 @@ function isOurFault(code: string): boolean {
   return /^(22|23|42)[0-9A-Z]{3}$/.test(code) || /^SQLITE_(CONSTRAINT|ERROR|MISMATCH|RANGE|MISUSE)/.test(code);
 }
 
+/** A driver throws these for values that it cannot take, and our own code for its mistakes; never for a lost database. */
+function isMistake(thrown: unknown): boolean {
+  return [TypeError, RangeError, SyntaxError, ReferenceError].some((kind) => thrown instanceof kind);
+}
+
 function driverCode(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error)) return undefined;
+  if (typeof thrown !== 'object' || thrown === null) return undefined;
   if (thrown instanceof LatchgateError) return driverCode(thrown.cause);
   return 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }
