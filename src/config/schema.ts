@@ -10,7 +10,7 @@ import { flag, httpOrigin, listenAddress, networkList } from './values.ts';
 
 const logSchema = z.strictObject({
   level: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('The least severe line that is written.'),
-  access: flag.default(false).describe('Whether each request is a line of its own.'),
+  access: flag.prefault(false).describe('Whether each request is a line of its own.'),
 });
 
 /** The whole file. Each room describes its own part; a default stands beside the key that it fills. */
@@ -29,7 +29,7 @@ export const configSchema = z.strictObject({
     .prefault('127.0.0.1:4181')
     .describe('Where health, readiness and metrics are served. Never make it public.'),
   trusted_proxies: networkList
-    .default([])
+    .prefault([])
     .describe('Peers whose X-Forwarded-For is believed: addresses or networks. Empty: nobody.'),
   log: logSchema.prefault({}).describe('What is written to standard output.'),
   state: stateSchema.prefault({}).describe('What the gateway remembers of people, accounts and grants.'),

@@ -72,13 +72,13 @@ export const oidcLoginSchema = z.strictObject({
   private_key: privateKey.optional().describe('Key for private_key_jwt (PKCS #8), instead of `client_secret`.'),
   scopes: textList
     .refine((scopes) => scopes.includes('openid'), 'must hold openid')
-    .default(['openid', 'profile', 'email'])
+    .prefault(['openid', 'profile', 'email'])
     .describe('Scopes to ask for. `offline_access` lets live sessions be checked by refresh token.'),
   email_domains: textList
-    .default([])
+    .prefault([])
     .describe('Chooses this provider for such an address and permits linking accounts by it. Admits nobody by itself.'),
   trust_email: flag
-    .default(false)
+    .prefault(false)
     .describe('Whether addresses in `email_domains` count as verified (Entra ID sends no email_verified).'),
   claims: claimsSchema
     .prefault({})

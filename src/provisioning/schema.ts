@@ -12,12 +12,12 @@ const privilegedList = textList.refine(
 export const safetySchema = z.strictObject({
   manage: z.enum(['ours']).default('ours').describe('`ours`: only what the gateway itself granted is ever taken away.'),
   privileged: privilegedList
-    .default([])
+    .prefault([])
     .describe(
       'Entitlements (`target:kind:name`) that only a rule with exact group names gives: never a pattern, a capture or `default`.',
     ),
   never_touch: textList
-    .default([])
+    .prefault([])
     .describe(
       'User names or e-mails of accounts that are never changed: exact or `*` glob. Service accounts are safe without this.',
     ),

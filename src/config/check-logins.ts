@@ -1,0 +1,119 @@
+import { BUILT_IN_CLAIMS } from '../login/schema.ts';
+import type { Finding } from './complaint.ts';
+import { unknownAttribute } from './conditions.ts';
+import { attributeNames, type Checked, type Declared } from './declared.ts';
+import { nearest } from './nearest.ts';
+import type { Config } from './schema.ts';
+
+/** Logins against each other, and against what `identity` asks of them. */
+export function checkLogins(config: Partial<Config>, declared: Declared): Checked {
+  const login = config.login ?? {};
+  const none: Finding[] =
+    config.login !== undefined && declared.logins.size === 0
+      ? [
+          {
+            path: ['login'],
+            at: 'key',
+            code: 'missing_key',
+            message: '`login` has no entry',
+            hint: 'name at least one identity provider',
+          },
+        ]
+      : [];
+  return {
+    complaints: [
+      ...none,
+      ...Object.entries(login).flatMap(clientAuthentication),
+      ...twins(login),
+      ...required(config, declared),
+    ],
+    warnings: [...sharedDomains(login), ...Object.entries(login).flatMap(withoutEffect), ...misspelt(login)],
+  };
+}
+
+type Logins = Config['login'];
+type Login = readonly [string, Logins[string]];
+
+function clientAuthentication([name, login]: Login): readonly Finding[] {
+  if (login.client_secret === undefined || login.private_key === undefined) return [];
+  const message = `\`login.${name}\` has both client_secret and private_key`;
+  return [
+    {
+      path: ['login', name, 'private_key'],
+      at: 'key',
+      code: 'client_auth_conflict',
+      message,
+      hint: 'keep the one that the provider knows',
+    },
+  ];
+}
+
+function twins(login: Logins): readonly Finding[] {
+  const first = new Map<string, string>();
+  return Object.entries(login).flatMap(([name, { issuer, client_id }]): Finding[] => {
+    const key = JSON.stringify([issuer.replace(/\/+$/, ''), client_id]);
+    const other = first.get(key);
+    if (other === undefined) first.set(key, name);
+    if (other === undefined) return [];
+    const message = `\`login.${name}\` is the same client of the same issuer as \`login.${other}\``;
+    return [{ path: ['login', name], at: 'key', code: 'duplicate_login', message, hint: 'take one out' }];
+  });
+}
+
+function sharedDomains(login: Logins): readonly Finding[] {
+  const first = new Map<string, string>();
+  return Object.entries(login).flatMap(([name, { email_domains }]) =>
+    email_domains.flatMap((domain, index): Finding[] => {
+      const other = first.get(domain.toLowerCase());
+      if (other === undefined) first.set(domain.toLowerCase(), name);
+      if (other === undefined || other === name) return [];
+      const message = `\`login.${name}\` and \`login.${other}\` both claim the domain of an e-mail address: people have to choose`;
+      return [{ path: ['login', name, 'email_domains', index], code: 'duplicate_email_domain', message }];
+    }),
+  );
+}
+
+function withoutEffect([name, login]: Login): readonly Finding[] {
+  if (!login.trust_email || login.email_domains.length > 0) return [];
+  const message = `\`login.${name}.trust_email\` does nothing without email_domains`;
+  return [
+    {
+      path: ['login', name, 'trust_email'],
+      code: 'no_effect',
+      message,
+      hint: 'list the domains whose addresses this provider vouches for',
+    },
+  ];
+}
+
+/** A key of `claims` may have any name, so a misspelt one is not an error; it is hardly ever meant. */
+function misspelt(login: Logins): readonly Finding[] {
+  const builtIn = Object.keys(BUILT_IN_CLAIMS);
+  return Object.entries(login).flatMap(([name, { claims }]) =>
+    Object.keys(claims).flatMap((attribute): Finding[] => {
+      const meant = builtIn.includes(attribute) ? undefined : nearest(attribute, builtIn);
+      if (meant === undefined || attribute.length < 4) return [];
+      const message = `\`login.${name}.claims.${attribute}\` makes an attribute of its own beside the built-in ${meant}`;
+      return [
+        {
+          path: ['login', name, 'claims', attribute],
+          at: 'key',
+          code: 'no_effect',
+          message,
+          hint: `did you mean ${meant}?`,
+        },
+      ];
+    }),
+  );
+}
+
+const NOT_REQUIRABLE = new Set(['origin']);
+
+function required({ identity }: Partial<Config>, declared: Declared): readonly Finding[] {
+  const known = attributeNames(declared);
+  return (identity?.require ?? []).flatMap((attribute, index) =>
+    known.has(attribute) && !NOT_REQUIRABLE.has(attribute)
+      ? []
+      : [unknownAttribute(attribute, ['identity', 'require', index], declared, 'value')],
+  );
+}

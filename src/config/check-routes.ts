@@ -1,0 +1,160 @@
+import { type Finding, type Path, showPath } from './complaint.ts';
+import { checkNames, checkPatterns, linesOf, unknownAttribute } from './conditions.ts';
+import { attributeNames, type Checked, type Declared } from './declared.ts';
+import { nearest } from './nearest.ts';
+import type { Config } from './schema.ts';
+
+/** Targets and routes: names that must exist, and routes that could never be reached. */
+export function checkRoutes(config: Partial<Config>, declared: Declared): Checked {
+  const routes = config.routes ?? [];
+  const none: Finding[] =
+    config.targets !== undefined && declared.targets.size === 0
+      ? [
+          {
+            path: ['targets'],
+            at: 'key',
+            code: 'missing_key',
+            message: '`targets` has no entry',
+            hint: 'name at least one backend',
+          },
+        ]
+      : [];
+  return {
+    complaints: [
+      ...none,
+      ...Object.entries(config.targets ?? {}).flatMap((target) => checkTarget(target, declared)),
+      ...routes.flatMap((route, index) => checkRoute(route, ['routes', index], declared)),
+      ...duplicates(routes),
+    ],
+    warnings: withoutGrant(config),
+  };
+}
+
+type Routes = Config['routes'];
+
+/** A complaint that names no target of the file, with the nearest one. */
+export function unknownTarget(
+  name: string,
+  path: Path,
+  declared: Declared,
+  at: 'key' | 'value' = 'value',
+): readonly Finding[] {
+  if (declared.targets.has(name)) return [];
+  const meant = nearest(name, declared.targets);
+  const hint = meant === undefined ? `the targets are ${[...declared.targets].join(', ')}` : `did you mean ${meant}?`;
+  return [
+    {
+      path,
+      at,
+      code: 'unknown_target',
+      message: `there is no target \`${name}\``,
+      ...(declared.targets.size === 0 ? {} : { hint }),
+    },
+  ];
+}
+
+/** Attributes that are lists or yes and no make no user name. */
+const NO_USER_NAME = new Set(['groups', 'origin', 'email_verified']);
+
+function checkTarget(
+  [name, target]: readonly [string, Config['targets'][string]],
+  declared: Declared,
+): readonly Finding[] {
+  const path = ['targets', name];
+  const known = attributeNames(declared);
+  const found = (target.user_name ?? []).flatMap((attribute, index): readonly Finding[] => {
+    const place = [...path, 'user_name', index];
+    if (NO_USER_NAME.has(attribute)) {
+      return [
+        {
+          path: place,
+          code: 'invalid_value',
+          message: `${showPath([...path, 'user_name'])} cannot be made from ${attribute}`,
+          hint: 'take preferred_username or email',
+        },
+      ];
+    }
+    return known.has(attribute) ? [] : [unknownAttribute(attribute, place, declared, 'value')];
+  });
+  const origin = target.external_ids;
+  if (origin !== undefined && !declared.logins.has(origin)) {
+    const meant = nearest(origin, declared.logins);
+    const hint = meant === undefined ? `the logins are ${[...declared.logins].join(', ')}` : `did you mean ${meant}?`;
+    found.push({
+      path: [...path, 'external_ids'],
+      code: 'unknown_origin',
+      message: `${showPath([...path, 'external_ids'])} names no login of this file`,
+      hint,
+    });
+  }
+  if (target.type === 'superset' && target.sign_in === 'header' && target.service_password === undefined) {
+    const message = `${showPath(path)} signs people in by header and needs service_password`;
+    const hint = `the gateway’s own account ${target.service_account} logs in with a password there: service_password: "\${file:/run/secrets/superset}"`;
+    found.push({ path: [...path, 'sign_in'], code: 'service_password_missing', message, hint });
+  }
+  return found;
+}
+
+const OWN_PREFIX = '/.latchgate';
+
+function checkRoute(route: Routes[number], path: Path, declared: Declared): readonly Finding[] {
+  const lines = linesOf(route.when, [...path, 'when']);
+  const found = [
+    ...unknownTarget(route.to, [...path, 'to'], declared),
+    ...lines.flatMap((line) => checkPatterns(line.values, line.path)),
+    ...checkNames(lines, declared),
+  ];
+  if (route.path === OWN_PREFIX || route.path.startsWith(`${OWN_PREFIX}/`)) {
+    found.push({
+      path: [...path, 'path'],
+      code: 'unreachable',
+      message: `paths under ${OWN_PREFIX} are the gateway’s own and never reach a route`,
+    });
+  }
+  if (route.public && route.when !== undefined) {
+    const message = `${showPath([...path, 'when'])} does nothing on a public route: nobody is known there`;
+    found.push({ path: [...path, 'when'], at: 'key', code: 'no_effect', message, hint: 'take out when or public' });
+  }
+  return found;
+}
+
+function duplicates(routes: Routes): readonly Finding[] {
+  return routes.flatMap((route, index): Finding[] => {
+    const other = routes.findIndex(
+      (earlier, at) => at < index && isSamePath(earlier.path, route.path) && shareMethod(earlier, route),
+    );
+    if (other === -1) return [];
+    const message = `\`routes[${index}]\` serves the same path and methods as \`routes[${other}]\``;
+    return [
+      {
+        path: ['routes', index, 'path'],
+        code: 'duplicate_route',
+        message,
+        hint: 'join the two, or give each its own methods',
+      },
+    ];
+  });
+}
+
+function isSamePath(one: string, other: string): boolean {
+  const plain = (path: string): string => path.replace(/\/$/, '');
+  return plain(one) === plain(other);
+}
+
+/** A route that names its methods goes before one that takes all, so only two of a kind are in each other's way. */
+function shareMethod(one: Routes[number], other: Routes[number]): boolean {
+  if (one.methods === undefined || other.methods === undefined) return one.methods === other.methods;
+  return one.methods.some((method) => other.methods?.includes(method));
+}
+
+/** Nobody gets past such a route, because nobody is given an account there. */
+function withoutGrant({ routes = [], rules, default: fallback, targets = {} }: Partial<Config>): readonly Finding[] {
+  if (rules === undefined || fallback === undefined) return [];
+  const granted = new Set([...Object.values(rules), fallback].flatMap((rule) => Object.keys(rule.grant ?? {})));
+  return routes.flatMap((route, index): Finding[] => {
+    if (route.public || granted.has(route.to) || !Object.hasOwn(targets, route.to)) return [];
+    const message = `nobody gets past \`routes[${index}]\`: no rule gives anything in ${route.to}, nor does default`;
+    const hint = `an account without entitlements is default: { grant: { ${route.to}: {} } }`;
+    return [{ path: ['routes', index, 'to'], code: 'route_without_grant', message, hint }];
+  });
+}

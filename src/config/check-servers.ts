@@ -1,0 +1,99 @@
+import type { Finding } from './complaint.ts';
+import type { Checked } from './declared.ts';
+import type { Config } from './schema.ts';
+import { isLoopback } from './values.ts';
+
+/** What concerns the gateway as a server: addresses, cookies, secrets, tokens on the wire. */
+export function checkServers(config: Partial<Config>): Checked {
+  const complaints = [...publicUrl(config), ...listeners(config), ...secrets(config)];
+  return { complaints, warnings: [...sessionTimes(config), ...cleartextTokens(config)] };
+}
+
+function publicUrl({ public_url }: Partial<Config>): readonly Finding[] {
+  if (public_url === undefined || isSafeTransport(public_url)) return [];
+  return [
+    {
+      path: ['public_url'],
+      code: 'insecure_public_url',
+      message: '`public_url` must be https://: session cookies do not travel over plain http',
+      hint: 'http:// is accepted for localhost and 127.0.0.1 only; end TLS in front and write the address that browsers see',
+    },
+  ];
+}
+
+function isSafeTransport(address: string): boolean {
+  if (!URL.canParse(address)) return true;
+  const url = new URL(address);
+  return url.protocol === 'https:' || isLoopback(url.hostname);
+}
+
+const EVERY_ADDRESS = new Set(['0.0.0.0', '::']);
+
+function listeners({ listen, admin_listen: admin }: Partial<Config>): readonly Finding[] {
+  if (listen === undefined || admin === undefined || listen.port !== admin.port || listen.port === 0) return [];
+  const overlap = listen.host === admin.host || EVERY_ADDRESS.has(listen.host) || EVERY_ADDRESS.has(admin.host);
+  if (!overlap) return [];
+  const message = `\`admin_listen\` has the port ${admin.port} that \`listen\` has`;
+  return [
+    { path: ['admin_listen'], code: 'listen_conflict', message, hint: 'give it another port, such as 127.0.0.1:4181' },
+  ];
+}
+
+function sessionTimes({ session }: Partial<Config>): readonly Finding[] {
+  if (session === undefined || session.idle <= session.absolute) return [];
+  const message = '`session.idle` is longer than `session.absolute`, which ends the session before';
+  return [{ path: ['session', 'idle'], code: 'no_effect', message }];
+}
+
+function cleartextTokens({ targets = {} }: Partial<Config>): readonly Finding[] {
+  return Object.entries(targets).flatMap(([name, target]): Finding[] => {
+    if (target.type !== 'gooddata' || isSafeTransport(target.url)) return [];
+    const message = `the token of \`targets.${name}\` crosses the network unencrypted`;
+    return [{ path: ['targets', name, 'url'], code: 'cleartext_token', message, hint: 'write https://' }];
+  });
+}
+
+/** Words that stand in examples and in answers to "how do I fill this in". */
+const PLACEHOLDERS =
+  /change.?me|replace.?me|placeholder|your[-_ ](secret|token|password|client)|<[^>]*>|^(secret|password|todo|xxx+|example|token)$/i;
+
+/** A text that repeats itself or counts up is no secret, however long it is. */
+function isGuessable(secret: string): boolean {
+  return (
+    PLACEHOLDERS.test(secret) ||
+    new Set(secret).size <= 4 ||
+    '01234567890123456789012345678901234567890123456789'.includes(secret)
+  );
+}
+
+function secrets({ session, login = {}, targets = {} }: Partial<Config>): readonly Finding[] {
+  const sessionSecrets = session?.secrets ?? [];
+  const found: Finding[] = sessionSecrets.flatMap((secret, index) =>
+    isGuessable(secret) ? [placeholder(['session', 'secrets', index], 'openssl rand -base64 48 makes one')] : [],
+  );
+  for (const [name, provider] of Object.entries(login)) {
+    const path = ['login', name, 'client_secret'];
+    if (isPlaceholder(provider.client_secret))
+      found.push(placeholder(path, 'copy it from the page of the client at the provider'));
+  }
+  for (const [name, target] of Object.entries(targets)) {
+    const key = target.type === 'gooddata' ? 'token' : 'service_password';
+    const value = target.type === 'gooddata' ? target.token : target.service_password;
+    if (isPlaceholder(value)) found.push(placeholder(['targets', name, key], 'put the real one into a secret file'));
+  }
+  return found;
+}
+
+function isPlaceholder(value: string | undefined): boolean {
+  return value !== undefined && PLACEHOLDERS.test(value);
+}
+
+function placeholder(path: Finding['path'], hint: string): Finding {
+  const shown = path.filter((step) => typeof step === 'string').join('.');
+  return {
+    path,
+    code: 'placeholder_secret',
+    message: `\`${shown}\` is a placeholder that everybody could guess`,
+    hint,
+  };
+}

@@ -1,0 +1,21 @@
+import { checkLogins } from './check-logins.ts';
+import { checkPrivileged } from './check-privileged.ts';
+import { checkRoutes } from './check-routes.ts';
+import { checkRules } from './check-rules.ts';
+import { checkServers } from './check-servers.ts';
+import type { Check, Checked, Declared } from './declared.ts';
+import type { Config } from './schema.ts';
+
+const CHECKS: readonly Check[] = [checkServers, checkLogins, checkRules, checkPrivileged, checkRoutes];
+
+/**
+ * Holds the parts of a configuration against each other. Pure. Looks at those parts that are sound in themselves, so
+ * that people see these complaints beside those about single values.
+ */
+export function crossCheck(config: Partial<Config>, declared: Declared): Checked {
+  const results = CHECKS.map((check) => check(config, declared));
+  return {
+    complaints: results.flatMap((result) => result.complaints),
+    warnings: results.flatMap((result) => result.warnings),
+  };
+}

@@ -1,0 +1,159 @@
+import { type Finding, type Path, showPath } from './complaint.ts';
+import { isMap } from './schema-walk.ts';
+
+/** A part of the language whose feature this version does not have. */
+interface MissingFeature {
+  /** `*` stands for each key or item. */
+  readonly path: readonly string[];
+  /** Only such values need the feature. Absent: the key itself does. */
+  readonly needs?: (value: unknown) => boolean;
+  readonly feature: string;
+  readonly instead?: string;
+  /** How many steps of the path stand and fall with it: the entry of a SAML login is not looked at any further. */
+  readonly entry?: number;
+}
+
+const isOneOf =
+  (...words: readonly string[]) =>
+  (value: unknown): boolean =>
+    typeof value === 'string' && words.includes(value);
+
+const isRedis = (value: unknown): boolean => typeof value === 'string' && /^redis/i.test(value);
+
+const SAML_KEYS = [
+  'metadata',
+  'want_response_signed',
+  'want_assertion_signed',
+  'signing_key',
+  'decryption_key',
+  'idp_initiated',
+] as const;
+
+const MISSING_FEATURES: readonly MissingFeature[] = [
+  { path: ['tls'], feature: 'TLS on the listeners', instead: 'let a load balancer or web server in front end TLS' },
+  { path: ['workers'], feature: 'several worker processes', instead: 'leave it out: one process serves' },
+  { path: ['admin_url'], feature: 'the operators’ page', instead: 'leave it out: the commands show the same' },
+  { path: ['scim'], feature: 'accounts pushed by SCIM', instead: 'leave it out: accounts are made at login' },
+  {
+    path: ['sources'],
+    feature: 'accounts pulled from a directory',
+    instead: 'leave it out: accounts are made at login',
+  },
+  { path: ['sync'], feature: 'accounts pulled from a directory', instead: 'leave it out: accounts are made at login' },
+  {
+    path: ['login', '*', 'type'],
+    needs: isOneOf('saml'),
+    feature: 'login by SAML',
+    instead: 'use an OIDC client of the same provider',
+    entry: 2,
+  },
+  ...SAML_KEYS.map((key) => ({ path: ['login', '*', key], feature: 'login by SAML', instead: 'leave it out' })),
+  {
+    path: ['session', 'store'],
+    needs: isRedis,
+    feature: 'sessions in Redis',
+    instead: 'write embedded, and run one instance',
+  },
+  {
+    path: ['session', 'cookie_domain'],
+    feature: 'one session for several host names',
+    instead: 'leave it out: public_url is the one host name',
+  },
+  {
+    path: ['routes', '*', 'host'],
+    feature: 'routes by host name',
+    instead: 'leave it out: public_url is the one host name',
+  },
+  {
+    path: ['targets', '*', 'type'],
+    needs: isOneOf('auth0'),
+    feature: 'accounts in Auth0',
+    instead: 'the targets here are superset and gooddata',
+    entry: 2,
+  },
+  {
+    path: ['targets', '*', 'type'],
+    needs: isOneOf('scim'),
+    feature: 'accounts in any SCIM service',
+    instead: 'the targets here are superset and gooddata',
+    entry: 2,
+  },
+  {
+    path: ['targets', '*', 'workspaces'],
+    feature: 'permissions on workspaces',
+    instead: 'give groups, and give those their permissions in the target',
+  },
+  {
+    path: ['safety', 'manage'],
+    needs: isOneOf('mapped', 'all'),
+    feature: 'taking away what others granted',
+    instead: 'write ours',
+  },
+  { path: ['safety', 'stop_if'], feature: 'the brake of scheduled syncs', instead: 'leave it out: there are no syncs' },
+  {
+    path: ['safety', 'leaver'],
+    needs: isMap,
+    feature: 'deleting a leaver’s account later',
+    instead: 'write disable or delete',
+  },
+];
+
+export interface Refused {
+  readonly findings: readonly Finding[];
+  /** Paths that are refused as a whole: nothing more is to be said of them. */
+  readonly dropped: readonly Path[];
+}
+
+/** Refuses, by name, every key of the language whose feature is not there yet. */
+export function refuseMissingFeatures(config: unknown): Refused {
+  const findings: Finding[] = [];
+  const dropped: Path[] = [];
+  const isDropped = (path: Path): boolean => dropped.some((entry) => startsWith(path, entry));
+  for (const missing of MISSING_FEATURES) {
+    for (const [path, value] of places(config, missing.path)) {
+      if (isDropped(path) || (missing.needs !== undefined && !missing.needs(value))) continue;
+      dropped.push(path.slice(0, missing.entry ?? path.length));
+      const shown =
+        missing.needs !== undefined && typeof value === 'string' && !isRedis(value)
+          ? `${showPath(path)}: ${value}`
+          : showPath(path);
+      findings.push({
+        path,
+        at: missing.needs === undefined ? 'key' : 'value',
+        code: 'feature_missing',
+        message: `${shown} is not there yet: this version does not have ${missing.feature}`,
+        ...(missing.instead === undefined ? {} : { hint: missing.instead }),
+      });
+    }
+  }
+  return { findings, dropped };
+}
+
+export function startsWith(path: Path, prefix: Path): boolean {
+  return prefix.length <= path.length && prefix.every((step, index) => step === path[index]);
+}
+
+/** Every path that fits the pattern, with the value that stands there. */
+function places(value: unknown, pattern: readonly string[], path: Path = []): [Path, unknown][] {
+  const [step, ...rest] = pattern;
+  if (step === undefined) return [[path, value]];
+  if (Array.isArray(value)) {
+    return step === '*' ? value.flatMap((item, index) => places(item, rest, [...path, index])) : [];
+  }
+  if (!isMap(value)) return [];
+  const keys = step === '*' ? Object.keys(value) : Object.hasOwn(value, step) ? [step] : [];
+  return keys.flatMap((key) => places(value[key], rest, [...path, key]));
+}
+
+/** A copy without the values at these paths. */
+export function without(value: unknown, dropped: readonly Path[], path: Path = []): unknown {
+  const isGone = (step: string | number): boolean =>
+    dropped.some((one) => one.length === path.length + 1 && startsWith([...path, step], one));
+  if (Array.isArray(value)) {
+    return value.flatMap((item, index) => (isGone(index) ? [] : [without(item, dropped, [...path, index])]));
+  }
+  if (!isMap(value)) return value;
+  const copy: Record<string, unknown> = Object.create(null);
+  for (const key of Object.keys(value)) if (!isGone(key)) copy[key] = without(value[key], dropped, [...path, key]);
+  return copy;
+}

@@ -1,0 +1,140 @@
+import { dirname, resolve } from 'node:path';
+import { type Complaint, ConfigError, type Finding, type Path, showPath, sortComplaints } from './complaint.ts';
+import { crossCheck } from './cross-check.ts';
+import { declaredNames } from './declared.ts';
+import { refuseMissingFeatures, startsWith, without } from './features.ts';
+import { decodeText, readFileUpTo } from './files.ts';
+import type { Config } from './schema.ts';
+import { isMap } from './schema-walk.ts';
+import { secretFiles } from './secret-files.ts';
+import { type Lookups, type Substituted, substitute } from './substitute.ts';
+import { readTree, type Tree } from './tree.ts';
+import { validate } from './validate.ts';
+
+/** What a configuration is read from. */
+export interface ConfigSources {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Reads a file up to one byte more than the limit. Default: the file system. */
+  readonly readFile?: (path: string, limitBytes: number) => Uint8Array;
+}
+
+export interface ExaminedConfig {
+  /** Absent when there are complaints. */
+  readonly config?: Config;
+  readonly complaints: readonly Complaint[];
+  /** What is allowed but hardly meant. Empty when there are complaints. */
+  readonly warnings: readonly Complaint[];
+}
+
+const CONFIG_LIMIT_BYTES = 1_048_576;
+
+/**
+ * Reads a configuration file. Relative paths in it, `state.database` too, are relative to the file.
+ * Throws ConfigError (`config_unreadable`, `config_invalid`) with every complaint at once.
+ */
+export function loadConfig(file: string, sources: ConfigSources): Config {
+  const { config, complaints } = examineConfig(file, sources);
+  if (config !== undefined) return config;
+  const unreadable = complaints.some((complaint) => complaint.code === 'file_unreadable');
+  throw new ConfigError(complaints, unreadable ? 'config_unreadable' : 'config_invalid');
+}
+
+/** The same without throwing, and with warnings. */
+export function examineConfig(file: string, sources: ConfigSources): ExaminedConfig {
+  const readFile = sources.readFile ?? readFileUpTo;
+  const source = readSource(file, readFile);
+  if ('complaint' in source) return { complaints: [source.complaint], warnings: [] };
+  const lookups: Lookups = {
+    env: (name) => (Object.hasOwn(sources.env, name) ? sources.env[name] : undefined),
+    secretFile: secretFiles(file, readFile),
+  };
+  const tree = readTree(source.text, { substitute: outsideGrants(lookups), keepsKeys: isInGrant });
+  if (!isMap(tree.value)) return { complaints: notAMap(file, tree), warnings: [] };
+  return examineValue(file, tree, tree.value);
+}
+
+function examineValue(file: string, tree: Tree, value: Record<string, unknown>): ExaminedConfig {
+  const { findings: missing, dropped } = refuseMissingFeatures(value);
+  const isDropped = (path: Path): boolean => dropped.some((entry) => startsWith(path, entry));
+  const isNew = ({ path }: Finding): boolean => !isDropped(path) && !tree.isUnresolved(path);
+  const { findings, sound, config } = validate(without(value, dropped) as Record<string, unknown>, tree.sources);
+  // A list that lost something is not held against the rest: its other items would look like what they are not.
+  for (const [section, index] of dropped) if (typeof index === 'number') delete sound[section as keyof Config];
+  const between = crossCheck(sound, declaredNames(value));
+  const place = (finding: Finding): Complaint => ({
+    ...finding,
+    ...tree.place(finding.path, finding.at ?? 'value'),
+    file,
+  });
+  const complaints = sortComplaints([
+    ...tree.findings.filter((finding) => !isDropped(finding.path)).map((finding) => ({ ...finding, file })),
+    ...missing.map(place),
+    ...[...findings, ...between.complaints].filter(isNew).map(place),
+  ]);
+  if (complaints.length > 0 || config === undefined) return { complaints, warnings: [] };
+  return { config: withAbsolutePaths(config, file), complaints, warnings: sortComplaints(between.warnings.map(place)) };
+}
+
+/** `${…}` in a grant is a capture of the rule, so that no variable of the environment can decide who gets what. */
+function isInGrant(path: Path): boolean {
+  return (path[0] === 'rules' && path[2] === 'grant') || (path[0] === 'default' && path[1] === 'grant');
+}
+
+function outsideGrants(lookups: Lookups): (text: string, path: Path) => Substituted | undefined {
+  return (text, path) => (isInGrant(path) || !text.includes('${') ? undefined : substitute(text, lookups));
+}
+
+function readSource(
+  file: string,
+  readFile: (path: string, limitBytes: number) => Uint8Array,
+): { readonly text: string } | { readonly complaint: Complaint } {
+  const fail = (code: Complaint['code'], message: string, hint?: string): { complaint: Complaint } => ({
+    complaint: { file, line: 0, column: 0, path: [], code, message, ...(hint === undefined ? {} : { hint }) },
+  });
+  let bytes: Uint8Array;
+  try {
+    bytes = readFile(file, CONFIG_LIMIT_BYTES);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      return fail('file_unreadable', 'the file is not there', 'name it with --config FILE');
+    if (code === 'EISDIR') return fail('file_unreadable', 'this is a directory', 'name the file in it');
+    return fail(
+      'file_unreadable',
+      code === 'EACCES' ? 'the file may not be read by this user' : 'the file cannot be read',
+    );
+  }
+  if (bytes.length > CONFIG_LIMIT_BYTES) return fail('file_too_large', 'the file is larger than 1 MiB');
+  const text = decodeText(bytes);
+  return text === undefined ? fail('file_not_text', 'the file is not UTF-8 text') : { text };
+}
+
+function notAMap(file: string, tree: Tree): readonly Complaint[] {
+  if (tree.findings.length > 0) return sortComplaints(tree.findings.map((finding) => ({ ...finding, file })));
+  const place = { file, ...tree.place([], 'value'), path: [] };
+  if (tree.value === undefined) {
+    return [
+      { ...place, code: 'file_empty', message: 'the file has no keys', hint: 'config/reference.yaml names them all' },
+    ];
+  }
+  const shape = Array.isArray(tree.value) ? 'a list' : 'a single value';
+  return [
+    {
+      ...place,
+      code: 'wrong_type',
+      message: `${showPath([])} must be a map of keys and values, not ${shape}`,
+      hint: 'it begins with version: 1',
+    },
+  ];
+}
+
+const SQLITE = 'sqlite:';
+
+function withAbsolutePaths(config: Config, file: string): Config {
+  const { database } = config.state;
+  if (!database.startsWith(SQLITE) || database === `${SQLITE}:memory:`) return config;
+  return {
+    ...config,
+    state: { ...config.state, database: SQLITE + resolve(dirname(file), database.slice(SQLITE.length)) },
+  };
+}
