@@ -1,4 +1,4 @@
-import type { Change, HeldChange } from '../model/change.ts';
+import type { Change } from '../model/change.ts';
 import type {
   Attributes,
   AttributeValue,
@@ -9,18 +9,13 @@ import type {
   Trace,
 } from '../model/desired.ts';
 import type { GrantedEntitlement } from '../model/entitlement.ts';
+import { isHeld, type TargetPlan } from './explain-json.ts';
 
 export interface RenderOptions {
   /** ANSI colours; off by default. */
   readonly color?: boolean;
   /** What would change in targets that were asked, by target. */
   readonly plans?: ReadonlyMap<string, TargetPlan>;
-}
-
-/** The difference between a target and what the mapping wants there, for one person. */
-export interface TargetPlan {
-  readonly changes: readonly Change[];
-  readonly held: readonly HeldChange[];
 }
 
 /** The whole decision for a terminal. Characters that could disguise a text are shown as `\u{…}`. */
@@ -31,6 +26,7 @@ export function renderTraceText(decision: Decision, options: RenderOptions = {})
   page.trace(decision.trace);
   for (const [name, account] of decision.accounts) page.account(name, account, options.plans?.get(name));
   if (decision.accounts.size === 0) page.section('Accounts', ['none: nothing is given in any target']);
+  for (const [name, plan] of options.plans ?? []) if (!decision.accounts.has(name)) page.noAccount(name, plan);
   return page.text();
 }
 
@@ -56,7 +52,7 @@ class Page {
   }
 
   headline(decision: Decision, plans: RenderOptions['plans']): void {
-    const held = decision.decision === 'allow' && isHeld(plans);
+    const held = decision.decision === 'allow' && isHeld(plans ?? new Map());
     const word = held ? 'held' : decision.decision;
     const tint = { allow: 'green', held: 'yellow', deny: 'red' } as const;
     const code = decision.code === undefined ? '' : ` (${decision.code})`;
@@ -89,7 +85,7 @@ class Page {
       empty: 'not sent; groups_absent: empty, so this person is in no group',
     };
     if (origin.groupsAbsent !== undefined) rows.unshift(why[origin.groupsAbsent]);
-    return rows.length === 0 ? ['none'] : rows;
+    return rows.length === 0 ? ['none taken in'] : rows;
   }
 
   #ruleRows(rule: RuleTrace, severalOrigins: boolean): readonly string[] {
@@ -116,6 +112,7 @@ class Page {
     this.section(`Account in ${name}`, [
       `user name: ${account.userNames.map(quote).join(', else ') || 'none of its claims was sent'}`,
       `external id: ${quote(account.externalId)}`,
+      foundBy(account),
       ...(account.active ? [] : [this.#paint('red', 'not active')]),
       ...members,
       ...(given.length === 0 ? ['no entitlements'] : given),
@@ -124,6 +121,10 @@ class Page {
         : [`an existing account keeps what it has from: ${account.leaveAlone.join(', ')}`]),
       ...this.#planRows(plan),
     ]);
+  }
+
+  noAccount(name: string, plan: TargetPlan): void {
+    this.section(`Account in ${name}`, ['none is given', ...this.#planRows(plan)]);
   }
 
   #planRows(plan: TargetPlan | undefined): readonly string[] {
@@ -158,6 +159,12 @@ function valueText(value: AttributeValue): string {
   return typeof value === 'boolean' ? String(value) : `[${value.map(quote).join(', ')}]`;
 }
 
+/** How far `identity.match` may go with this person. */
+function foundBy({ matchExternalId, emailTrusted }: DesiredAccount): string {
+  const ways = [...(matchExternalId ? ['external id'] : []), ...(emailTrusted ? ['e-mail'] : [])];
+  return `an account that is there may be found by: ${ways.join(', ') || 'neither external id nor e-mail'}`;
+}
+
 function entitlementText({ kind, name, scope }: GrantedEntitlement): string {
   return `${kind} ${quote(name)}${scope === undefined ? '' : ` on ${quote(scope)}`}`;
 }
@@ -176,81 +183,16 @@ function quote(text: string): string {
   return `"${show(text)}"`;
 }
 
-/** Formatting, control and invisible characters, so that no text can pass for another or steer a terminal. */
+/** So that no text can pass for another or steer a terminal: what can't be seen, and a word of two alphabets, by number. */
 function show(text: string): string {
-  return text.replace(
-    /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  const visible = text.replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, byNumber);
+  return visible.replace(/[\p{L}\p{M}]+/gu, (word) => (LATIN.test(word) ? word.replace(LOOK_ALIKE, byNumber) : word));
 }
 
-function isHeld(plans: RenderOptions['plans']): boolean {
-  return plans !== undefined && [...plans.values()].some((plan) => plan.held.length > 0);
-}
+const LATIN = /[A-Za-z]/;
+const LOOK_ALIKE =
+  /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}\uff21-\uff3a\uff41-\uff5a]/gu;
 
-/** `explain --json`. Members are stable; more may be added. */
-export interface ExplainJson {
-  readonly decision: 'allow' | 'deny' | 'held';
-  /** Reason code of a denial, of the first held change, or null. */
-  readonly code: string | null;
-  /** The sentence that the person reads, or null. */
-  readonly message: string | null;
-  readonly attributes: Attributes;
-  readonly groups: readonly (OriginTrace['groups'][number] & { readonly origin: string })[];
-  readonly rules: readonly RuleTrace[];
-  readonly targets: Readonly<Record<string, ExplainTarget>>;
-  readonly origins: readonly Omit<OriginTrace, 'groups'>[];
-  readonly notes: readonly string[];
-}
-
-export interface ExplainTarget {
-  /** First candidate for a new account; null when none of its claims was sent. */
-  readonly userName: string | null;
-  readonly userNames: readonly string[];
-  readonly externalId: string;
-  readonly active: boolean;
-  /** RFC 7643 spelling, before adaptation to the target, with the names that a new account would get. */
-  readonly profile: Readonly<Record<string, string | null>>;
-  readonly entitlements: readonly GrantedEntitlement[];
-  readonly leaveAlone: readonly string[];
-  /** Against what is there; empty when the target was not asked. */
-  readonly changes: readonly Change[];
-  readonly held: readonly HeldChange[];
-  /** Whether the target was asked. */
-  readonly compared: boolean;
-}
-
-export function explainJson(decision: Decision, plans: ReadonlyMap<string, TargetPlan> = new Map()): ExplainJson {
-  const held = decision.decision === 'allow' && isHeld(plans);
-  const firstHeld = [...plans.values()].flatMap((plan) => plan.held)[0];
-  const targets = [...decision.accounts].map(
-    ([name, account]) => [name, explainTarget(account, plans.get(name))] as const,
-  );
-  return {
-    decision: held ? 'held' : decision.decision,
-    code: decision.code ?? (held ? (firstHeld?.code ?? null) : null),
-    message: decision.message ?? null,
-    attributes: decision.attributes,
-    groups: decision.trace.origins.flatMap(({ origin, groups }) => groups.map((group) => ({ ...group, origin }))),
-    rules: decision.trace.rules,
-    targets: Object.fromEntries(targets),
-    origins: decision.trace.origins.map(({ groups: _, ...origin }) => origin),
-    notes: decision.trace.notes,
-  };
-}
-
-function explainTarget(account: DesiredAccount, plan: TargetPlan | undefined): ExplainTarget {
-  const userName = account.userNames[0] ?? null;
-  return {
-    userName,
-    userNames: account.userNames,
-    externalId: account.externalId,
-    active: account.active,
-    profile: { userName, ...account.profileIfNew },
-    entitlements: account.entitlements,
-    leaveAlone: account.leaveAlone,
-    changes: plan?.changes ?? [],
-    held: plan?.held ?? [],
-    compared: plan !== undefined,
-  };
+function byNumber(character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 }
