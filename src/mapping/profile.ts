@@ -97,7 +97,7 @@ function substituteName(
 type Said = string | null | undefined;
 
 /** The value as one text; null when it was sent empty, undefined when it was not sent or is no text. */
-export function textOrNull(value: AttributeValue | undefined): Said {
+function textOrNull(value: AttributeValue | undefined): Said {
   return typeof value === 'string' || value === null ? value : undefined;
 }
 
