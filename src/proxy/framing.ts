@@ -1,5 +1,5 @@
 /**
- * What Node's strict parser lets through and two servers could still read differently: more than one Host, an odd
+ * What Node's strict parser lets through and two servers could still read differently: none or more than one Host, an odd
  * Transfer-Encoding (RFC 9112 §6.1), chunks in HTTP/1.0. True: nothing of it.
  */
 export function isFramingClear(rawHeaders: readonly string[], httpVersion: string): boolean {
@@ -13,7 +13,8 @@ export function isFramingClear(rawHeaders: readonly string[], httpVersion: strin
       if ((rawHeaders[at + 1] as string).toLowerCase() !== 'chunked') return false;
     }
   }
-  return hosts <= 1 && encodings <= 1 && !(encodings > 0 && httpVersion !== '1.1');
+  if (httpVersion === '1.1') return hosts === 1 && encodings <= 1;
+  return httpVersion === '1.0' && hosts <= 1 && encodings === 0;
 }
 
 export type UpgradeRefusal = 'request_invalid' | 'origin_not_allowed';

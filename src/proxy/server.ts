@@ -30,7 +30,8 @@ export function createPublicServer(deps: PublicServerDeps): Server {
     requestTimeout: deps.requestTimeoutMs ?? 300_000,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: 5_000,
-    requireHostHeader: true,
+    // Looked at with the rest of the framing, so that the refusal has a request id too.
+    requireHostHeader: false,
     noDelay: true,
   });
   // Beyond a limit Node would leave headers out without a word; the size of the head is limit enough.

@@ -1,0 +1,261 @@
+import { LatchgateError } from '../../src/model/errors.ts';
+import { ask, bob, closeAll, sessionOf, startUpstream, startWorld, valuesOf } from './harness.ts';
+
+afterEach(closeAll);
+
+const HTML = 'Accept: text/html,application/xhtml+xml';
+
+describe('somebody without a session', () => {
+  it('who browses is sent to the login and comes back to the same address', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    const answer = await ask(port, 'GET /a%20b/?x=1&y=%2F#'.replace('#', ''), [HTML, 'Sec-Fetch-Mode: navigate']);
+    expect(answer.status).toBe(302);
+    expect(answer.header('location')).toBe(`/.latchgate/login?rd=${encodeURIComponent('/a%20b/?x=1&y=%2F')}`);
+    expect(answer.header('cache-control')).toBe('no-store');
+    expect(answer.header('x-request-id')).toBeDefined();
+    expect((await ask(port, 'HEAD /', [HTML])).status).toBe(302);
+    expect(upstream.seen).toEqual([]);
+  });
+
+  it.each([
+    ['GET /api', ['Accept: application/json'], '/api'],
+    ['GET /api', [], '/api'],
+    ['GET /api', [HTML, 'X-Requested-With: XMLHttpRequest'], '/'],
+    ['GET /api', [HTML, 'Sec-Fetch-Mode: cors'], '/'],
+    ['POST /api', [HTML, 'Content-Length: 2'], '/'],
+    ['DELETE /api', [HTML], '/'],
+    ['OPTIONS /api', [HTML], '/'],
+  ])('who calls an API gets 401 in JSON: %s %j', async (line, headers, back) => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    const answer = await ask(port, line, headers, headers.join().includes('Length') ? '{}' : '');
+    expect([answer.status, answer.header('content-type')]).toEqual([401, 'application/json']);
+    const body = JSON.parse(answer.body);
+    expect(body).toMatchObject({
+      error: 'login_required',
+      login_url: `http://bi.example.com/.latchgate/login?rd=${encodeURIComponent(back)}`,
+    });
+    expect(upstream.seen).toEqual([]);
+  });
+
+  it.each([
+    'latchgate=nobody',
+    'latchgate=alice; latchgate=alice',
+    'latchgate=alice; latchgate=bob',
+    'Latchgate=alice',
+  ])('is nobody with the cookie %s', async (cookie) => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    expect((await ask(port, 'GET /', [`Cookie: ${cookie}`])).status).toBe(401);
+    expect(upstream.seen).toEqual([]);
+  });
+
+  it('keeps its connection when it sent a body, and loses it when the body has no end', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    const endless = await ask(port, 'POST /', ['Content-Length: 100000000'], 'a'.repeat(3_000_000));
+    expect([0, 401]).toContain(endless.status);
+    expect((await ask(port, 'POST /', ['Content-Length: 500000'], 'a'.repeat(500_000))).status).toBe(401);
+    expect(upstream.seen).toEqual([]);
+  });
+});
+
+describe('routes', () => {
+  const routes = [
+    { path: '/', target: 'main', isPublic: false },
+    { path: '/health', target: 'main', isPublic: true, methods: ['GET'] },
+    {
+      path: '/admin',
+      target: 'main',
+      isPublic: false,
+      when: (session: { identity: { groups: readonly string[] } }) => session.identity.groups.includes('bi-admins'),
+    },
+  ];
+
+  const anonymous: readonly (readonly [string, number])[] = [
+    ['GET /health', 200],
+    ['GET /health/deep', 200],
+    ['HEAD /health', 200],
+    ['GET /health?x=/admin', 200],
+    ['GET /%68ealth', 200],
+    ['GET /x/../health', 200],
+    ['POST /health', 405],
+    ['OPTIONS /health', 405],
+    ['GET /healthy', 401],
+    ['GET /HEALTH', 401],
+    ['GET /health/../x', 401],
+    ['GET /health/%2e%2e/x', 401],
+    ['GET /x?/health', 401],
+    ['GET /health%2f..%2fx', 400],
+    ['GET /health/..;/x', 400],
+    ['GET /health//..//x', 400],
+    ['GET /health%252f..%252fx', 400],
+    ['GET /x%00/health', 400],
+    ['GET //health', 400],
+    ['GET /health\\..\\x', 400],
+  ];
+  it.each(anonymous)('without a session %s is %i', async (line, status) => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url, routes });
+    expect((await ask(port, line, [])).status).toBe(status);
+    expect(upstream.seen.length).toBe(status === 200 ? 1 : 0);
+  });
+
+  it.each([
+    'X-Forwarded-Uri: /health',
+    'X-Original-URL: /health',
+    'X-HTTP-Method-Override: GET',
+    'User-Agent: ELB-HealthChecker/2.0',
+  ])('are not chosen by a header: %s', async (header) => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url, routes });
+    expect((await ask(port, 'GET /x', [header])).status).toBe(401);
+    expect((await ask(port, 'POST /health', [header])).status).toBe(405);
+  });
+
+  it('refuse whom `when` does not fit, and record it for `why`', async () => {
+    const upstream = await startUpstream();
+    const { port, refused } = await startWorld({ upstream: upstream.url, routes });
+    expect((await ask(port, 'GET /admin/x')).status).toBe(200);
+    const answer = await ask(port, 'GET /x/%2e%2e/admin/x?secret=1', ['Cookie: latchgate=bob']);
+    expect([answer.status, JSON.parse(answer.body).error]).toEqual([403, 'route_forbidden']);
+    expect(upstream.seen).toHaveLength(1);
+    expect(refused).toEqual([
+      expect.objectContaining({
+        requestId: answer.header('x-request-id'),
+        person: 'p_bob',
+        target: 'main',
+        path: '/admin/x',
+      }),
+    ]);
+  });
+
+  it('give the gateway its own paths, however they are written, and nothing else', async () => {
+    const upstream = await startUpstream();
+    const { port, calls } = await startWorld({
+      upstream: upstream.url,
+      routes: [{ path: '/', target: 'main', isPublic: true }],
+    });
+    for (const path of [
+      '/.latchgate',
+      '/.latchgate/login?rd=/',
+      '/x/../.latchgate/y',
+      '/%2elatchgate/z',
+      'http://bi.example.com/.latchgate/a',
+    ]) {
+      expect((await ask(port, `GET ${path}`, [])).body).toBe('gateway');
+    }
+    expect(calls.gateway).toEqual([
+      '/.latchgate',
+      '/.latchgate/login?rd=/',
+      '/.latchgate/y',
+      '/%2elatchgate/z',
+      '/.latchgate/a',
+    ]);
+    expect((await ask(port, 'GET /.latchgatex', [])).body).toBe('hello');
+    expect(upstream.seen).toHaveLength(1);
+  });
+
+  it('say 404 where nothing is served', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({
+      upstream: upstream.url,
+      routes: [{ path: '/bi', target: 'main', isPublic: true }],
+    });
+    expect((await ask(port, 'GET /', [])).status).toBe(404);
+    expect((await ask(port, 'GET /bi', [])).status).toBe(200);
+  });
+
+  it('take the logout of the backend to the logout of the gateway', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url, target: { logoutPaths: ['/logout/'] } });
+    expect((await ask(port, 'GET /logout/?x')).header('location')).toBe('/.latchgate/logout');
+    expect(upstream.seen).toEqual([]);
+  });
+});
+
+describe('a person whose account is not ready', () => {
+  it.each([
+    [{ status: 'none' as const }, 403, 'no_access'],
+    [{ status: 'failed' as const, code: 'account_taken', retryable: false, held: [] }, 409, 'account_taken'],
+    [{ status: 'failed' as const, code: 'of_some_policy', retryable: true, held: [] }, 503, 'target_pending'],
+  ])('is never forwarded: %j', async (state, status, code) => {
+    const upstream = await startUpstream();
+    const { port, accounts, refused } = await startWorld({ upstream: upstream.url });
+    accounts.set('p_alice', state);
+    const answer = await ask(port, 'POST /', ['Cookie: latchgate=alice', 'Content-Length: 3'], 'abc');
+    expect([answer.status, JSON.parse(answer.body).error]).toEqual([status, code]);
+    expect(upstream.seen).toEqual([]);
+    expect(refused).toHaveLength(1);
+  });
+
+  it('is let in as soon as it is ready, and out again within a second of losing it', async () => {
+    const upstream = await startUpstream();
+    const { port, accounts, clock } = await startWorld({ upstream: upstream.url });
+    const state = accounts.get('p_alice');
+    accounts.delete('p_alice');
+    expect((await ask(port, 'GET /')).status).toBe(403);
+    if (state !== undefined) accounts.set('p_alice', state);
+    expect((await ask(port, 'GET /')).status).toBe(200);
+    accounts.delete('p_alice');
+    clock.at += 1_000;
+    expect((await ask(port, 'GET /')).status).toBe(403);
+  });
+
+  it('is refused with 503 while the session store is away, and never let through', async () => {
+    const upstream = await startUpstream();
+    let isDown = true;
+    const { port } = await startWorld({
+      upstream: upstream.url,
+      deps: {
+        sessions: {
+          read: async () => {
+            if (isDown) throw new LatchgateError('session_store_unavailable', 'down');
+            return { id: 'x', session: sessionOf(bob) };
+          },
+          handleOf: (id) => id,
+          onEnded: () => () => {},
+        },
+      },
+    });
+    expect((await ask(port, 'GET /')).status).toBe(503);
+    isDown = false;
+    expect((await ask(port, 'GET /')).status).toBe(200);
+    expect(upstream.seen).toHaveLength(1);
+  });
+});
+
+describe('a session that ended', () => {
+  it('is refused at once, also when it ended while its request waited', async () => {
+    const upstream = await startUpstream();
+    let letGo: () => void = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const { port, end } = await startWorld({
+      upstream: upstream.url,
+      deps: {
+        account: async () => {
+          end('alice');
+          await waiting;
+          return { status: 'ready', id: '1', userName: 'alice', changes: [], held: [] };
+        },
+      },
+    });
+    const asked = ask(port, 'GET /');
+    setTimeout(letGo, 50);
+    expect((await asked).status).toBe(401);
+    expect((await ask(port, 'GET /')).status).toBe(401);
+    expect(upstream.seen).toEqual([]);
+  });
+
+  it('never lends its headers to the next person of the same browser', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    for (const who of ['alice', 'bob', 'alice', 'bob']) {
+      await ask(port, 'GET /', [`Cookie: latchgate=${who}`]);
+      expect(valuesOf(upstream.seen.at(-1), 'x-forwarded-user')).toEqual([who]);
+    }
+  });
+});
