@@ -1,5 +1,7 @@
 import type { GrantedEntitlement } from './entitlement.ts';
-import type { PersonId, Profile } from './person.ts';
+import type { Attributes, PersonId, Profile } from './person.ts';
+
+export type { Attributes, AttributeValue } from './person.ts';
 
 /** What the mapping says an account in one target should be. */
 export interface DesiredAccount {
@@ -42,10 +44,6 @@ export interface Decision {
   readonly groups: readonly string[];
   readonly trace: Trace;
 }
-
-/** Our attributes by name: strings or lists of strings. `null` was present and empty; absent was not sent. */
-export type Attributes = Readonly<Record<string, AttributeValue>>;
-export type AttributeValue = string | readonly string[] | boolean | null;
 
 /** Why a decision is what it is. One per person; `explain`, deny pages, `why` and audit are views of it. */
 export interface Trace {

@@ -32,6 +32,10 @@ export interface Profile {
 
 export const PROFILE_FIELDS = ['givenName', 'familyName', 'displayName', 'email'] as const satisfies (keyof Profile)[];
 
+/** Our attributes by name: strings or lists of strings. `null` was present and empty; absent was not sent. */
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+export type AttributeValue = string | readonly string[] | boolean | null;
+
 /** What a session and the backends are told about who is there. */
 export interface Identity extends SubjectKey {
   readonly person: PersonId;
@@ -43,4 +47,6 @@ export interface Identity extends SubjectKey {
   readonly preferredUsername?: string;
   /** Groups after strip, rename and allow. */
   readonly groups: readonly string[];
+  /** For the `when` of routes. */
+  readonly attributes: Attributes;
 }

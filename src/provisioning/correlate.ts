@@ -108,7 +108,11 @@ function refuseForeign(by: MatchBy, account: ActualAccount, input: CorrelationIn
   }
 }
 
-/** The domain and the local part are compared without case, as every mail system in use does. */
+/** Compared without ASCII case, as every mail system in use does; no other letters are folded (U+212A is not `k`). */
 export function sameEmail(a: string | null | undefined, b: string | null | undefined): boolean {
-  return typeof a === 'string' && typeof b === 'string' && a !== '' && a.toLowerCase() === b.toLowerCase();
+  return typeof a === 'string' && typeof b === 'string' && a !== '' && asciiLower(a) === asciiLower(b);
+}
+
+function asciiLower(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }

@@ -1,12 +1,13 @@
 import type { Person } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
-import type { Decision } from '../model/desired.ts';
+import type { Decision, DesiredAccount } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
 import { denial, displayName, goalFor, identityOf, isPolicy, refusal } from './outcome.ts';
+import type { AccountPlan } from './plan.ts';
 import type { AccountState, Provisioned, Provisioner } from './provision.ts';
-import type { Leaving } from './reconcile.ts';
-import { Runs, type RunsDeps, withSignal } from './runs.ts';
+import { type Leaving, planOne } from './reconcile.ts';
+import { type ConfiguredTarget, Runs, type RunsDeps, withSignal } from './runs.ts';
 
 export interface EngineDeps extends RunsDeps {
   readonly mapping: Mapping;
@@ -107,11 +108,11 @@ export class Engine implements Provisioner {
     return due.length;
   }
 
-  /** What an assertion of this person would change in one target. Reads only. */
-  async remapped(person: PersonId): Promise<Decision | undefined> {
-    const assertions = await this.#deps.directory.people.assertions(person);
-    const latest = [...assertions].sort((a, b) => b.at.getTime() - a.at.getTime())[0];
-    return latest === undefined ? undefined : this.#deps.mapping.map({ person, assertions, current: latest.origin });
+  /** What would change in one target for this account. Reads the target, writes nothing anywhere. */
+  async preview(desired: DesiredAccount, { target, missing, timeoutMs }: ConfiguredTarget): Promise<AccountPlan> {
+    const { person } = desired;
+    const signal = AbortSignal.timeout(timeoutMs);
+    return (await planOne(this.#deps, { person, target, missing, goal: { desired }, signal })).plan;
   }
 
   /** No new work; waits for what is under way. */
@@ -130,11 +131,17 @@ export class Engine implements Provisioner {
       await this.#runs.run(person, target, { leaving }, 'scheduler', requestId);
       return;
     }
-    const decision = await this.remapped(person);
+    const decision = await this.#remapped(person);
     if (decision === undefined) return directory.retries.done(person, target);
     const goal = goalFor(decision, target);
     if (goal === undefined) return directory.retries.done(person, target);
     await this.#runs.run(person, target, goal, 'scheduler', requestId);
+  }
+
+  async #remapped(person: PersonId): Promise<Decision | undefined> {
+    const assertions = await this.#deps.directory.people.assertions(person);
+    const latest = [...assertions].sort((a, b) => b.at.getTime() - a.at.getTime())[0];
+    return latest === undefined ? undefined : this.#deps.mapping.map({ person, assertions, current: latest.origin });
   }
 
   async #decide(person: PersonId, assertion: Assertion): Promise<Decision> {

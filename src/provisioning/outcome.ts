@@ -88,5 +88,6 @@ export function identityOf(person: Person, assertion: Assertion, decision: Decis
     emailVerified: attributes['email_verified'] === true,
     ...(preferredUsername === undefined ? {} : { preferredUsername }),
     groups: decision.groups,
+    attributes,
   };
 }

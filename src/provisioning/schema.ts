@@ -19,7 +19,7 @@ export const safetySchema = z.strictObject({
   never_touch: textList
     .prefault([])
     .describe(
-      'User names or e-mails of accounts that are never changed: exact or `*` glob. Service accounts are safe without this.',
+      'User names or e-mails of accounts that are never changed: exact, `*` glob or `~` regular expression. Service accounts are safe without this.',
     ),
   leaver: z
     .enum(['disable', 'delete'])

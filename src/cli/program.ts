@@ -1,0 +1,141 @@
+import { Command, CommanderError } from 'commander';
+import { composeProviders, type Engines, planFor } from '../compose/engine.ts';
+import { LatchgateError } from '../model/errors.ts';
+import { auditList, auditVerify } from './audit.ts';
+import { check } from './check.ts';
+import { type ExplainOptions, explain } from './explain.ts';
+import { EXIT_USAGE, reportFailure } from './failure.ts';
+import type { Io } from './io.ts';
+import { schema } from './schema.ts';
+import { serve } from './serve.ts';
+import { sessionsEnd, sessionsList } from './sessions.ts';
+import { type UsersChangeDeps, usersDisable, usersEnable, usersList, usersShow } from './users.ts';
+import { why } from './why.ts';
+import { withEngines, withState } from './with-state.ts';
+
+/** What commander hands over; each command declares which of them it has. */
+interface Options {
+  readonly config: string;
+  readonly json?: boolean;
+  readonly all?: boolean;
+  readonly user?: string;
+  readonly id?: string;
+  readonly since?: string;
+  readonly origin?: string;
+  readonly claims?: string;
+  readonly token?: string;
+  readonly target?: string;
+}
+
+type Work = (options: Options, args: readonly string[]) => Promise<number>;
+
+/** Runs one command line (without node and script). Resolves to the exit code; never throws. */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  let exitCode = 0;
+  const program = new Command('latchgate')
+    .description('A login gateway in front of analytics backends.')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) });
+  const add = (parent: Command, spec: string, summary: string, work: Work): Command =>
+    parent
+      .command(spec)
+      .summary(summary)
+      .description(summary)
+      .option('--config <file>', 'the configuration', io.env['LATCHGATE_CONFIG'] ?? './latchgate.yaml')
+      .action(async (...given: unknown[]) => {
+        const own = given.at(-1) as Command;
+        exitCode = await work(own.opts(), own.args);
+      });
+  addCommands(program, add, io);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : EXIT_USAGE;
+    return reportFailure(thrown, io);
+  }
+}
+
+type Add = (parent: Command, spec: string, summary: string, work: Work) => Command;
+
+function addCommands(program: Command, add: Add, io: Io): void {
+  const json = ['--json', 'for programs: stable JSON'] as const;
+  const group = (name: string, summary: string): Command =>
+    program.command(name).summary(summary).description(summary).helpCommand(false);
+
+  add(program, 'serve', 'run the gateway', (options) => serve(options, io));
+  add(program, 'check', 'print every complaint about the configuration', (options) => check(options, io)).option(
+    ...json,
+  );
+  add(program, 'schema', 'print the JSON Schema of the configuration', () => schema({}, io));
+  add(program, 'explain', 'show what a person would get, and why', (options) => runExplain(options, io))
+    .requiredOption('--origin <name>', 'the login that says it')
+    .option('--claims <file>', 'claims as JSON; - is standard input')
+    .option('--token <file>', 'a token of the provider, which is verified; - is standard input')
+    .option('--target <name>', 'also the changes against what is there')
+    .option(...json);
+  add(program, 'why <id>', 'show the whole trace behind a request id', (options, [id]) =>
+    withState(options, io, ({ directory }) => why(String(id), directory, io, options)),
+  ).option(...json);
+
+  const audit = group('audit', 'what was done, by whom and why');
+  add(audit, 'list', 'print the records, oldest first', (options) =>
+    withState(options, io, ({ directory, audit: log, clock }) =>
+      auditList(options, { ...directory, audit: log, clock }, io),
+    ),
+  )
+    .option('--user <user>', 'of one person')
+    .option('--since <time>', 'a date, or how long ago: 30d')
+    .option(...json);
+  add(audit, 'verify', 'walk the hash chain', (options) =>
+    withState(options, io, (state) => auditVerify(state, io, options)),
+  ).option(...json);
+
+  const sessions = group('sessions', 'who is logged in');
+  add(sessions, 'list', 'print the live sessions', (options) =>
+    withState(options, io, (state) => sessionsList(options, { ...state.directory, ...state }, io)),
+  ).option(...json);
+  add(sessions, 'end', 'end sessions, on every instance', (options) =>
+    withState(options, io, (state) => sessionsEnd(options, { ...state.directory, ...state }, io)),
+  )
+    .option('--user <user>', 'those of one person')
+    .option('--id <id>', 'one session')
+    .option('--all', 'every session')
+    .option(...json);
+
+  const users = group('users', 'people, their accounts and grants');
+  add(users, 'list', 'print everybody', (options) =>
+    withState(options, io, ({ directory }) => usersList(options, directory, io)),
+  ).option(...json);
+  add(users, 'show <user>', 'print one person whole', (options, [user]) =>
+    withState(options, io, ({ directory }) => usersShow(String(user), options, directory, io)),
+  ).option(...json);
+  add(users, 'disable <user>', 'the way out, at once: sessions, then accounts', (options, [user]) =>
+    withEngines(options, io, (engines) => usersDisable(String(user), options, changing(engines), io)),
+  ).option(...json);
+  add(users, 'enable <user>', 'let a disabled person log in again', (options, [user]) =>
+    withEngines(options, io, (engines) => usersEnable(String(user), options, changing(engines), io)),
+  ).option(...json);
+}
+
+function changing({ state, engine }: Engines): UsersChangeDeps {
+  return { ...state.directory, provisioner: engine, sessions: state.sessions };
+}
+
+/** `--claims` alone touches neither the state nor the network. */
+function runExplain({ origin, ...rest }: Options, io: Io): Promise<number> {
+  if (origin === undefined) throw new LatchgateError('usage', 'explain takes --origin NAME');
+  const options: ExplainOptions = { ...rest, origin };
+  if (rest.token === undefined && rest.target === undefined) return explain(options, io);
+  return withEngines(options, io, (engines, config) =>
+    explain(options, io, {
+      verifyToken: async (name, token) => {
+        const provider = composeProviders(config, engines.state, engines.metrics).get(name);
+        if (provider === undefined) throw new LatchgateError('login_unknown', 'no login of that name');
+        return provider.verify(token, AbortSignal.timeout(30_000));
+      },
+      planFor: (decision, target, assertion) => planFor(engines, decision, target, assertion),
+    }),
+  );
+}

@@ -1,0 +1,172 @@
+import type { Config } from '../config/schema.ts';
+import { createOidcProvider, type OidcProvider } from '../login/oidc.ts';
+import { mappingConfigOf } from '../mapping/config.ts';
+import type { TargetPlan } from '../mapping/explain-json.ts';
+import { compileMapping, type Mapping } from '../mapping/mapping.ts';
+import { compilePattern } from '../mapping/patterns.ts';
+import type { ActualAccount } from '../model/change.ts';
+import type { Decision } from '../model/desired.ts';
+import type { SubjectKey } from '../model/person.ts';
+import { createHttpClient } from '../ops/http.ts';
+import type { HttpClient } from '../ops/http-client.ts';
+import type { Signer } from '../ops/keys.ts';
+import { createMetrics, type Metrics } from '../ops/metrics.ts';
+import { createSigner } from '../ops/signer.ts';
+import { Engine } from '../provisioning/engine.ts';
+import type { ConfiguredTarget } from '../provisioning/runs.ts';
+import type { BackendSession } from '../proxy/backend-cookies.ts';
+import { createJwksRegistrar, type JwksRegistrar } from '../targets/gooddata/jwks.ts';
+import { createGoodDataSignIn } from '../targets/gooddata/sign-in.ts';
+import { createGoodDataTarget } from '../targets/gooddata/target.ts';
+import type { TargetConfig } from '../targets/schema.ts';
+import { createSupersetSession, createSupersetSignIn } from '../targets/superset/sign-in.ts';
+import { createSupersetTarget } from '../targets/superset/target.ts';
+import type { SignIn } from '../targets/target.ts';
+import type { State } from './state.ts';
+
+/** A lease outlives the longest call of its holder. */
+const LEASE_MS = 30_000;
+
+/** A target with what the proxy needs to sign people in there. */
+export interface ComposedTarget extends ConfiguredTarget {
+  readonly config: TargetConfig;
+  /** Absent: the assertion header alone signs people in. */
+  readonly signIn?: SignIn;
+  /** Present: the target keeps a session of its own, whose cookie stays on our side. */
+  readonly backendSession?: BackendSession;
+  /** Absent: the target keeps no keys of ours. */
+  readonly registrar?: JwksRegistrar;
+}
+
+export interface Engines {
+  readonly state: State;
+  readonly metrics: Metrics;
+  readonly http: HttpClient;
+  readonly mapping: Mapping;
+  readonly signer: Signer;
+  readonly targets: ReadonlyMap<string, ComposedTarget>;
+  readonly engine: Engine;
+  close(): Promise<void>;
+}
+
+export function composeMapping(config: Config): Mapping {
+  return compileMapping(mappingConfigOf(config));
+}
+
+/** The mapping, the targets and the engine over them: what serves logins, and what commands plan and disable with. */
+export function composeEngine(config: Config, state: State): Engines {
+  const { directory, audit, sessions, clock, log } = state;
+  const metrics = createMetrics({ processMetrics: true });
+  const http = createHttpClient({ log, onRetry: () => metrics.httpRetry('targets') });
+  const { secrets } = config.session;
+  const claims = { iss: config.public_url };
+  const signer = createSigner({ values: directory.values, name: 'assertion', alg: 'ES256', secrets, clock, claims });
+  const targets = new Map<string, ComposedTarget>();
+  for (const [name, target] of Object.entries(config.targets)) {
+    targets.set(name, composeTarget({ name, target, config, state, http, signer }));
+  }
+  const mapping = composeMapping(config);
+  const neverTouch = config.safety.never_touch.map((pattern) => compilePattern(pattern));
+  const engine = new Engine({
+    directory,
+    audit,
+    mapping,
+    match: config.identity.match,
+    privileged: config.safety.privileged,
+    neverTouch: ({ userName, profile }: ActualAccount) =>
+      neverTouch.some((pattern) =>
+        [userName, profile.email].some((name) => typeof name === 'string' && pattern.match(name) !== undefined),
+      ),
+    leaseMs: LEASE_MS,
+    targets,
+    leaver: config.safety.leaver,
+    clock,
+    log,
+    metrics,
+    endSessions: async (person) => void (await sessions.destroyFor({ person })),
+  });
+  return {
+    state,
+    metrics,
+    http,
+    mapping,
+    signer,
+    targets,
+    engine,
+    close: async () => {
+      await engine.close();
+      await http.close();
+    },
+  };
+}
+
+interface TargetParts {
+  readonly name: string;
+  readonly target: TargetConfig;
+  readonly config: Config;
+  readonly state: State;
+  readonly http: HttpClient;
+  readonly signer: Signer;
+}
+
+function composeTarget({ name, target, config, state, http, signer }: TargetParts): ComposedTarget {
+  const { directory, clock, log } = state;
+  const base = { config: target, missing: target.missing, timeoutMs: target.timeout };
+  if (target.type === 'superset') {
+    const made = createSupersetTarget({ name, config: target, http, signer, publicUrl: config.public_url, clock });
+    const isHeader = target.sign_in === 'header';
+    return {
+      ...base,
+      target: made,
+      signIn: createSupersetSignIn(target),
+      ...(isHeader ? { backendSession: createSupersetSession({ config: target, http }) } : {}),
+    };
+  }
+  const made = createGoodDataTarget({ name, config: target, http, log });
+  if (target.sign_in === 'none') return { ...base, target: made };
+  const { secrets } = config.session;
+  const tokens = createSigner({ values: directory.values, name: `gooddata:${name}`, alg: 'RS256', secrets, clock });
+  const registrar = createJwksRegistrar({
+    config: target,
+    deployment: config.public_url,
+    signer: tokens,
+    http,
+    clock,
+    log,
+  });
+  return { ...base, target: made, registrar, signIn: createGoodDataSignIn({ signer: tokens, registrar, clock, log }) };
+}
+
+/** One client each, so that a slow provider cannot use up the places of another. */
+export function composeProviders(
+  config: Config,
+  { clock, log }: State,
+  metrics: Metrics,
+): ReadonlyMap<string, OidcProvider> {
+  return new Map(
+    Object.entries(config.login).map(([name, login]) => {
+      const http = createHttpClient({
+        timeoutMs: login.timeout,
+        maxBytes: 1_048_576,
+        log,
+        onRetry: () => metrics.httpRetry(name),
+      });
+      return [name, createOidcProvider({ name, config: login, publicUrl: config.public_url, http, clock, log })];
+    }),
+  );
+}
+
+/** What a decision would change in one target, for `explain --target`. Reads the target and the state, writes nothing. */
+export async function planFor(
+  { state, engine, targets }: Engines,
+  decision: Decision,
+  target: string,
+  subject: SubjectKey,
+): Promise<TargetPlan> {
+  const configured = targets.get(target);
+  const desired = decision.accounts.get(target);
+  if (configured === undefined || desired === undefined || decision.decision === 'deny')
+    return { changes: [], held: [] };
+  const person = (await state.directory.people.bySubject(subject))?.id ?? desired.person;
+  return engine.preview({ ...desired, person }, configured);
+}

@@ -1,0 +1,220 @@
+import type { Server } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import type { Config } from '../config/schema.ts';
+import { sendFailure } from '../login/answer.ts';
+import type { LoginOutcome } from '../login/context.ts';
+import { createLoginRouter } from '../login/routes.ts';
+import { createLoginStates } from '../login/state.ts';
+import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
+import { createAdminApp } from '../ops/admin.ts';
+import { createReadiness, type Probe } from '../ops/health.ts';
+import { GatewayProxy } from '../proxy/proxy.ts';
+import { createRouter, type Route } from '../proxy/routes.ts';
+import { createPublicServer } from '../proxy/server.ts';
+import { parseRequestTarget } from '../proxy/target.ts';
+import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
+import { createExpressSessions } from '../session/express.ts';
+import { sessionHandle } from '../session/seal.ts';
+import type { Session } from '../session/store.ts';
+import { composeProviders, type Engines } from './engine.ts';
+import { startJobs } from './jobs.ts';
+
+/** After SIGTERM: open requests have this long. */
+const DRAIN_MS = 25_000;
+
+export interface Gateway {
+  /** Starts both listeners; the addresses are those that were really taken. */
+  listen(): Promise<{ readonly public: string; readonly admin: string }>;
+  /** No new connections, open requests end, then everything is closed. */
+  close(): Promise<void>;
+}
+
+type Providers = ReturnType<typeof composeProviders>;
+
+/** The whole running gateway over its engines. Nothing listens and nothing goes out before `listen`. */
+export function composeGateway(config: Config, engines: Engines): Gateway {
+  const { state, metrics, targets } = engines;
+  const providers = composeProviders(config, state, metrics);
+  const cookies = createSessionCookies({
+    publicUrl: config.public_url,
+    secrets: config.session.secrets,
+    store: state.sessions,
+    config: config.session,
+    clock: state.clock,
+  });
+  const routes = composeRoutes(config);
+  const proxy = composeProxy(config, engines, cookies, routes);
+  const gateway = composePages(config, engines, { cookies, providers, routes });
+  const publicServer = createPublicServer({ proxy, gateway });
+  const probes: Record<string, Probe> = { state: () => state.directory.probe() };
+  for (const [name, provider] of providers) probes[`login:${name}`] = (signal) => provider.probe(signal);
+  for (const [name, { target }] of targets) probes[`target:${name}`] = (signal) => target.probe(signal);
+  const adminServer = createServer(
+    createAdminApp({
+      readiness: createReadiness({ probes }),
+      metrics,
+      refresh: async () => metrics.sessions((await state.sessions.list()).length),
+    }),
+  );
+  let stopJobs: (() => Promise<void>) | undefined;
+  return {
+    listen: async () => {
+      const [own, admin] = await Promise.all([
+        listen(publicServer, config.listen),
+        listen(adminServer, config.admin_listen),
+      ]);
+      stopJobs = startJobs(engines);
+      return { public: own, admin };
+    },
+    close: async () => {
+      proxy.endTunnels();
+      await drain(publicServer);
+      await stopJobs?.();
+      await proxy.close();
+      await drain(adminServer);
+    },
+  };
+}
+
+function composeRoutes(config: Config): readonly Route<Session>[] {
+  return config.routes.map(({ path, to, methods, when, public: isPublic }) => {
+    const condition = when === undefined ? undefined : compileCondition(when);
+    return {
+      path,
+      target: to,
+      isPublic,
+      ...(methods === undefined ? {} : { methods }),
+      ...(condition === undefined ? {} : { when: ({ identity }: Session) => matchesCondition(condition, identity) }),
+    };
+  });
+}
+
+function composeProxy(
+  config: Config,
+  engines: Engines,
+  cookies: SessionCookies,
+  routes: readonly Route<Session>[],
+): GatewayProxy {
+  const { state, metrics, engine, signer, targets } = engines;
+  const { log, clock, sessions, directory } = state;
+  return new GatewayProxy({
+    publicUrl: config.public_url,
+    trustedProxies: config.trusted_proxies,
+    routes,
+    targets: [...targets].map(([name, target]) => ({
+      name,
+      url: target.config.url,
+      logoutPaths: target.config.type === 'superset' ? ['/logout', '/logout/'] : ['/logout'],
+      ...(target.signIn === undefined ? {} : { signIn: target.signIn }),
+      ...(target.backendSession === undefined ? {} : { backendSession: target.backendSession }),
+    })),
+    sessions: {
+      read: (cookie) => cookies.sessionFromCookie(cookie),
+      handleOf: sessionHandle,
+      onEnded: (listener) => sessions.onEnded(listener),
+    },
+    cookieNames: cookies.names,
+    account: (person, target, signal) => engine.account(person, target, signal),
+    signer,
+    pages: { refuse: (req, res, error) => sendFailure(req, res, error, {}) },
+    onRefused: ({ requestId, error, person, origin, target, method, path }) => {
+      const record = { requestId, at: new Date(clock.now()), origin, person, code: error.code, message: error.message };
+      const outcome = error.retryable ? 'error' : 'deny';
+      directory.decisions
+        .save({ ...record, outcome, detail: { target, method, path } })
+        .catch(() => log.warn('a refusal could not be recorded', { requestId, code: error.code }));
+    },
+    log,
+    metrics,
+    clock,
+    accessLog: config.log.access,
+  });
+}
+
+interface PageParts {
+  readonly cookies: SessionCookies;
+  readonly providers: Providers;
+  readonly routes: readonly Route<Session>[];
+}
+
+function composePages(config: Config, engines: Engines, { cookies, providers, routes }: PageParts): express.Express {
+  const { state, metrics, engine, signer } = engines;
+  const { directory, clock, log, sessions } = state;
+  const match = createRouter(routes);
+  const { origin, host } = new URL(config.public_url);
+  const onOutcome = async ({ requestId, login, code, beforeProvisioning, detail }: LoginOutcome): Promise<void> => {
+    metrics.login(login, code === 'ok' ? 'allow' : 'deny', code);
+    if (!beforeProvisioning) return;
+    const at = new Date(clock.now());
+    await directory.decisions.save({
+      requestId,
+      at,
+      origin: login,
+      outcome: 'deny',
+      code,
+      ...(detail === undefined ? {} : { detail }),
+    });
+  };
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  app.use(
+    '/.latchgate',
+    createLoginRouter({
+      publicUrl: config.public_url,
+      origins: [],
+      providers,
+      states: createLoginStates({
+        publicUrl: config.public_url,
+        secrets: config.session.secrets,
+        leases: directory.leases,
+        clock,
+      }),
+      sessions: createExpressSessions({ cookies, store: sessions, config: config.session, clock }),
+      sessionConfig: config.session,
+      provisioner: engine,
+      targetOf: (returnTo) => {
+        const address = new URL(returnTo, config.public_url);
+        if (address.origin !== origin) return undefined;
+        const target = parseRequestTarget(address.pathname + address.search, [host]);
+        const found = target === undefined ? undefined : match(target.path, 'GET');
+        return found !== undefined && 'route' in found ? found.route.target : undefined;
+      },
+      publicKeys: async () => {
+        const keys = await Promise.all([
+          signer.publicKeys(),
+          ...[...providers.values()].map((one) => one.publicKeys()),
+        ]);
+        return keys.flat();
+      },
+      backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
+      onOutcome,
+      clock,
+      log,
+    }),
+  );
+  return app;
+}
+
+async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const { address, family, port: taken } = server.address() as AddressInfo;
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`;
+}
+
+async function drain(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(timer);
+}

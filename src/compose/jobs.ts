@@ -1,0 +1,86 @@
+import type { LatchgateError } from '../model/errors.ts';
+import { toLatchgateError } from '../model/errors.ts';
+import type { Engines } from './engine.ts';
+
+const RETRY_EVERY_MS = 2_000;
+const RETRIES_AT_ONCE = 20;
+const HOURLY_MS = 3_600_000;
+const KEEP_DECISIONS_MS = 90 * 24 * HOURLY_MS;
+/** After a failure at the start: sooner than the hour. */
+const REGISTER_AGAIN_MS = 15_000;
+
+/** What goes on beside the requests. Returns how to stop it; nothing here ever ends the process. */
+export function startJobs({ state, engine, targets, metrics }: Engines): () => Promise<void> {
+  const { log, clock, directory } = state;
+  const jobs = [
+    repeat(RETRY_EVERY_MS, async () => {
+      await engine.retryDue(RETRIES_AT_ONCE);
+      metrics.retriesWaiting(await directory.retries.count());
+    }),
+    repeat(HOURLY_MS, async () => void (await directory.decisions.prune(new Date(clock.now() - KEEP_DECISIONS_MS)))),
+    ...[...targets].flatMap(([name, { registrar }]) =>
+      registrar === undefined
+        ? []
+        : [
+            repeat(HOURLY_MS, () => registrar.ensure(AbortSignal.timeout(60_000)), {
+              target: name,
+              againMs: REGISTER_AGAIN_MS,
+            }),
+          ],
+    ),
+  ];
+  const warnings = warnOfLostLedger();
+  return async () => {
+    await Promise.all(jobs.map((stop) => stop()));
+    await warnings;
+  };
+
+  function repeat(
+    everyMs: number,
+    work: () => Promise<void>,
+    options: { target?: string; againMs?: number } = {},
+  ): () => Promise<void> {
+    let stopped = false;
+    let timer: NodeJS.Timeout | undefined;
+    let running: Promise<void> = Promise.resolve();
+    const run = async (): Promise<void> => {
+      const failure = await work().then(() => undefined, toLatchgateError);
+      if (failure !== undefined) report(failure, options.target);
+      if (!stopped) schedule(failure === undefined ? everyMs : (options.againMs ?? everyMs));
+    };
+    const schedule = (delayMs: number): void => {
+      timer = setTimeout(() => {
+        running = run();
+      }, delayMs);
+      timer.unref();
+    };
+    schedule(0);
+    return async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    };
+  }
+
+  function report(error: LatchgateError, target: string | undefined): void {
+    log.warn('background work failed', { code: error.code, ...(target === undefined ? {} : { target }), error });
+  }
+
+  /** A sidecar without a volume forgets whose grants are whose; that must not go unseen. */
+  async function warnOfLostLedger(): Promise<void> {
+    for (const [name, { target }] of targets) {
+      try {
+        if ((await directory.accounts.count(name)) > 0) continue;
+        const { accounts } = await target.read({ kind: 'all' }, AbortSignal.timeout(60_000));
+        const people = accounts.filter((account) => !account.isProtected).length;
+        if (people > 0)
+          log.warn('nothing is remembered of a target that has accounts; was the state lost?', {
+            target: name,
+            accounts: people,
+          });
+      } catch (thrown) {
+        log.debug('a target could not be read at the start', { target: name, code: toLatchgateError(thrown).code });
+      }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { Writable } from 'node:stream';
+import type { Audit } from '../audit/audit.ts';
+import { createAudit } from '../audit/log.ts';
+import type { Config } from '../config/schema.ts';
+import { type Database, openDatabase } from '../directory/database.ts';
+import type { Directory } from '../directory/directory.ts';
+import { createDirectory } from '../directory/kysely-directory.ts';
+import { type Clock, systemClock } from '../ops/clock.ts';
+import { createLogger, type Log } from '../ops/log.ts';
+import { createEmbeddedSessions } from '../session/embedded.ts';
+import type { SessionStore } from '../session/store.ts';
+
+/** What every command that touches state works with. */
+export interface State {
+  readonly database: Database;
+  readonly directory: Directory;
+  readonly audit: Audit;
+  readonly sessions: SessionStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  close(): Promise<void>;
+}
+
+/** To standard output unless `stream` says else. Knows every secret of the config, to hide it. */
+export function composeLog(config: Config, stream?: Writable): Log {
+  const to = stream === undefined ? {} : { stream };
+  return createLogger({ level: config.log.level, secrets: secretsOf(config), ...to });
+}
+
+/** Opens the state database and what lives in it. Throws `state_unavailable`, `state_too_new`. */
+export async function composeState(config: Config, log: Log): Promise<State> {
+  const clock = systemClock;
+  const database = await openDatabase(config.state.database, { log });
+  const directory = createDirectory(database, clock);
+  const sessions = createEmbeddedSessions(database, { clock, log });
+  return {
+    database,
+    directory,
+    audit: createAudit(database, clock),
+    sessions,
+    clock,
+    log,
+    close: async () => {
+      await sessions.close();
+      await directory.close();
+    },
+  };
+}
+
+/** What must never be seen in a log, wherever it turns up. */
+function secretsOf(config: Config): string[] {
+  const logins = Object.values(config.login).flatMap((login) => [login.client_secret, login.private_key]);
+  const targets = Object.values(config.targets).flatMap((target) =>
+    target.type === 'gooddata' ? [target.token] : [target.service_password],
+  );
+  return [...config.session.secrets, ...logins, ...targets].filter((secret) => secret !== undefined);
+}
