@@ -40,7 +40,7 @@ export interface ProxySessions {
   onEnded(listener: (handle: string) => void): () => void;
 }
 
-/** Answers a request that is refused: a page for people, JSON for programs. Sends nothing when the head is out. */
+/** Answers a request that is refused: a page for people, JSON for programs. X-Request-Id stands in the response already. */
 export interface RefusalPages {
   refuse(request: IncomingMessage, response: ServerResponse, error: LatchgateError, requestId: string): void;
 }

@@ -145,8 +145,9 @@ export class Exchanges {
     let giveUp: ((reason: Error) => void) | undefined;
     const work: Ongoing = {
       cutOff: () => {
+        // An answer that has begun is broken off; else the client is told why.
+        if (res.headersSent) res.destroy();
         giveUp?.(new LatchgateError('login_required', 'the session ended'));
-        res.destroy();
       },
     };
     const over = () => {

@@ -193,6 +193,7 @@ export class GatewayProxy {
     this.#note(error, requestId, passage);
     if (res.headersSent || res.destroyed) return;
     if (!req.complete) drain(req);
+    res.setHeader('X-Request-Id', requestId);
     this.#deps.pages.refuse(req, res, error, requestId);
   }
 

@@ -176,6 +176,25 @@ describe('streams', () => {
   });
 });
 
+describe('a request that still waits for its answer when the session ends', () => {
+  it('is told to log in, and given up at the upstream', async () => {
+    let arrived = false;
+    let closed = false;
+    const upstream = await startUpstream((_req, res) => {
+      arrived = true;
+      res.on('close', () => {
+        closed = true;
+      });
+    });
+    const { port, end } = await startWorld({ upstream: upstream.url });
+    const asked = ask(port, 'GET /');
+    await until(() => arrived, 'the request arrived');
+    end('alice');
+    expect(JSON.parse((await asked).body).error).toBe('login_required');
+    await until(() => closed, 'the upstream was told');
+  });
+});
+
 describe('answers', () => {
   it.each([
     ['HEAD', 200, 'content-length: 5000'],
