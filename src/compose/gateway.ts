@@ -106,6 +106,8 @@ function composeProxy(
     targets: [...targets].map(([name, target]) => ({
       name,
       url: target.config.url,
+      // GoodData finds the organization by its own host name; Superset makes its links from the one that people see.
+      host: target.config.type === 'gooddata' ? ('upstream' as const) : ('public' as const),
       logoutPaths: target.config.type === 'superset' ? ['/logout', '/logout/'] : ['/logout'],
       ...(target.signIn === undefined ? {} : { signIn: target.signIn }),
       ...(target.backendSession === undefined ? {} : { backendSession: target.backendSession }),

@@ -1,7 +1,7 @@
+import { isLoopback } from '../model/loopback.ts';
 import type { Finding } from './complaint.ts';
 import type { Checked } from './declared.ts';
 import type { Config } from './schema.ts';
-import { isLoopback } from './values.ts';
 
 /** What concerns the gateway as a server: addresses, cookies, secrets, tokens on the wire. */
 export function checkServers(config: Partial<Config>): Checked {

@@ -133,8 +133,3 @@ function isNetwork(value: string): boolean {
 export const networkList = textList
   .refine((list) => list.every(isNetwork), 'must be IP addresses or networks, such as 10.0.0.0/8 or ::1')
   .meta({ title: 'list of addresses or networks' });
-
-/** Whether a host name means this machine. Takes the spelling of URL.hostname (IPv6 in brackets). */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
-}

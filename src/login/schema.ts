@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { durationMs, entryName, flag, isLoopback, oneOrMore, text, textList } from '../config/values.ts';
+import { durationMs, entryName, flag, oneOrMore, text, textList } from '../config/values.ts';
+import { isLoopback } from '../model/loopback.ts';
 
 const issuer = text
   .transform((value, context) => {
