@@ -206,7 +206,7 @@ export class Engine implements Provisioner {
       ...who,
       outcome: error.retryable ? 'error' : 'deny',
       code: error.code,
-      message: error.message,
+      message: error.publicMessage ?? error.message,
       ...(decision === undefined ? {} : { trace: decision.trace }),
       ...(held.length === 0
         ? {}

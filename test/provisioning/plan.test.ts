@@ -2,7 +2,7 @@ import type { ActualAccount } from '../../src/model/change.ts';
 import type { DesiredAccount } from '../../src/model/desired.ts';
 import { entitlementKey, type Grant, type GrantedEntitlement } from '../../src/model/entitlement.ts';
 import { type PlanInput, planAccount, withdrawsNothing } from '../../src/provisioning/plan.ts';
-import { renderChanges } from '../../src/provisioning/render.ts';
+import { renderChanges } from './plan-lines.ts';
 
 const can: PlanInput['can'] = {
   kinds: ['group', 'role'],

@@ -1,5 +1,5 @@
-import type { Change, FieldChange, HeldChange } from '../model/change.ts';
-import { entitlementKey } from '../model/entitlement.ts';
+import type { Change, FieldChange, HeldChange } from '../../src/model/change.ts';
+import { entitlementKey } from '../../src/model/entitlement.ts';
 
 /** `+` comes, `~` changes, `-` goes, `!` is held: one line a change, for terminals and the `why` command. */
 export function renderChanges(changes: readonly Change[], held: readonly HeldChange[]): string[] {
@@ -7,20 +7,6 @@ export function renderChanges(changes: readonly Change[], held: readonly HeldCha
     ...changes.map((change) => `${sign(change)} ${describe(change)}`),
     ...held.map((change) => `! ${describe(change)} [held: ${change.code}]`),
   ];
-}
-
-/** The shape of interface.md: op, type, key, fields, reason; and what a grant is about. */
-export function changeJson(change: Change): Record<string, unknown> {
-  return {
-    op: change.op,
-    type: change.type,
-    key: change.key,
-    ...(change.fields === undefined ? {} : { fields: change.fields.map(({ field }) => field) }),
-    ...(change.entitlement === undefined ? {} : { entitlement: change.entitlement }),
-    reason: change.reason,
-    ...(change.rule === undefined ? {} : { rule: change.rule }),
-    ...(change.origin === undefined ? {} : { origin: change.origin }),
-  };
 }
 
 function sign({ op }: Change): string {
