@@ -27,6 +27,7 @@ export function exampleSession(now: number, more: Partial<Session> = {}): Sessio
       email: 'alice@example.com',
       emailVerified: true,
       groups: ['bi-admins', 'ö'],
+      attributes: {},
     },
     providerSession: 'sid-1',
     createdAt: now,
