@@ -47,7 +47,7 @@ export function unknownTarget(
       path,
       at,
       code: 'unknown_target',
-      message: `there is no target \`${name}\``,
+      message: `there is no target ${at === 'key' ? `\`${name}\`` : declared.show(name, path)}`,
       ...(declared.targets.size === 0 ? {} : { hint }),
     },
   ];
@@ -89,7 +89,7 @@ function checkTarget(
   }
   if (target.type === 'superset' && target.sign_in === 'header' && target.service_password === undefined) {
     const message = `${showPath(path)} signs people in by header and needs service_password`;
-    const hint = `the gateway’s own account ${target.service_account} logs in with a password there: service_password: "\${file:/run/secrets/superset}"`;
+    const hint = `the gateway’s own account logs in with a password there: service_password: "\${file:/run/secrets/superset}"`;
     found.push({ path: [...path, 'sign_in'], code: 'service_password_missing', message, hint });
   }
   return found;
@@ -124,13 +124,13 @@ function duplicates(routes: Routes): readonly Finding[] {
       (earlier, at) => at < index && isSamePath(earlier.path, route.path) && shareMethod(earlier, route),
     );
     if (other === -1) return [];
-    const message = `\`routes[${index}]\` serves the same path and methods as \`routes[${other}]\``;
+    const message = `\`routes[${index}]\` has the path of \`routes[${other}]\`, which takes its requests first`;
     return [
       {
         path: ['routes', index, 'path'],
         code: 'duplicate_route',
         message,
-        hint: 'join the two, or give each its own methods',
+        hint: 'join the two, or give each its own methods, the one for all methods last',
       },
     ];
   });
@@ -141,10 +141,11 @@ function isSamePath(one: string, other: string): boolean {
   return plain(one) === plain(other);
 }
 
-/** A route that names its methods goes before one that takes all, so only two of a kind are in each other's way. */
-function shareMethod(one: Routes[number], other: Routes[number]): boolean {
-  if (one.methods === undefined || other.methods === undefined) return one.methods === other.methods;
-  return one.methods.some((method) => other.methods?.includes(method));
+/** Among routes of one path the first in the file that takes the method serves; HEAD is served where GET is. */
+function shareMethod(earlier: Routes[number], later: Routes[number]): boolean {
+  if (earlier.methods === undefined) return true;
+  const served = new Set([...earlier.methods, ...(earlier.methods.includes('GET') ? ['HEAD'] : [])]);
+  return later.methods?.some((method) => served.has(method)) ?? false;
 }
 
 /** Nobody gets past such a route, because nobody is given an account there. */

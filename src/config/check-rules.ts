@@ -27,7 +27,8 @@ export function checkRules(config: Partial<Config>, declared: Declared): Checked
   }
   complaints.push(...checkDefault(config, declared));
   complaints.push(
-    ...(config.groups?.allow ?? []).flatMap((line, index) => checkPatterns([line], ['groups', 'allow', index])),
+    ...checkPatterns(config.groups?.allow ?? [], ['groups', 'allow']),
+    ...checkPatterns(config.safety?.never_touch ?? [], ['safety', 'never_touch']),
   );
   const reach = checkReach(config, declared);
   return { complaints: [...complaints, ...reach.complaints], warnings: reach.warnings };
@@ -64,7 +65,7 @@ function checkGrant(grant: Grant, path: Path, config: Partial<Config>, declared:
 
 function unsupportedKind(type: string, kind: EntitlementKind, path: Path, takes: string): Finding {
   if (type === 'gooddata' && kind === 'permission') {
-    const message = `${showPath(path)} is not there yet: this version does not have permissions on workspaces`;
+    const message = `${showPath(path)} is not there yet: it needs permissions on workspaces, which this version does not have`;
     return {
       path,
       at: 'key',

@@ -101,8 +101,8 @@ export function unknownAttribute(
     path,
     at,
     code: 'unknown_attribute',
-    message: `no login defines the attribute \`${attribute}\``,
-    hint: meant === undefined ? `name its claim: login.NAME.claims.${attribute}: CLAIM` : `did you mean ${meant}?`,
+    message: `no login defines the attribute ${at === 'key' ? `\`${attribute}\`` : declared.show(attribute, path)}`,
+    hint: meant === undefined ? 'name its claim: login.NAME.claims.ATTRIBUTE: CLAIM' : `did you mean ${meant}?`,
   };
 }
 

@@ -1,5 +1,5 @@
 import { BUILT_IN_CLAIMS } from '../login/schema.ts';
-import type { Finding } from './complaint.ts';
+import type { Finding, Path } from './complaint.ts';
 import type { Config } from './schema.ts';
 import { isMap, valueAt } from './schema-walk.ts';
 
@@ -9,6 +9,8 @@ export interface Declared {
   readonly targets: ReadonlySet<string>;
   /** Attributes by login: the built-in ones and those of its `claims`. */
   readonly attributes: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The value at a path as it may be shown: where it came from instead, when it did not stand in the file. */
+  show(value: string, path: Path): string;
 }
 
 /** Complaints keep the gateway from starting, warnings do not. */
@@ -19,8 +21,8 @@ export interface Checked {
 
 export type Check = (config: Partial<Config>, declared: Declared) => Checked;
 
-/** Reads the names from the plain values of the file. */
-export function declaredNames(value: unknown): Declared {
+/** Reads the names from the plain values of the file; `sources` says what was put into a value from outside. */
+export function declaredNames(value: unknown, sources: (path: Path) => readonly string[]): Declared {
   const namesOf = (section: string): string[] => {
     const map = valueAt(value, [section]);
     return isMap(map) ? Object.keys(map) : [];
@@ -29,7 +31,13 @@ export function declaredNames(value: unknown): Declared {
     const claims = valueAt(value, ['login', login, 'claims']);
     return [login, new Set([...Object.keys(BUILT_IN_CLAIMS), ...(isMap(claims) ? Object.keys(claims) : [])])];
   });
-  return { logins: new Set(namesOf('login')), targets: new Set(namesOf('targets')), attributes: new Map(attributes) };
+  return {
+    logins: new Set(namesOf('login')),
+    targets: new Set(namesOf('targets')),
+    attributes: new Map(attributes),
+    show: (text, path) =>
+      sources(path).length === 0 ? `\`${text}\`` : `of the name in ${sources(path).join(' and ')}`,
+  };
 }
 
 /** Every attribute that a condition may name. `origin` is the name of the login. */

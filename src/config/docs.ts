@@ -16,7 +16,7 @@ export interface DocumentedKey {
 const GENERATED = '<!-- Made by `npm run docs` from the source. Do not edit. -->';
 
 /** docs/config-reference.md: every key with type, default and meaning. */
-export function configReference(): string {
+function configReference(): string {
   const keys = documentedKeys();
   const sections = new Map<string, DocumentedKey[]>();
   for (const key of keys) {
@@ -49,7 +49,7 @@ with its place. Unknown keys are errors. [config/reference.yaml](../config/refer
   \`(?<name>…)\` captures.`;
 
 /** docs/errors.md: every code with its HTTP status and help, and every kind of complaint about a configuration. */
-export function errorReference(): string {
+function errorReference(): string {
   const errors = Object.entries(ERRORS).map(([code, row]) => [
     `\`${code}\``,
     String(row.status),
@@ -194,3 +194,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), `|${head.map(() => ' --- ').join('|')}|`, ...rows.map(line)].join('\n');
 }
+
+/** Every page that is made from the source, by its file in the project. */
+export const GENERATED_PAGES: Readonly<Record<string, () => string>> = {
+  'docs/config-reference.md': configReference,
+  'docs/errors.md': errorReference,
+};

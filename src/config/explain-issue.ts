@@ -100,14 +100,18 @@ function optionHint(
   return meant === undefined ? {} : { hint: `did you mean ${meant}?` };
 }
 
+/** The key that stands where an unknown one was most likely meant. */
+export function meantKey(path: Path, context: IssueContext): string | undefined {
+  return nearest(String(path.at(-1)), keysAt(context.schema, path.slice(0, -1), context.value));
+}
+
 /** A key that no part of the language has, with the nearest one that there is. */
 export function unknownKey(path: Path, context: IssueContext): Finding {
   const parent = path.slice(0, -1);
-  const key = String(path.at(-1));
-  const keys = keysAt(context.schema, parent, context.value);
-  const meant = nearest(key, keys);
-  const hint = meant === undefined ? keysHint(keys) : `did you mean ${meant}?`;
-  const message = `there is no key \`${key}\` ${parent.length === 0 ? 'at the top of the file' : `in ${showPath(parent)}`}`;
+  const meant = meantKey(path, context);
+  const hint = meant === undefined ? keysHint(keysAt(context.schema, parent, context.value)) : `did you mean ${meant}?`;
+  const where = parent.length === 0 ? 'at the top of the file' : `in ${showPath(parent)}`;
+  const message = `there is no key \`${String(path.at(-1))}\` ${where}`;
   return { path, at: 'key', code: 'unknown_key', message, ...(hint === undefined ? {} : { hint }) };
 }
 

@@ -86,14 +86,14 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
   {
     path: ['safety', 'manage'],
     needs: isOneOf('mapped', 'all'),
-    feature: 'taking away what others granted',
+    feature: 'the removal of what others granted',
     instead: 'write ours',
   },
   { path: ['safety', 'stop_if'], feature: 'the brake of scheduled syncs', instead: 'leave it out: there are no syncs' },
   {
     path: ['safety', 'leaver'],
     needs: isMap,
-    feature: 'deleting a leaver’s account later',
+    feature: 'the deletion of accounts after a while',
     instead: 'write disable or delete',
   },
 ];
@@ -121,7 +121,7 @@ export function refuseMissingFeatures(config: unknown): Refused {
         path,
         at: missing.needs === undefined ? 'key' : 'value',
         code: 'feature_missing',
-        message: `${shown} is not there yet: this version does not have ${missing.feature}`,
+        message: `${shown} is not there yet: it needs ${missing.feature}, which this version does not have`,
         ...(missing.instead === undefined ? {} : { hint: missing.instead }),
       });
     }

@@ -9,7 +9,7 @@ import { isMap } from './schema-walk.ts';
 import { secretFiles } from './secret-files.ts';
 import { type Lookups, type Substituted, substitute } from './substitute.ts';
 import { readTree, type Tree } from './tree.ts';
-import { validate } from './validate.ts';
+import { ENTRY_SECTIONS, validate } from './validate.ts';
 
 /** What a configuration is read from. */
 export interface ConfigSources {
@@ -56,11 +56,14 @@ export function examineConfig(file: string, sources: ConfigSources): ExaminedCon
 function examineValue(file: string, tree: Tree, value: Record<string, unknown>): ExaminedConfig {
   const { findings: missing, dropped } = refuseMissingFeatures(value);
   const isDropped = (path: Path): boolean => dropped.some((entry) => startsWith(path, entry));
-  const isNew = ({ path }: Finding): boolean => !isDropped(path) && !tree.isUnresolved(path);
+  const isNew = ({ path, code }: Finding): boolean => {
+    if (isDropped(path) || tree.unresolved.some((hole) => startsWith(path, hole))) return false;
+    // Whether a map is right as a whole can't be said while a value in it is not there.
+    return code !== 'invalid_value' || !tree.unresolved.some((hole) => startsWith(hole, path));
+  };
   const { findings, sound, config } = validate(without(value, dropped) as Record<string, unknown>, tree.sources);
-  // A list that lost something is not held against the rest: its other items would look like what they are not.
-  for (const [section, index] of dropped) if (typeof index === 'number') delete sound[section as keyof Config];
-  const between = crossCheck(sound, declaredNames(value));
+  leaveOutHoles(sound, tree.unresolved, dropped);
+  const between = crossCheck(sound, declaredNames(value, tree.sources));
   const place = (finding: Finding): Complaint => ({
     ...finding,
     ...tree.place(finding.path, finding.at ?? 'value'),
@@ -73,6 +76,17 @@ function examineValue(file: string, tree: Tree, value: Record<string, unknown>):
   ]);
   if (complaints.length > 0 || config === undefined) return { complaints, warnings: [] };
   return { config: withAbsolutePaths(config, file), complaints, warnings: sortComplaints(between.warnings.map(place)) };
+}
+
+/** What lost a value is not held against the rest: it would look like what it is not. */
+function leaveOutHoles(sound: Partial<Config>, unresolved: readonly Path[], dropped: readonly Path[]): void {
+  const sections = sound as Record<string, unknown>;
+  for (const [section, entry] of unresolved) {
+    const entries = sections[String(section)];
+    if (ENTRY_SECTIONS.has(String(section)) && isMap(entries)) delete entries[String(entry)];
+    else delete sections[String(section)];
+  }
+  for (const [section, index] of dropped) if (typeof index === 'number') delete sections[String(section)];
 }
 
 /** `${…}` in a grant is a capture of the rule, so that no variable of the environment can decide who gets what. */

@@ -9,10 +9,11 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
+  type YAMLError,
 } from 'yaml';
 import { type ComplaintCode, type Finding, type Path, showPath } from './complaint.ts';
 import type { Substituted } from './substitute.ts';
-import { sentenceOf } from './yaml-errors.ts';
+import { sentenceOf, TOO_DEEP } from './yaml-errors.ts';
 
 /** A finding whose place is known already. */
 export interface PlacedFinding extends Finding {
@@ -25,11 +26,11 @@ export interface Tree {
   /** Maps have no prototype. A value that could not be had is `undefined` and stands in `unresolved`. */
   readonly value: unknown;
   readonly findings: readonly PlacedFinding[];
-  /** Places of values that have a complaint already: nothing more is to be said of them. */
-  isUnresolved(path: Path): boolean;
+  /** Where values should stand that could not be had, each with a finding of its own. */
+  readonly unresolved: readonly Path[];
   /** Where the key or value stands; of a path that is not there, where its nearest ancestor does. */
   place(path: Path, at: 'key' | 'value'): { readonly line: number; readonly column: number };
-  /** What was put into the value: `${NAME}`, `${file:…}`. Empty: it stands in the file as it is. */
+  /** What was put into the value, or into the text that the value is a part of: `${NAME}`, `${file:…}`. Empty: nothing. */
   sources(path: Path): readonly string[];
 }
 
@@ -42,6 +43,7 @@ export interface TreeOptions {
 
 const MOST_ALIASES = 1_000;
 const MOST_NODES = 100_000;
+const DEEPEST = 64;
 
 interface Spot {
   readonly key?: number;
@@ -57,36 +59,32 @@ export function readTree(source: string, options: TreeOptions): Tree {
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
   const walk = new Walk(options, place);
-  let document: Document.Parsed | undefined;
-  try {
-    // Repeated keys are looked for here, in linear time and with the place of the first.
-    document = parseDocument(source, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      logLevel: 'silent',
-    });
-  } catch {
-    walk.find(0, [], 'yaml_syntax', 'the file is nested too deeply to be read');
-  }
-  const errors = document === undefined ? [] : [...document.errors, ...document.warnings];
-  const sourceLines = errors.length === 0 ? [] : source.split('\n');
-  for (const [index, error] of errors.entries()) {
-    // After the first error the parser trips over the same thing again and again.
-    if (index > 0 && error.code === 'UNEXPECTED_TOKEN') continue;
+  // Repeated keys are looked for in the walk, in linear time and with the place of the first.
+  const parsed = parseDocument(source, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+  const errors = [...parsed.errors, ...parsed.warnings];
+  for (const error of telling(errors)) {
     const { line } = place(error.pos[0]);
-    const { code, message, hint } = sentenceOf(error, sourceLines[line - 1] ?? '');
+    const { code, message, hint } = sentenceOf(error, source.split('\n', line)[line - 1] ?? '');
     walk.find(error.pos[0], [], code, message, hint);
   }
-  const value = document === undefined || errors.length > 0 ? undefined : walk.document(document);
+  const value = errors.length > 0 ? undefined : walk.document(parsed);
   return { value, ...walk.result() };
+}
+
+const MOST_SYNTAX_ERRORS = 10;
+
+/** After its first error the parser trips over the same thing again and again; such errors say nothing. */
+function telling(errors: readonly YAMLError[]): readonly YAMLError[] {
+  const tooDeep = errors.find((error) => error.code === 'RESOURCE_EXHAUSTION');
+  if (tooDeep !== undefined) return [tooDeep];
+  return errors.filter((error, index) => index === 0 || error.code !== 'UNEXPECTED_TOKEN').slice(0, MOST_SYNTAX_ERRORS);
 }
 
 class Walk {
   readonly #options: TreeOptions;
   readonly #place: (offset: number) => { line: number; column: number };
   readonly #spots = new Map<string, Spot>();
-  readonly #unresolved = new Set<string>();
+  readonly #unresolved: Path[] = [];
   readonly #findings: PlacedFinding[] = [];
   #aliases = 0;
   #nodes = 0;
@@ -107,22 +105,30 @@ class Walk {
   result(): Omit<Tree, 'value'> {
     return {
       findings: this.#findings,
-      isUnresolved: (path) => path.some((_, index) => this.#unresolved.has(keyOf(path.slice(0, index + 1)))),
-      sources: (path) => this.#spots.get(keyOf(path))?.sources ?? [],
+      unresolved: this.#unresolved,
+      sources: (path) => this.#nearest(path).spot?.sources ?? [],
       place: (path, at) => {
-        for (let length = path.length; length >= 0; length--) {
-          const spot = this.#spots.get(keyOf(path.slice(0, length)));
-          if (spot === undefined) continue;
-          return this.#place(at === 'key' || length < path.length ? (spot.key ?? spot.value) : spot.value);
-        }
-        return { line: 1, column: 1 };
+        const { spot, rest } = this.#nearest(path);
+        if (spot === undefined) return { line: 1, column: 1 };
+        // An item of a text that stands for a list is in the text; a key that is missing is under its parent's name.
+        const isValue = rest.length === 0 ? at === 'value' : typeof rest[0] === 'number';
+        return this.#place(isValue ? spot.value : (spot.key ?? spot.value));
       },
     };
   }
 
+  /** The spot of the path or of its nearest ancestor, and the steps from there. */
+  #nearest(path: Path): { readonly spot: Spot | undefined; readonly rest: Path } {
+    for (let length = path.length; length >= 0; length--) {
+      const spot = this.#spots.get(keyOf(path.slice(0, length)));
+      if (spot !== undefined) return { spot, rest: path.slice(length) };
+    }
+    return { spot: undefined, rest: path };
+  }
+
   #fail(offset: number, path: Path, code: ComplaintCode, message: string, hint?: string): undefined {
     this.find(offset, path, code, message, hint);
-    this.#unresolved.add(keyOf(path));
+    this.#unresolved.push(path);
   }
 
   #visit(
@@ -141,6 +147,7 @@ class Walk {
         this.#fail(offset, path, 'yaml_alias', 'the file unfolds to more than 100,000 values');
       return undefined;
     }
+    if (path.length > DEEPEST) return this.#fail(offset, path, 'yaml_syntax', TOO_DEEP);
     if (isAlias(node)) return this.#alias(node, path, { ...from, offset }, document, within);
     if (isMap(node)) return this.#map(node.items as Pair[], path, document, [...within, node]);
     if (isSeq(node))
@@ -172,7 +179,8 @@ class Walk {
     if (this.#aliases > MOST_ALIASES) {
       if (this.#aliases === MOST_ALIASES + 1)
         this.#fail(from.offset, path, 'yaml_alias', 'the file uses more than 1,000 aliases');
-      return this.#unresolved.add(keyOf(path)) && undefined;
+      this.#unresolved.push(path);
+      return undefined;
     }
     const target = node.resolve(document);
     if (target === undefined) {

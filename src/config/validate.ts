@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { Finding, Path } from './complaint.ts';
-import { explainIssue, type IssueContext, unknownKey } from './explain-issue.ts';
+import { type Finding, type Path, showPath } from './complaint.ts';
+import { explainIssue, type IssueContext, meantKey, unknownKey } from './explain-issue.ts';
 import { without } from './features.ts';
 import { type Config, configSchema } from './schema.ts';
 import { isMap, isOptional } from './schema-walk.ts';
@@ -16,7 +16,7 @@ export interface Validated {
 const SECTIONS = Object.keys(configSchema.shape) as (keyof Config)[];
 
 /** Sections whose entries stand on their own: one that can't be read leaves the others. */
-const RECORDS: ReadonlySet<string> = new Set(['login', 'rules', 'targets']);
+export const ENTRY_SECTIONS: ReadonlySet<string> = new Set(['login', 'rules', 'targets']);
 
 /** Checks a whole file against the schema and says everything at once. Changes nothing. */
 export function validate(value: Record<string, unknown>, sources: (path: Path) => readonly string[]): Validated {
@@ -35,28 +35,34 @@ export function validate(value: Record<string, unknown>, sources: (path: Path) =
     findings.push(...issues.flatMap((issue) => explainIssue(issue, context, [section])));
     if (output !== undefined) sound[section] = output;
   }
-  return findings.length > 0 ? { findings, sound } : { findings, sound, config: sound as Config };
+  return findings.length > 0
+    ? { findings: withoutMisspelt(findings, context), sound }
+    : { findings, sound, config: sound as Config };
+}
+
+/** A key that is missing because it was misspelt is one complaint, not two. */
+function withoutMisspelt(findings: readonly Finding[], context: IssueContext): readonly Finding[] {
+  const meant = findings
+    .filter((finding) => finding.code === 'unknown_key')
+    .map(({ path }) => showPath([...path.slice(0, -1), meantKey(path, context) ?? '']));
+  return findings.filter((finding) => finding.code !== 'missing_key' || !meant.includes(showPath(finding.path)));
 }
 
 /**
- * One section: what is wrong with it, and what is left when that is taken out. Unknown keys are taken out alone, so that
- * what only shows without them is said too.
+ * One section: what is wrong with it, and what of it is sound. Unknown keys are taken out alone before a second look, so
+ * that what only shows without them is said too.
  */
 function readSection(
   schema: z.ZodType,
   section: string,
   value: unknown,
-): { issues: readonly z.core.$ZodIssue[]; output: unknown } {
+): { readonly issues: readonly z.core.$ZodIssue[]; readonly output?: unknown } {
   const first = schema.safeParse(value);
   if (first.success) return { issues: [], output: first.data };
-  const unknown = first.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key] as Path) : [],
-  );
-  const known = without(value, unknown);
-  const second = schema.safeParse(known);
-  const others = second.error?.issues ?? [];
-  const issues = [...first.error.issues.filter((issue) => issue.code === 'unrecognized_keys'), ...others];
-  if (!RECORDS.has(section) || !isMap(known)) return { issues, output: second.data };
-  const bad = others.map((issue) => issue.path.slice(0, 1) as Path);
-  return { issues, output: schema.safeParse(without(known, bad)).data };
+  const unknown = first.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
+  const paths = unknown.flatMap((issue) => issue.keys.map((key) => [...issue.path, key] as Path));
+  const issues = [...unknown, ...(schema.safeParse(without(value, paths)).error?.issues ?? [])];
+  if (!ENTRY_SECTIONS.has(section) || !isMap(value)) return { issues };
+  const bad = issues.map((issue) => issue.path.slice(0, 1) as Path);
+  return { issues, output: schema.safeParse(without(value, bad)).data };
 }

@@ -65,6 +65,8 @@ const SENTENCES: Partial<Record<YAMLError['code'], Sentence>> = {
   },
 };
 
+export const TOO_DEEP = 'the file is nested too deeply to be read';
+
 const OTHER: Sentence = {
   code: 'yaml_syntax',
   message: 'this is not YAML',
@@ -73,6 +75,7 @@ const OTHER: Sentence = {
 
 /** `line` is the text of the line in which the error stands; only ever looked at, never shown. */
 export function sentenceOf(error: YAMLError, line: string): Sentence {
+  if (error.code === 'RESOURCE_EXHAUSTION') return { code: 'yaml_syntax', message: TOO_DEEP };
   const sentence = SENTENCES[error.code] ?? OTHER;
   const unquoted = line.replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, '');
   if (sentence.code === 'yaml_syntax' && unquoted.includes('${')) {

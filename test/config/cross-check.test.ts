@@ -1,0 +1,435 @@
+import { codes, configText, examine, SECRET, warningCodes } from './fixture.ts';
+
+const complaints = (sections: Readonly<Record<string, string>>) => codes(examine(configText(sections)));
+const warnings = (sections: Readonly<Record<string, string>>) => warningCodes(examine(configText(sections)));
+const rule = (when: string, grant: string) => ({ rules: `rules: { r: { when: ${when}, grant: ${grant} } }` });
+const GRANT = '{ superset: { roles: [Alpha] } }';
+
+const GOODDATA = `gooddata: { type: gooddata, url: "https://gd.example.com", token: "${SECRET}" }`;
+const BOTH = `targets: { superset: { type: superset, url: "http://superset:8088" }, ${GOODDATA} }`;
+
+describe('names', () => {
+  it('of targets must be those of the file', () => {
+    const examined = examine(
+      configText({
+        ...rule('{ groups: a }', '{ supersett: { roles: [Alpha] } }'),
+        routes: 'routes: [{ path: /, to: super-set }]',
+        default: 'default: { grant: { other: {} } }',
+        safety: 'safety: { privileged: ["none:role:Admin"] }',
+      }),
+    );
+    expect(codes(examined)).toEqual([
+      'unknown_target rules.r.grant.supersett',
+      'unknown_target routes.0.to',
+      'unknown_target default.grant.other',
+      'unknown_target safety.privileged.0',
+    ]);
+    expect(examined.complaints[0]).toMatchObject({ hint: 'did you mean superset?', line: 5, column: 45 });
+    expect(examined.complaints[1]?.hint).toBe('did you mean superset?');
+    expect(examined.complaints[2]?.hint).toBe('the targets are superset');
+  });
+
+  it('of a target that has complaints of its own are still known', () => {
+    expect(complaints({ targets: 'targets: { superset: { type: superset } }' })).toEqual([
+      'missing_key targets.superset.url',
+    ]);
+  });
+
+  it('of origins must be those of the logins', () => {
+    expect(complaints(rule('{ origin: stuff }', GRANT))).toEqual(['unknown_origin rules.r.when.origin.0']);
+    expect(complaints(rule('{ origin: "st*" }', GRANT))).toEqual([]);
+    const targets = 'targets: { superset: { type: superset, url: "http://s", external_ids: partners } }';
+    expect(complaints({ targets })).toEqual(['unknown_origin targets.superset.external_ids']);
+  });
+
+  it('of attributes must be built in or made by a claim', () => {
+    expect(complaints(rule('{ titel: x }', GRANT))).toEqual(['unknown_attribute rules.r.when.titel']);
+    expect(complaints(rule('{ not: { titel: x } }', GRANT))).toEqual(['unknown_attribute rules.r.when.not.titel']);
+    const login = 'login: { staff: { issuer: "https://id.example.com", client_id: x, claims: { title: job } } }';
+    expect(complaints({ login, ...rule('{ title: x }', GRANT) })).toEqual([]);
+    expect(complaints({ identity: 'identity: { require: [emial] }' })).toEqual([
+      'unknown_attribute identity.require.0',
+    ]);
+    const targets = 'targets: { superset: { type: superset, url: "http://s", user_name: "upn, groups" } }';
+    expect(complaints({ targets })).toEqual([
+      'invalid_value targets.superset.user_name.1',
+      'unknown_attribute targets.superset.user_name.0',
+    ]);
+  });
+});
+
+describe('grants', () => {
+  it('of a kind that the target does not have are refused', () => {
+    expect(complaints({ targets: BOTH, ...rule('{ groups: a }', '{ gooddata: { roles: [x] } }') })).toEqual([
+      'unknown_entitlement_kind rules.r.grant.gooddata.roles',
+    ]);
+    expect(
+      complaints({ targets: BOTH, ...rule('{ groups: a }', '{ gooddata: { permissions: { w: VIEW } } }') }),
+    ).toEqual(['feature_missing rules.r.grant.gooddata.permissions']);
+    expect(complaints({ safety: 'safety: { privileged: ["superset:permission:x"] }' })).toEqual([
+      'unknown_entitlement_kind safety.privileged.0',
+    ]);
+  });
+
+  it('may name what the rule captures', () => {
+    const when = "{ groups: '~team-(?<team>[a-z]+)-(?P<level>ro|rw)' }";
+    expect(complaints(rule(when, '{ superset: { roles: ["${team}_${level}", "${match}"] } }'))).toEqual([]);
+  });
+
+  it.each([
+    ['a name that nothing captures', '{ groups: "~(?<team>.*)" }', '${taem}', 'unknown_capture'],
+    ['a variable of the environment', '{ groups: a }', '${HOME}', 'unknown_capture'],
+    ['${match} of a rule for everybody', '{}', '${match}', 'unknown_capture'],
+    ['${match} of two lines', '{ title: "*", name: "*" }', '${match}', 'capture_ambiguous'],
+    ['a capture of two lines', '{ groups: "~(?<x>a)", name: "~(?<x>b)" }', '${x}', 'capture_ambiguous'],
+    ['a capture called match', '{ groups: "~(?<match>a)" }', '${match}', 'capture_ambiguous'],
+    ['a capture in a block of not', '{ not: { groups: "~(?<x>a)" } }', '${x}', 'unknown_capture'],
+  ])('may not name %s', (_, when, name, code) => {
+    const login = 'login: { staff: { issuer: "https://id.example.com", client_id: x, claims: { title: job } } }';
+    const found = complaints({ login, ...rule(when, `{ superset: { roles: ["${name}"] } }`) });
+    expect(found).toEqual([`${code} rules.r.grant.superset.roles.0`]);
+  });
+
+  it('need their capture from every value of the line', () => {
+    const when = '{ groups: ["~team-(?<team>.+)", boss] }';
+    expect(complaints(rule(when, '{ superset: { roles: ["${team}"] } }'))).toEqual([
+      'unknown_capture rules.r.when.groups.1',
+    ]);
+  });
+
+  it('take ${match} from groups beside other lines', () => {
+    expect(
+      complaints(rule('{ groups: "bi-*", name: "*", origin: staff }', '{ superset: { roles: ["${match}"] } }')),
+    ).toEqual([]);
+  });
+
+  it('of default capture nothing', () => {
+    expect(complaints({ default: 'default: { grant: { superset: { roles: ["${match}"] } } }' })).toEqual([
+      'unknown_capture default.grant.superset.roles.0',
+    ]);
+  });
+});
+
+describe('patterns', () => {
+  it.each(['~(', '~a{1,2000}', '~(?=look)', '~(a)\\\\1', '~(?<x>a)(?<x>b)', '~['])(
+    'of RE2 must compile: %s',
+    (pattern) => {
+      expect(complaints(rule(`{ groups: "${pattern}" }`, GRANT))).toEqual(['pattern_invalid rules.r.when.groups.0']);
+      expect(complaints({ groups: `groups: { allow: [analytics-team, "${pattern}"] }` })).toEqual([
+        'pattern_invalid groups.allow.1',
+      ]);
+      expect(complaints({ safety: `safety: { never_touch: ["${pattern}"] }` })).toEqual([
+        'pattern_invalid safety.never_touch.0',
+      ]);
+      const routes = `routes: [{ path: /, to: superset, when: { not: { groups: "${pattern}" } } }]`;
+      expect(complaints({ routes })).toEqual(['pattern_invalid routes.0.when.not.groups.0']);
+    },
+  );
+});
+
+describe('groups that cannot come in', () => {
+  const allow = (list: string) => ({ groups: `groups: { allow: [${list}] }` });
+
+  it.each([
+    ['analytics-team', 'analytics-team', true],
+    ['analytics-team', '"*-team"', true],
+    ['analytics-team', '"~.*team"', true],
+    ['analytics-team', 'finance-team', false],
+    ['analytics-team', '"bi-*"', false],
+    ['analytics-team', '"~bi-.*"', false],
+    ['"a*"', '"*b"', true],
+    ['"a*"', '"a*"', true],
+    ['"a*c"', '"ab*"', true],
+    ['"a*"', '"b*"', false],
+    ['"*a"', '"*b"', false],
+    ['"*x*"', '"ab"', false],
+    ['"~anything"', '"b*"', true],
+  ])('%s through %s: %s', (group, line, reachable) => {
+    const expected = reachable ? [] : ['unreachable rules.r.when.groups.0'];
+    expect(complaints({ ...allow(line), ...rule(`{ groups: ${group} }`, GRANT) })).toEqual(expected);
+  });
+
+  it('are a warning where another value of the line can, or inside not', () => {
+    expect(warnings({ ...allow('a'), ...rule('{ groups: [a, b] }', GRANT) })).toEqual([
+      'unreachable rules.r.when.groups.1',
+    ]);
+    expect(warnings({ ...allow('a'), ...rule('{ groups: a, not: { groups: b } }', GRANT) })).toEqual([
+      'unreachable rules.r.when.not.groups.0',
+    ]);
+  });
+
+  it('have been renamed, or lost their beginning', () => {
+    const groups = 'groups: { strip: "/", rename: { raw: nice } }';
+    expect(complaints({ groups, ...rule('{ groups: raw }', GRANT) })).toEqual(['unreachable rules.r.when.groups.0']);
+    expect(complaints({ groups, ...rule('{ groups: /company }', GRANT) })).toEqual([
+      'unreachable rules.r.when.groups.0',
+    ]);
+    expect(complaints({ groups, ...rule('{ groups: nice }', GRANT) })).toEqual([]);
+  });
+
+  it('get a name that is not let in', () => {
+    const groups = 'groups: { rename: { raw: nice }, allow: [analytics-team] }';
+    expect(complaints({ groups })).toEqual(['unreachable groups.rename.raw']);
+  });
+
+  it('are asked for by a route', () => {
+    const routes = 'routes: [{ path: /, to: superset, when: { groups: other } }]';
+    expect(complaints({ ...allow('analytics-team'), routes })).toEqual(['unreachable routes.0.when.groups.0']);
+  });
+});
+
+describe('rules against each other', () => {
+  const two = (first: string, second: string) => ({ rules: `rules: { one: { ${first} }, two: { ${second} } }` });
+
+  it('with the same condition are a warning, and a complaint when one denies', () => {
+    const same = two(
+      `when: { groups: [a, b], name: x }, grant: ${GRANT}`,
+      `when: { name: x, groups: [b, a] }, grant: ${GRANT}`,
+    );
+    expect(warnings(same)).toEqual(['duplicate_rule rules.two']);
+    expect(complaints(two(`when: { groups: a }, grant: ${GRANT}`, 'when: { groups: a }, deny: No'))).toEqual([
+      'duplicate_rule rules.two',
+    ]);
+  });
+
+  it('are unreachable when whoever they fit is denied', () => {
+    const narrow = `when: { groups: a, name: x }, grant: ${GRANT}`;
+    expect(complaints(two(narrow, 'when: { groups: [a, b] }, deny: No'))).toEqual(['unreachable rules.one']);
+    expect(complaints(two(narrow, 'deny: Nobody today'))).toEqual(['unreachable rules.one']);
+    expect(complaints(two(narrow, 'when: { groups: a, name: y }, deny: No'))).toEqual([]);
+  });
+
+  it('do not ask for an attribute that their login does not define', () => {
+    const login =
+      'login: { staff: { issuer: "https://a.example", client_id: x, claims: { title: job } }, partners: { issuer: "https://b.example", client_id: x } }';
+    expect(complaints({ login, ...rule('{ origin: partners, title: x }', GRANT) })).toEqual([
+      'unreachable rules.r.when.title',
+    ]);
+    expect(complaints({ login, ...rule('{ origin: [partners, staff], title: x }', GRANT) })).toEqual([]);
+  });
+});
+
+describe('privileged entitlements', () => {
+  const safety = 'safety: { privileged: ["superset:role:Admin", "superset:role:team-lead"] }';
+  const admin = '{ superset: { roles: [Admin] } }';
+
+  it('are given by exact group names', () => {
+    expect(complaints({ safety, ...rule('{ groups: [bi-admins, root] }', admin) })).toEqual([]);
+  });
+
+  it.each([
+    ['a glob', '{ groups: "bi-*" }'],
+    ['a glob beside exact names', '{ groups: [bi-admins, "bi-*"] }'],
+    ['a regular expression', '{ groups: "~bi-admins" }'],
+    ['another attribute', '{ name: Alice }'],
+    ['no condition', '{}'],
+    ['not', '{ not: { groups: bi-admins } }'],
+  ])('are not given by %s', (_, when) => {
+    expect(complaints({ safety, ...rule(when, admin) })).toEqual([
+      'privileged_needs_exact rules.r.grant.superset.roles.0',
+    ]);
+  });
+
+  it('are not given by default, in another spelling neither', () => {
+    expect(complaints({ safety, default: `default: { grant: ${admin} }` })).toEqual([
+      'privileged_needs_exact default.grant.superset.roles.0',
+    ]);
+    expect(complaints({ safety, default: 'default: { grant: { superset: { roles: [" ADMIN"] } } }' })).toEqual([
+      'privileged_needs_exact default.grant.superset.roles.0',
+    ]);
+  });
+
+  it('that a capture could spell are a warning', () => {
+    const given = (when: string, name: string) =>
+      warnings({ safety, ...rule(when, `{ superset: { roles: ["${name}"] } }`) });
+    const warning = ['privileged_needs_exact rules.r.grant.superset.roles.0'];
+    expect(given('{ groups: "*" }', '${match}')).toEqual(warning);
+    expect(given('{ groups: "~team-(?<x>.*)" }', 'team-${x}')).toEqual(warning);
+    expect(given('{ groups: "lead" }', 'team-${match}')).toEqual(warning);
+    expect(given('{ groups: "bi-*" }', '${match}')).toEqual([]);
+    expect(given('{ groups: "~team-(?<x>.*)" }', 'crew-${x}')).toEqual([]);
+  });
+});
+
+describe('logins', () => {
+  const PEM = `-----BEGIN PRIVATE KEY-----\\n${'A'.repeat(64)}\\n-----END PRIVATE KEY-----\\n`;
+  const login = (rest: string) => `{ issuer: "https://id.example.com/", client_id: latchgate, ${rest} }`;
+  const logins = (entries: Readonly<Record<string, string>>) => ({
+    login: `login: { ${Object.entries(entries)
+      .map(([name, rest]) => `${name}: ${login(rest)}`)
+      .join(', ')} }`,
+  });
+
+  it('are a client with a secret, with a key, or public', () => {
+    expect(complaints(logins({ a: `client_secret: "${SECRET}"` }))).toEqual([]);
+    expect(complaints(logins({ a: `private_key: "${PEM}"` }))).toEqual([]);
+    expect(complaints(logins({ a: '' }))).toEqual([]);
+    expect(complaints(logins({ a: `client_secret: "${SECRET}", private_key: "${PEM}"` }))).toEqual([
+      'client_auth_conflict login.a.private_key',
+    ]);
+    expect(complaints(logins({ a: 'private_key: "-----BEGIN RSA PRIVATE KEY-----"' }))).toEqual([
+      'invalid_value login.a.private_key',
+    ]);
+  });
+
+  it('are different clients, at least one', () => {
+    expect(complaints(logins({ a: '', b: '' }))).toEqual(['duplicate_login login.b']);
+    expect(complaints({ login: 'login: {}' })).toEqual(['missing_key login']);
+    expect(complaints({ targets: 'targets: {}', rules: '', routes: 'routes: [{ path: /, to: superset }]' })).toContain(
+      'missing_key targets',
+    );
+  });
+
+  it('that share a domain, trust addresses of no domain, or misspell an attribute get a warning', () => {
+    const shared =
+      'login: { a: { issuer: "https://a.example", client_id: x, email_domains: [example.com] }, b: { issuer: "https://b.example", client_id: x, email_domains: Example.com } }';
+    expect(warnings({ login: shared })).toEqual(['duplicate_email_domain login.b.email_domains.0']);
+    expect(warnings(logins({ a: 'trust_email: true' }))).toEqual(['no_effect login.a.trust_email']);
+    expect(warnings(logins({ a: 'claims: { gruops: x }' }))).toEqual(['no_effect login.a.claims.gruops']);
+  });
+
+  it('are reached by https, or on loopback', () => {
+    const issuer = (url: string) => complaints({ login: `login: { a: { issuer: "${url}", client_id: x } }` });
+    expect(issuer('http://id.example.com')).toEqual(['invalid_value login.a.issuer']);
+    expect(issuer('http://localhost:9000/realm')).toEqual([]);
+    expect(issuer('http://127.0.0.1.evil.example')).toEqual(['invalid_value login.a.issuer']);
+    expect(issuer('https:id.example.com')).toEqual(['invalid_value login.a.issuer']);
+  });
+});
+
+describe('the server', () => {
+  const publicUrl = (url: string) => complaints({ public_url: `public_url: "${url}"` });
+
+  it('has a public address with https, or on loopback', () => {
+    expect(publicUrl('http://localhost:4180')).toEqual([]);
+    expect(publicUrl('http://127.0.0.1:4180')).toEqual([]);
+    expect(publicUrl('http://[::1]:4180/')).toEqual([]);
+    expect(publicUrl('http://bi.example.com')).toEqual(['insecure_public_url public_url']);
+    expect(publicUrl('https://user:pass@bi.example.com')).toEqual(['invalid_value public_url']);
+    expect(publicUrl('https://bi.example.com/bi')).toEqual(['invalid_value public_url']);
+    expect(publicUrl('https://bi.example.com/?x')).toEqual(['invalid_value public_url']);
+    expect(publicUrl('ftp://bi.example.com')).toEqual(['invalid_value public_url']);
+    expect(publicUrl('bi.example.com')).toEqual(['invalid_value public_url']);
+  });
+
+  it('has two listeners', () => {
+    const listen = (one: string, admin: string) =>
+      complaints({ listen: `listen: "${one}"`, admin: `admin_listen: "${admin}"` });
+    expect(listen('0.0.0.0:4180', '127.0.0.1:4180')).toEqual(['listen_conflict admin_listen']);
+    expect(listen('127.0.0.1:0', '127.0.0.1:0')).toEqual([]);
+    expect(listen('10.0.0.1:4180', '127.0.0.1:4180')).toEqual([]);
+    expect(listen('localhost', '127.0.0.1:99999')).toEqual(['invalid_value listen', 'invalid_value admin_listen']);
+  });
+
+  it.each([
+    'a'.repeat(40),
+    'changeme-changeme-changeme-changeme',
+    '<put a secret of 32 characters here>',
+    '01234567890123456789012345678901',
+  ])('has no secret that everybody could guess: %s', (secret) => {
+    expect(complaints({ session: `session: { secrets: ["${secret}"] }` })).toEqual([
+      'placeholder_secret session.secrets.0',
+    ]);
+  });
+
+  it('has no placeholder for a password, and no short session secret', () => {
+    const login = 'login: { a: { issuer: "https://id.example.com", client_id: x, client_secret: changeme } }';
+    expect(complaints({ login })).toEqual(['placeholder_secret login.a.client_secret']);
+    expect(complaints({ session: 'session: { secrets: [short] }' })).toEqual(['invalid_value session.secrets']);
+    expect(complaints({ session: 'session: { secrets: [] }' })).toEqual(['invalid_value session.secrets']);
+  });
+
+  it('warns of times and addresses that are hardly meant', () => {
+    expect(warnings({ session: `session: { secrets: ["${SECRET}"], idle: 2d }` })).toEqual(['no_effect session.idle']);
+    const targets = `targets: { superset: { type: superset, url: "http://s" }, gd: { type: gooddata, url: "http://gd", token: "${SECRET}" } }`;
+    expect(warnings({ targets })).toEqual(['cleartext_token targets.gd.url']);
+  });
+
+  it('takes addresses and networks as trusted proxies', () => {
+    const proxies = (list: string) => complaints({ p: `trusted_proxies: [${list}]` });
+    expect(proxies('10.0.0.0/8, 192.0.2.1, "::1", "2001:db8::/32"')).toEqual([]);
+    for (const bad of ['10.0.0.0/33', 'localhost', '10.0.0.0/8/8', '10.0.0.0/', '"*"']) {
+      expect(proxies(bad)).toEqual(['invalid_value trusted_proxies']);
+    }
+  });
+});
+
+describe('targets and routes', () => {
+  it('sign in by header only with the password of the service account', () => {
+    const target = (rest: string) =>
+      complaints({ targets: `targets: { superset: { type: superset, url: "http://s", ${rest} } }` });
+    expect(target('sign_in: header')).toEqual(['service_password_missing targets.superset.sign_in']);
+    expect(target(`sign_in: header, service_password: "${SECRET}"`)).toEqual([]);
+    expect(target('sign_in: assertion')).toEqual([]);
+  });
+
+  it('are each reached once', () => {
+    const routes = (list: string) => complaints({ routes: `routes: [${list}]` });
+    const route = (rest: string) => `{ to: superset, path: ${rest} }`;
+    expect(routes([route('/a'), route('/a/')].join())).toEqual(['duplicate_route routes.1.path']);
+    expect(routes([route('/a, methods: GET'), route('/a, methods: [HEAD, POST]')].join())).toEqual([
+      'duplicate_route routes.1.path',
+    ]);
+    expect(routes([route('/a'), route('/a, methods: GET')].join())).toEqual(['duplicate_route routes.1.path']);
+    expect(routes([route('/a, methods: GET'), route('/a')].join())).toEqual([]);
+    expect(routes([route('/a, methods: GET'), route('/a, methods: POST'), route('/b')].join())).toEqual([]);
+    expect(routes(route('/.latchgate/login'))).toEqual(['unreachable routes.0.path']);
+    expect(routes(route('/, public: true, when: { groups: x }'))).toEqual(['no_effect routes.0.when']);
+  });
+
+  it.each(['a', '/a?b', '/a b', '/a//b', '/a/../b', '/a/.', '/%61', '/a;b', '/a\\\\b'])(
+    'have no path that no request has: %s',
+    (path) => {
+      expect(complaints({ routes: `routes: [{ to: superset, path: "${path}" }]` })).toEqual([
+        'invalid_value routes.0.path',
+      ]);
+    },
+  );
+
+  it('that nobody gets past are a warning', () => {
+    expect(warnings({ rules: '' })).toEqual(['route_without_grant routes.0.to']);
+    expect(warnings({ rules: '', default: 'default: { grant: { superset: {} } }' })).toEqual([]);
+    expect(warnings({ rules: '', routes: 'routes: [{ path: /, to: superset, public: true }]' })).toEqual([]);
+  });
+});
+
+describe('features that are not there yet', () => {
+  it.each([
+    ['tls: { cert: x }', 'tls'],
+    ['workers: 4', 'workers'],
+    ['admin_url: "https://ops"', 'admin_url'],
+    ['scim: { path: /scim }', 'scim'],
+    ['sources: { hr: { type: sql } }', 'sources'],
+    ['sync: {}', 'sync'],
+    ['login: { p: { type: saml, metadata: x, claims: { email: email } } }', 'login.p.type'],
+    ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],
+    [`session: { secrets: ["${SECRET}"], store: "redis://localhost" }`, 'session.store'],
+    [`session: { secrets: ["${SECRET}"], store: "rediss://localhost" }`, 'session.store'],
+    [`session: { secrets: ["${SECRET}"], cookie_domain: example.com }`, 'session.cookie_domain'],
+    ['routes: [{ path: /, to: superset, host: a.example }, { path: /, to: superset }]', 'routes.0.host'],
+    ['safety: { manage: mapped }', 'safety.manage'],
+    ['safety: { manage: all }', 'safety.manage'],
+    ['safety: { stop_if: { removals: "10%" } }', 'safety.stop_if'],
+    ['safety: { leaver: { disable: now, delete_after: 30d } }', 'safety.leaver'],
+  ])('are refused by name, and only that is said: %s', (section, path) => {
+    const name = section.slice(0, section.indexOf(':'));
+    expect(complaints({ [name]: section })).toEqual([`feature_missing ${path}`]);
+  });
+
+  it.each(['auth0', 'scim'])('among targets too, with all that belongs to one: %s', (type) => {
+    const other = `other: { type: ${type}, url: "\${UNSET}", token: "\${file:/none}" }`;
+    const targets = `targets: { superset: { type: superset, url: "http://s" }, ${other} }`;
+    const rules = 'rules: { r: { when: { groups: a }, grant: { other: { roles: [x] } } } }';
+    expect(complaints({ targets, rules })).toEqual(['feature_missing targets.other.type']);
+  });
+
+  it('for GoodData workspaces', () => {
+    const targets = BOTH.replace('token:', 'workspaces: { a: { "*": MANAGE } }, token:');
+    expect(complaints({ targets })).toEqual(['feature_missing targets.gooddata.workspaces']);
+  });
+
+  it('do not show where the sessions in Redis would be', () => {
+    const session = `session: { secrets: ["${SECRET}"], store: "redis://:hunter2@localhost" }`;
+    expect(examine(configText({ session })).complaints[0]?.message).not.toContain('hunter2');
+  });
+});
