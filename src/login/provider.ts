@@ -24,13 +24,38 @@ export interface LoginProvider {
   readonly type: 'oidc' | 'saml';
   readonly emailDomains: readonly string[];
   /** The address at the provider. `state` is opaque to the provider and comes back as it is. */
-  begin(input: { readonly state: string; readonly transaction: Transaction; readonly loginHint?: string }, signal: AbortSignal): Promise<URL>;
+  begin(
+    input: { readonly state: string; readonly transaction: Transaction; readonly loginHint?: string },
+    signal: AbortSignal,
+  ): Promise<URL>;
   /** `callback` is the whole callback address as the browser called it, on public_url. */
-  complete(input: { readonly callback: URL; readonly state: string; readonly transaction: Transaction }, signal: AbortSignal): Promise<Completed>;
+  complete(
+    input: { readonly callback: URL; readonly state: string; readonly transaction: Transaction },
+    signal: AbortSignal,
+  ): Promise<Completed>;
   /** A token that somebody holds (`explain --token`): verified, and its claims as an assertion. */
   verify(token: string, signal: AbortSignal): Promise<Assertion>;
   /** Where the provider ends its own session; undefined when it cannot. */
-  logoutAddress(input: { readonly idToken?: string; readonly returnTo: URL }, signal: AbortSignal): Promise<URL | undefined>;
+  logoutAddress(
+    input: { readonly idToken?: string; readonly returnTo: URL },
+    signal: AbortSignal,
+  ): Promise<URL | undefined>;
   /** For readiness: throws `provider_unavailable`. */
   probe(signal: AbortSignal): Promise<void>;
+}
+
+export interface RefreshInput {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly refreshToken: string;
+  readonly idToken?: string;
+}
+
+/** A provider that can say how things stand without the person: asked again for live sessions. */
+export interface Refreshable {
+  /**
+   * New claims and tokens of the same subject. Throws `login_ended` when the provider ended the login, `token_invalid`
+   * when it answers for somebody else, `provider_unavailable` when it should be asked again later.
+   */
+  refresh(previous: RefreshInput, signal: AbortSignal): Promise<Completed>;
 }

@@ -1,0 +1,163 @@
+import type { Request, Response } from 'express';
+import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import type { Provisioned } from '../provisioning/provision.ts';
+import type { Session } from '../session/store.ts';
+import { requestIdOf, sendFailure, sendRedirect } from './answer.ts';
+import {
+  type LoginOutcome,
+  type LoginRoutesOptions,
+  loginAddress,
+  ownAddress,
+  PREFIX,
+  providerNamed,
+  single,
+  startLogin,
+  stepLimit,
+} from './context.ts';
+import type { Completed, LoginProvider } from './provider.ts';
+import type { OpenedState } from './state.ts';
+
+/** Logins in a row that came back without their state, until we stop trying. */
+const MOST_RESTARTS = 3;
+
+/** `GET /.latchgate/callback/NAME`: the browser comes back from the provider. */
+export async function finishLogin(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  name: string,
+): Promise<void> {
+  const provider = providerNamed(name, options);
+  const callback = ownAddress(req, options, `/callback/${provider.name}`);
+  const state = single(callback.searchParams, 'state');
+  const opened = state === undefined ? undefined : await options.states.open(state, req.headers.cookie);
+  if (state === undefined || opened === undefined || opened.transaction.provider !== provider.name) {
+    return withoutState(options, req, res, provider);
+  }
+  const { transaction } = opened;
+  let isProvisioning = false;
+  try {
+    if (!opened.live || !(await opened.use())) return await resume(options, req, res, provider, opened);
+    const completed = await provider.complete({ callback, state, transaction }, stepLimit());
+    isProvisioning = true;
+    const provisioned = await provision(options, req, res, completed, transaction.returnTo);
+    await options.sessions.begin(req, toSession(options, completed, provisioned));
+    options.log.info('login', {
+      requestId: requestIdOf(res),
+      login: provider.name,
+      person: provisioned.identity.person,
+    });
+    await report(options, { requestId: requestIdOf(res), login: provider.name, code: 'ok', beforeProvisioning: false });
+    sendRedirect(res, 302, transaction.returnTo);
+  } catch (thrown) {
+    await refuse(options, req, res, toLatchgateError(thrown), {
+      provider,
+      returnTo: transaction.returnTo,
+      isProvisioning,
+    });
+  }
+}
+
+/** Nothing to go by: not sealed by us, or for another provider. Whoever has a session is where they wanted to be. */
+async function withoutState(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  provider: LoginProvider,
+): Promise<void> {
+  if (req.session.record !== undefined) return sendRedirect(res, 302, '/');
+  const error = new LatchgateError('login_state_invalid', 'the state is not one of ours', {
+    detail: { provider: provider.name, check: 'seal' },
+  });
+  return refuse(options, req, res, error, { provider, returnTo: '/', isProvisioning: false });
+}
+
+/** The state ran out, was used, or began in another browser: no reason to trouble anybody who is logged in. */
+async function resume(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  provider: LoginProvider,
+  { transaction, restarts }: OpenedState,
+): Promise<void> {
+  const { returnTo } = transaction;
+  if (req.session.record !== undefined) return sendRedirect(res, 302, returnTo);
+  if (restarts >= MOST_RESTARTS) {
+    throw new LatchgateError('login_loop', 'logins keep coming back without their state', { detail: { restarts } });
+  }
+  return startLogin(options, req, res, { provider, returnTo, restarts: restarts + 1 });
+}
+
+async function provision(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  { assertion }: Completed,
+  returnTo: string,
+): Promise<Provisioned> {
+  const target = options.targetOf(returnTo);
+  const awaited = target === undefined ? {} : { target };
+  try {
+    const context = { ...awaited, requestId: requestIdOf(res), signal: stepLimit() };
+    const provisioned = await options.provisioner.assert(assertion, context);
+    if (provisioned.decision.decision === 'allow') return provisioned;
+    throw new LatchgateError('no_access', 'the mapping denied the login');
+  } catch (thrown) {
+    const error = toLatchgateError(thrown);
+    // Refused for good: neither this person's earlier session nor another one's stays behind in the browser.
+    if (!error.retryable) await options.sessions.end(req, res);
+    throw error;
+  }
+}
+
+function toSession(
+  { clock, sessionConfig }: LoginRoutesOptions,
+  completed: Completed,
+  { identity }: Provisioned,
+): Session {
+  const now = clock.now();
+  const { providerSession, tokens } = completed;
+  return {
+    identity,
+    ...(providerSession === undefined ? {} : { providerSession }),
+    createdAt: now,
+    endsAt: now + sessionConfig.absolute,
+    tokens,
+  };
+}
+
+async function refuse(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  error: LatchgateError,
+  at: { readonly provider: LoginProvider; readonly returnTo: string; readonly isProvisioning: boolean },
+): Promise<void> {
+  const { provider, returnTo, isProvisioning } = at;
+  const requestId = requestIdOf(res);
+  const level = error.status >= 500 ? 'error' : 'warn';
+  options.log[level]('login refused', { requestId, login: provider.name, code: error.code, error });
+  await report(options, {
+    requestId,
+    login: provider.name,
+    code: error.code,
+    beforeProvisioning: !isProvisioning,
+    detail: error.detail,
+  });
+  const isRefusal = error.status === 403 || error.status === 409;
+  sendFailure(req, res, error, {
+    retryAddress: loginAddress(returnTo, provider.name),
+    ...(isRefusal ? { switchAddress: `${PREFIX}/logout?${new URLSearchParams({ login: provider.name })}` } : {}),
+  });
+}
+
+async function report(options: LoginRoutesOptions, outcome: LoginOutcome): Promise<void> {
+  try {
+    await options.onOutcome?.(outcome);
+  } catch (thrown) {
+    options.log.warn('the outcome of a login could not be recorded', {
+      requestId: outcome.requestId,
+      error: toLatchgateError(thrown),
+    });
+  }
+}

@@ -1,0 +1,108 @@
+import type { Request, Response } from 'express';
+import type { JWK } from 'jose';
+import { LatchgateError } from '../model/errors.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Log } from '../ops/log.ts';
+import type { Provisioner } from '../provisioning/provision.ts';
+import type { ExpressSessions } from '../session/express.ts';
+import type { SessionConfig } from '../session/schema.ts';
+import { requestIdOf, sendRedirect } from './answer.ts';
+import type { LoginProvider } from './provider.ts';
+import { safeReturnTo } from './return-to.ts';
+import type { LoginStates } from './state.ts';
+
+export const PREFIX = '/.latchgate';
+/** For one whole step of a login, the target that is waited for included. */
+const STEP_LIMIT_MS = 60_000;
+
+/** How a login ended, for metrics and for `why ID`. */
+export interface LoginOutcome {
+  readonly requestId: string;
+  readonly login: string;
+  /** `ok`, or the reason code. */
+  readonly code: string;
+  /** False: provisioning has recorded the decision itself. */
+  readonly beforeProvisioning: boolean;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export interface LoginRoutesOptions {
+  readonly publicUrl: string;
+  /** Further origins to which people may be sent back: hosts of `routes`. */
+  readonly origins: readonly string[];
+  readonly providers: ReadonlyMap<string, LoginProvider>;
+  readonly states: LoginStates;
+  readonly sessions: ExpressSessions;
+  readonly sessionConfig: Pick<SessionConfig, 'absolute'>;
+  readonly provisioner: Pick<Provisioner, 'assert'>;
+  /** The target behind an address to return to: the one that a login waits for. */
+  readonly targetOf: (returnTo: string) => string | undefined;
+  /** Public keys of assertions, tokens and private_key_jwt. */
+  readonly publicKeys: () => Promise<readonly JWK[]>;
+  /** Cookies that backends set in the browser and that end with the session. */
+  readonly backendCookies?: readonly string[];
+  /** Told after each login that ended, well or not; what it throws is logged and changes nothing. */
+  readonly onOutcome?: (outcome: LoginOutcome) => Promise<void> | void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The query alone comes from the request; origin and path are ours. */
+export function ownAddress(req: Request, { publicUrl }: LoginRoutesOptions, path: string): URL {
+  const address = new URL(`${publicUrl}${PREFIX}${path}`);
+  const at = req.originalUrl.indexOf('?');
+  if (at !== -1) address.search = req.originalUrl.slice(at);
+  return address;
+}
+
+/** A query parameter that is there exactly once. */
+export function single(parameters: URLSearchParams, name: string): string | undefined {
+  const [value, ...more] = parameters.getAll(name);
+  return more.length > 0 ? undefined : value;
+}
+
+export function returnToOf(parameters: URLSearchParams, options: LoginRoutesOptions): string {
+  return safeReturnTo(single(parameters, 'rd'), options);
+}
+
+export function loginAddress(returnTo: string, login?: string): string {
+  const query = new URLSearchParams({ rd: returnTo, ...(login === undefined ? {} : { login }) });
+  return `${PREFIX}/login?${query}`;
+}
+
+export function providerNamed(name: string, { providers }: LoginRoutesOptions): LoginProvider {
+  const provider = providers.get(name);
+  if (provider === undefined) throw new LatchgateError('login_unknown', 'no login provider of that name');
+  return provider;
+}
+
+export function stepLimit(): AbortSignal {
+  return AbortSignal.timeout(STEP_LIMIT_MS);
+}
+
+/** Sends the browser to the provider, with a state that only this browser can bring back. */
+export async function startLogin(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  input: {
+    readonly provider: LoginProvider;
+    readonly returnTo: string;
+    readonly restarts: number;
+    readonly loginHint?: string;
+  },
+): Promise<void> {
+  const { provider, returnTo, restarts, loginHint } = input;
+  const started = await options.states.start({
+    provider: provider.name,
+    returnTo,
+    restarts,
+    cookieHeader: req.headers.cookie,
+  });
+  const hint = loginHint === undefined ? {} : { loginHint };
+  const { state, transaction } = started;
+  const address = await provider.begin({ state, transaction, ...hint }, stepLimit());
+  res.append('Set-Cookie', started.cookie);
+  options.log.debug('login started', { requestId: requestIdOf(res), login: provider.name, restarts });
+  sendRedirect(res, 302, address.href);
+}

@@ -1,0 +1,74 @@
+import type { Request, Response } from 'express';
+import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import { appendCookie } from '../session/cookie.ts';
+import { requestIdOf, sendJson, sendPage, sendRedirect, wantsPage } from './answer.ts';
+import { type LoginRoutesOptions, loginAddress, ownAddress, PREFIX, returnToOf, single, stepLimit } from './context.ts';
+import { loggedOutPage, logoutPage } from './pages.ts';
+
+/** `GET /.latchgate/logout`: only asks, so that no link or image logs anybody out. */
+export function askLogout(options: LoginRoutesOptions, req: Request, res: Response): void {
+  const { searchParams } = ownAddress(req, options, '/logout');
+  const returnTo = returnToOf(searchParams, options);
+  const action = `${PREFIX}/logout${returnTo === '/' ? '' : `?${new URLSearchParams({ rd: returnTo })}`}`;
+  const who = req.session.record?.identity.displayName;
+  sendPage(res, 200, (frame) => logoutPage({ action, ...(who === undefined ? {} : { who }) }, frame), { posts: true });
+}
+
+/** `POST /.latchgate/logout`: ends the gateway's session, the backends' cookies, then the provider's session. */
+export async function logout(options: LoginRoutesOptions, req: Request, res: Response): Promise<void> {
+  checkOrigin(req, options);
+  const { searchParams } = ownAddress(req, options, '/logout');
+  const { record } = req.session;
+  await options.sessions.end(req, res);
+  const secure = new URL(options.publicUrl).protocol === 'https:' ? '; Secure' : '';
+  for (const name of options.backendCookies ?? []) {
+    appendCookie(res, `${name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${secure}`);
+  }
+  options.log.info('logout', { requestId: requestIdOf(res), ...(record && { person: record.identity.person }) });
+  const login = record?.identity.origin ?? single(searchParams, 'login');
+  const elsewhere = await providerLogout(options, res, login, record?.tokens.idToken);
+  const returnTo = returnToOf(searchParams, options);
+  if (!wantsPage(req)) return sendJson(res, 200, { logged_out: true, ...(elsewhere && { logout_url: elsewhere }) });
+  if (elsewhere !== undefined) return sendRedirect(res, 303, elsewhere);
+  if (returnTo !== '/') return sendRedirect(res, 303, returnTo);
+  return sendPage(res, 200, (frame) => loggedOutPage({ loginAddress: loginAddress('/') }, frame));
+}
+
+/** OpenID Connect RP-Initiated Logout 1.0 §2. A provider that does not answer keeps nobody logged in here. */
+async function providerLogout(
+  options: LoginRoutesOptions,
+  res: Response,
+  login: string | undefined,
+  idToken: string | undefined,
+): Promise<string | undefined> {
+  const provider = login === undefined ? undefined : options.providers.get(login);
+  if (provider === undefined) return undefined;
+  try {
+    const returnTo = new URL(`${options.publicUrl}/`);
+    const input = { returnTo, ...(idToken === undefined ? {} : { idToken }) };
+    return (await provider.logoutAddress(input, stepLimit()))?.href;
+  } catch (thrown) {
+    const error = toLatchgateError(thrown);
+    options.log.warn('the provider could not be told of a logout', {
+      requestId: requestIdOf(res),
+      login: provider.name,
+      error,
+    });
+    return undefined;
+  }
+}
+
+/**
+ * The whole protection against other sites: Origin is one of ours, or the browser says `same-origin` where it hides the
+ * Origin. A request with neither is none of a browser's and has nothing to log out.
+ */
+function checkOrigin(req: Request, { publicUrl, origins }: LoginRoutesOptions): void {
+  const { origin } = req.headers;
+  const site = req.headers['sec-fetch-site'];
+  const own = [publicUrl, ...origins].map((address) => new URL(address).origin);
+  const fits =
+    origin === undefined || origin === 'null'
+      ? site === 'same-origin'
+      : own.includes(origin) && (site === undefined || site === 'same-origin' || site === 'same-site');
+  if (!fits) throw new LatchgateError('origin_not_allowed', 'a logout that did not come from our own pages');
+}

@@ -1,0 +1,142 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import type { Clock } from '../ops/clock.ts';
+import { BoundedMap } from './cache.ts';
+import type { SessionConfig } from './schema.ts';
+import type { Session, SessionStore } from './store.ts';
+
+/** Verified cookies that are remembered, so that the hot path does no HMAC. */
+const REMEMBERED = 10_000;
+
+/** Every cookie name that is ours on some deployment: never forwarded to an upstream, never taken from one. */
+const RESERVED_NAMES = ['latchgate', 'latchgate-login'].flatMap((name) => [name, `__Host-${name}`, `__Secure-${name}`]);
+
+export interface SessionCookiesOptions {
+  readonly publicUrl: string;
+  /** The first signs, all verify. */
+  readonly secrets: readonly string[];
+  readonly store: SessionStore;
+  readonly config: Pick<SessionConfig, 'idle'>;
+  readonly clock: Clock;
+}
+
+export interface LiveSession {
+  readonly id: string;
+  readonly session: Session;
+}
+
+export interface SessionCookies {
+  /** `__Host-latchgate`, or `latchgate` over http. */
+  readonly name: string;
+  /** All cookie names of the gateway, for stripping. */
+  readonly names: readonly string[];
+  readonly attributes: CookieAttributes;
+  /** Keys for express-session: derived for this one purpose, so that no other signed text passes for a session. */
+  readonly signingKeys: readonly string[];
+  /** The verified session id in a raw Cookie header. Undefined: none, forged, or more than one cookie of our name. */
+  read(header: string | undefined): string | undefined;
+  /** The cookie pair by which this id travels, as express-session writes it. */
+  pair(id: string): string;
+  clear(res: ServerResponse): void;
+  /** Verified, loaded and its idle limit put off. Throws `session_store_unavailable`. */
+  sessionFromCookie(header: string | undefined): Promise<LiveSession | undefined>;
+}
+
+export interface CookieAttributes {
+  readonly httpOnly: true;
+  readonly secure: boolean;
+  readonly sameSite: 'lax';
+  readonly path: '/';
+}
+
+export function createSessionCookies(options: SessionCookiesOptions): SessionCookies {
+  const { store, config, clock } = options;
+  const secure = new URL(options.publicUrl).protocol === 'https:';
+  const name = secure ? '__Host-latchgate' : 'latchgate';
+  const signingKeys = options.secrets.map((secret) => deriveKey(secret, 'session cookie').toString('hex'));
+  const remembered = new BoundedMap<string>(REMEMBERED);
+
+  const read = (header: string | undefined): string | undefined => {
+    const [value, ...more] = cookieValues(header, name);
+    if (value === undefined || more.length > 0) return undefined;
+    const known = remembered.get(value);
+    if (known !== undefined) return known;
+    const id = openSigned(value, signingKeys);
+    if (id !== undefined) remembered.set(value, id);
+    return id;
+  };
+
+  return {
+    name,
+    names: RESERVED_NAMES,
+    attributes: { httpOnly: true, secure, sameSite: 'lax', path: '/' },
+    signingKeys,
+    read,
+    pair: (id) => `${name}=${encodeURIComponent(sign(id, signingKeys[0] as string))}`,
+    clear: (res) => {
+      appendCookie(res, `${name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`);
+    },
+    sessionFromCookie: async (header) => {
+      const id = read(header);
+      const session = id === undefined ? undefined : await store.load(id);
+      const now = clock.now();
+      if (id === undefined || session === undefined || session.endsAt <= now) return undefined;
+      await store.touch(id, idleLimit(session, config, now));
+      return { id, session };
+    },
+  };
+}
+
+/** The idle limit from now on; never past the end of the session. */
+export function idleLimit(session: Session, config: Pick<SessionConfig, 'idle'>, now: number): number {
+  return Math.max(0, Math.min(config.idle, session.endsAt - now));
+}
+
+/** Every value of one cookie name in a Cookie header, in order, as they stand (RFC 6265 §5.4; names are case-sensitive). */
+export function cookieValues(header: string | undefined, name: string): string[] {
+  if (header === undefined || !header.includes(name)) return [];
+  const values: string[] = [];
+  for (const pair of header.split(';')) {
+    const at = pair.indexOf('=');
+    if (at !== -1 && trimBlanks(pair.slice(0, at)) === name) values.push(trimBlanks(pair.slice(at + 1)));
+  }
+  return values;
+}
+
+/** A key for one purpose out of one secret (HKDF-SHA-256, RFC 5869). */
+export function deriveKey(secret: string, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, 'latchgate', purpose, 32));
+}
+
+export function appendCookie(res: ServerResponse, cookie: string): void {
+  const before = res.getHeader('Set-Cookie');
+  const list = before === undefined ? [] : Array.isArray(before) ? before : [String(before)];
+  res.setHeader('Set-Cookie', [...list, cookie]);
+}
+
+/** The format of express-session (cookie-signature): `s:` id `.` HMAC-SHA-256 in base64 without padding. */
+function sign(id: string, key: string): string {
+  return `s:${id}.${createHmac('sha256', key).update(id).digest('base64').replace(/=+$/, '')}`;
+}
+
+function openSigned(value: string, keys: readonly string[]): string | undefined {
+  if (value.length > 200) return undefined;
+  const match = /^s(?::|%3A)([\w-]{43})\.((?:[A-Za-z0-9+/]|%2B|%2F){43})$/.exec(value);
+  if (match === null) return undefined;
+  const id = match[1] as string;
+  const given = Buffer.from(`s:${id}.${decodeURIComponent(match[2] as string)}`);
+  const fits = keys.filter((key) => {
+    const expected = Buffer.from(sign(id, key));
+    return expected.length === given.length && timingSafeEqual(expected, given);
+  });
+  return fits.length > 0 ? id : undefined;
+}
+
+/** Blank and tab only: `trim` would also take characters that a browser counts to the name. */
+function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && (text[start] === ' ' || text[start] === '\t')) start += 1;
+  while (end > start && (text[end - 1] === ' ' || text[end - 1] === '\t')) end -= 1;
+  return text.slice(start, end);
+}
