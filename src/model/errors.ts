@@ -52,7 +52,7 @@ export const ERRORS = {
   person_disabled: row(403, false, 'This person was disabled.'),
   // Provisioning
   account_missing: row(403, false, 'There is no account, and `missing.users: refuse` keeps us from making one.'),
-  account_ambiguous: row(409, false, 'More than one account fits this person. Link one with `latchgate users link`.'),
+  account_ambiguous: row(409, false, 'More than one account fits this person. Take the e-mail or id out of all but one of them in the target.'),
   account_taken: row(409, false, 'The account that fits belongs to another person.'),
   account_protected: row(403, false, 'The account that fits is a service or protected account.'),
   account_disabled: row(403, false, 'The account was switched off in the backend by hand; only that is respected, switch it on there.'),
