@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+
+/** What can be measured, in the order in which it is. */
+export const PARTS = ['1k', '64k', 'redirect', 'logins', 'start'] as const;
+
+export type Part = (typeof PARTS)[number];
+
+export interface Flags {
+  /** How often each setup has its turn. */
+  readonly rounds: number;
+  /** Of one turn. */
+  readonly seconds: number;
+  /** People who are logged in while requests are proxied, each with a session of their own. */
+  readonly sessions: number;
+  readonly only: readonly Part[];
+  /** Folder for CPU profiles of the gateway. */
+  readonly profile?: string;
+}
+
+export const USAGE = `Usage: npm run bench -- [options]
+  --rounds N      turns of each setup (default 3)
+  --seconds N     length of one turn (default 4)
+  --sessions N    sessions that take turns in the requests (default 8)
+  --only LIST     of ${PARTS.join(', ')} (default: all)
+  --profile DIR   writes CPU profiles of the gateway there; its numbers are then higher`;
+
+/** @throws RangeError or TypeError for what is not in the usage. */
+export function parseFlags(args: readonly string[]): Flags | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '4' },
+      sessions: { type: 'string', default: '8' },
+      only: { type: 'string', default: PARTS.join(',') },
+      profile: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return 'help';
+  const only = values.only.split(',').map((part) => part.trim());
+  const unknown = only.find((part) => !isPart(part));
+  if (unknown !== undefined) throw new RangeError(`--only: "${unknown}" is none of ${PARTS.join(', ')}`);
+  return {
+    rounds: count('--rounds', values.rounds, 100),
+    seconds: count('--seconds', values.seconds, 600),
+    sessions: count('--sessions', values.sessions, 400),
+    only: only.filter(isPart),
+    ...(values.profile === undefined ? {} : { profile: values.profile }),
+  };
+}
+
+function isPart(text: string): text is Part {
+  return PARTS.some((part) => part === text);
+}
+
+function count(flag: string, text: string, most: number): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= most) return number;
+  throw new RangeError(`${flag} must be a whole number from 1 to ${most}`);
+}

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+
+/** USER_HZ, in which Linux counts CPU time toward user space on every architecture that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** CPU seconds (user and system) that a process and its descendants have used so far, ended ones included. */
+export function cpuSeconds(pid: number): number {
+  let ticks = 0;
+  for (const member of processTree(pid)) {
+    const stat = read(`/proc/${member}/stat`);
+    // The name in parentheses may hold blanks; after it the fields are counted from 3 (proc_pid_stat(5)).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    for (const field of [14, 15, 16, 17]) ticks += Number(fields[field - 3] ?? 0);
+  }
+  return ticks / TICKS_PER_SECOND;
+}
+
+/** Proportional set size of a process and its descendants, in bytes: shared pages count by share. */
+export function pssBytes(pid: number): number {
+  let kib = 0;
+  for (const member of processTree(pid)) {
+    kib += Number(/^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${member}/smaps_rollup`))?.[1] ?? 0);
+  }
+  return kib * 1024;
+}
+
+function processTree(pid: number): number[] {
+  const children = read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
+  return [pid, ...children.flatMap(processTree)];
+}
+
+/** Empty when the process has ended in the meantime. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

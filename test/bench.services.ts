@@ -1,0 +1,23 @@
+import { join } from 'node:path';
+import { run } from './services/child.ts';
+import { projectRoot } from './services/project.ts';
+
+const PARTS = ['1 KiB: CPU per request', '64 KiB: p99', 'login redirect: CPU', 'logins per second', 'CPU per login'];
+
+describe('the benchmark', () => {
+  it('logs in everywhere, has every request answered, and prints its table of ratios', async () => {
+    const options = { cwd: projectRoot(), timeoutMs: 120_000 };
+    await run('build of the benchmark', ['npm', 'run', '--silent', 'build:tools'], options);
+    const bench = join(projectRoot(), 'build', 'bench', 'run.js');
+    const output = await run('benchmark', [process.execPath, bench, '--rounds', '1', '--seconds', '1'], options);
+
+    const lines = output.split('\n');
+    for (const part of PARTS) {
+      const row = lines.find((line) => line.startsWith(part));
+      expect(row).toMatch(/ {2}\(\d+\.\d+\.\.\d+\.\d+\)$/);
+    }
+    expect(output).toMatch(/idle memory .*: \d+ MB/);
+    expect(output).toMatch(/start to ready, existing store: \d+\.\d\d s/);
+    expect(output).toContain('Metrics on, access log off');
+  }, 250_000);
+});
