@@ -12,11 +12,14 @@ describe('the configs of the README', () => {
     expect(types).toEqual([['superset'], ['gooddata']]);
   });
 
-  it.each(configs.map((text, at) => [at + 1, text] as const))('take ten lines and start as they stand: %i', (_, text) => {
-    const { complaints, warnings } = checked(text);
-    expect([...complaints, ...warnings]).toEqual([]);
-    expect(text.trim().split('\n').length).toBeLessThanOrEqual(10);
-  });
+  it.each(configs.map((text, at) => [at + 1, text] as const))(
+    'take ten lines and start as they stand: %i',
+    (_, text) => {
+      const { complaints, warnings } = checked(text);
+      expect([...complaints, ...warnings]).toEqual([]);
+      expect(text.trim().split('\n').length).toBeLessThanOrEqual(10);
+    },
+  );
 });
 
 describe('the commands of the README', () => {
