@@ -17,7 +17,12 @@ const only = (from, allowed) => ({
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, path: '^src/', pathNot: '^src/main\\.ts$' }, to: {} },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, path: '^src/', pathNot: '^src/main\\.ts$' },
+      to: {},
+    },
     { name: 'model-imports-nothing', severity: 'error', from: { path: '^src/model/' }, to: { pathNot: '^src/model/' } },
     only('ops', ['model']),
     only('mapping', ['model']),
@@ -39,7 +44,9 @@ module.exports = {
       name: 'pure-core',
       comment: 'no clock, random, network or environment in the mapping and in the pure files of provisioning',
       severity: 'error',
-      from: { path: ['^src/mapping/', '^src/provisioning/(correlate|plan|plan-profile|leaver|rows|record|outcome)\\.ts$'] },
+      from: {
+        path: ['^src/mapping/', '^src/provisioning/(correlate|plan|plan-profile|leaver|rows|record|outcome)\\.ts$'],
+      },
       to: { dependencyTypes: ['core', 'npm'], pathNot: ['node_modules/(re2js|zod)/'] },
     },
     {
@@ -49,7 +56,12 @@ module.exports = {
       to: { path: ['^src/(compose|main)\\.ts$', '^src/(compose|cli)/'] },
     },
     { name: 'not-to-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|demo|bench|scripts)/' } },
-    { name: 'no-dev-dependencies', severity: 'error', from: { path: '^src/' }, to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'] } },
+    {
+      name: 'no-dev-dependencies',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'] },
+    },
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },

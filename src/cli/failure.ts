@@ -2,8 +2,8 @@ import { ConfigError, formatComplaint } from '../config/complaint.ts';
 import { ERRORS, toLatchgateError } from '../model/errors.ts';
 import type { Io } from './io.ts';
 
-export const EXIT_FAILED = 1;
-export const EXIT_CONFIG = 2;
+const EXIT_FAILED = 1;
+const EXIT_CONFIG = 2;
 /** EX_USAGE of sysexits: no other outcome has it. */
 export const EXIT_USAGE = 64;
 

@@ -49,10 +49,6 @@ export interface Engines {
   close(): Promise<void>;
 }
 
-export function composeMapping(config: Config): Mapping {
-  return compileMapping(mappingConfigOf(config));
-}
-
 /** The mapping, the targets and the engine over them: what serves logins, and what commands plan and disable with. */
 export function composeEngine(config: Config, state: State): Engines {
   const { directory, audit, sessions, clock, log } = state;
@@ -65,7 +61,7 @@ export function composeEngine(config: Config, state: State): Engines {
   for (const [name, target] of Object.entries(config.targets)) {
     targets.set(name, composeTarget({ name, target, config, state, http, signer }));
   }
-  const mapping = composeMapping(config);
+  const mapping = compileMapping(mappingConfigOf(config));
   const neverTouch = config.safety.never_touch.map((pattern) => compilePattern(pattern));
   const engine = new Engine({
     directory,

@@ -7,5 +7,3 @@ export const stateSchema = z.strictObject({
     .default('sqlite:./data/latchgate.db')
     .describe('`sqlite:FILE` (relative to the config file) or `postgres://…`.'),
 });
-
-export type StateConfig = z.output<typeof stateSchema>;

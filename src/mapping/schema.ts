@@ -70,7 +70,7 @@ const eitherGrantOrDeny = {
   when: ({ value }: { value: unknown }) => typeof value === 'object' && value !== null,
 };
 
-export const ruleSchema = z
+const ruleSchema = z
   .strictObject({
     when: conditionSchema
       .optional()

@@ -1,5 +1,5 @@
-import type { ActualEntitlement, Entitlement } from './entitlement.ts';
 import type { DesiredAccount } from './desired.ts';
+import type { ActualEntitlement, Entitlement } from './entitlement.ts';
 import type { Profile } from './person.ts';
 
 /** An account as a target has it. */

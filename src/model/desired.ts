@@ -55,7 +55,11 @@ export interface Trace {
 
 export interface OriginTrace {
   readonly origin: string;
-  readonly attributes: readonly { readonly name: string; readonly claim: string | null; readonly by: 'name' | 'path' | 'absent' }[];
+  readonly attributes: readonly {
+    readonly name: string;
+    readonly claim: string | null;
+    readonly by: 'name' | 'path' | 'absent';
+  }[];
   readonly groups: readonly GroupTrace[];
   /** Why there is no list of groups: claim not sent, and what `groups_absent` made of it. */
   readonly groupsAbsent?: 'keep' | 'empty';

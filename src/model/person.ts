@@ -30,8 +30,6 @@ export interface Profile {
   readonly email?: string | null;
 }
 
-export const PROFILE_FIELDS = ['givenName', 'familyName', 'displayName', 'email'] as const satisfies (keyof Profile)[];
-
 /** Our attributes by name: strings or lists of strings. `null` was present and empty; absent was not sent. */
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 export type AttributeValue = string | readonly string[] | boolean | null;

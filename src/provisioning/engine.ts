@@ -3,7 +3,7 @@ import type { Mapping } from '../mapping/mapping.ts';
 import type { Decision, DesiredAccount } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
-import { denial, displayName, goalFor, identityOf, isPolicy, refusal } from './outcome.ts';
+import { denial, descriptionOf, displayName, goalFor, identityOf, isPolicy, refusal } from './outcome.ts';
 import type { AccountPlan } from './plan.ts';
 import type { AccountState, Provisioned, Provisioner } from './provision.ts';
 import { type Leaving, planOne } from './reconcile.ts';
@@ -52,7 +52,8 @@ export class Engine implements Provisioner {
     }
     const person = known ?? (await directory.people.ensure(assertion, assertion.origin, displayName(assertion, heard)));
     const decision = person.id === known?.id ? heard : await this.#decide(person.id, assertion);
-    await directory.people.saveAssertion(person.id, assertion, this.#deps.mapping.sentGroups(assertion));
+    const groups = this.#deps.mapping.sentGroups(assertion);
+    await directory.people.saveAssertion(person.id, assertion, groups, descriptionOf(assertion, decision));
     const states = this.#launch(person.id, decision, `login:${assertion.origin}`, requestId, options.target);
     if (decision.decision === 'deny') {
       const error = denial(decision);

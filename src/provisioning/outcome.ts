@@ -74,6 +74,12 @@ export function displayName(assertion: Assertion, decision: Decision): string {
   );
 }
 
+/** What people read and search by, from the mapped attributes. */
+export function descriptionOf(assertion: Assertion, decision: Decision): { displayName: string; email?: string } {
+  const email = textOf(decision.attributes['email']);
+  return { displayName: displayName(assertion, decision), ...(email === undefined ? {} : { email }) };
+}
+
 export function identityOf(person: Person, assertion: Assertion, decision: Decision): Identity {
   const { attributes } = decision;
   const email = textOf(attributes['email']);

@@ -8,7 +8,7 @@ const methodList = textList
   .refine((methods) => !methods.includes('CONNECT'), 'must not hold CONNECT, which is never forwarded')
   .refine((methods) => methods.length > 0, 'must not be empty: leave the key out to serve every method');
 
-export const routeSchema = z.strictObject({
+const routeSchema = z.strictObject({
   path: text
     .regex(/^\/[^?#\s\\;%]*$/, 'must begin with / and hold no query, fragment, blank, backslash, ; or %')
     .refine(
@@ -25,5 +25,3 @@ export const routeSchema = z.strictObject({
 });
 
 export const routesSchema = z.array(routeSchema).min(1, 'must have at least one route');
-
-export type RouteConfig = z.output<typeof routeSchema>;

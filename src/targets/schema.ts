@@ -4,7 +4,7 @@ import type { EntitlementKind } from '../model/entitlement.ts';
 import { goodDataTargetSchema } from './gooddata/schema.ts';
 import { supersetTargetSchema } from './superset/schema.ts';
 
-export const missingSchema = z.strictObject({
+const missingSchema = z.strictObject({
   users: z
     .enum(['create', 'refuse'])
     .default('create')
@@ -22,7 +22,7 @@ export const missingSchema = z.strictObject({
 });
 
 /** Members that every target has. */
-export const commonTarget = {
+const commonTarget = {
   missing: missingSchema.prefault({}).describe('What is done about what is not there.'),
   external_ids: entryName
     .optional()
@@ -50,4 +50,3 @@ export const TARGET_KINDS: Readonly<Record<TargetConfig['type'], readonly Entitl
 };
 
 export type TargetConfig = z.output<typeof targetSchema>;
-export type MissingConfig = z.output<typeof missingSchema>;

@@ -62,8 +62,10 @@ export interface SignIn {
    * Headers to set on each forwarded request, each name in lower case; valid for at least `validForSeconds` from now.
    * `drop` names request headers that must never come from the browser (authorization, a session cookie's name).
    */
-  headers(account: { readonly id: string; readonly userName: string; readonly displayName: string }, signal: AbortSignal):
-    Promise<{ readonly set: Readonly<Record<string, string>>; readonly validForSeconds: number }>;
+  headers(
+    account: { readonly id: string; readonly userName: string; readonly displayName: string },
+    signal: AbortSignal,
+  ): Promise<{ readonly set: Readonly<Record<string, string>>; readonly validForSeconds: number }>;
   readonly drop: readonly string[];
   /** Cookies that must never come from the browser. A `*` at the end, here and in `drop`, stands for any rest. */
   readonly dropCookies?: readonly string[];

@@ -26,5 +26,3 @@ export const supersetTargetSchema = z.strictObject({
       'Its password. Needed for `sign_in: header`; with `assertion` the gateway signs in by its own statement.',
     ),
 });
-
-export type SupersetConfig = z.output<typeof supersetTargetSchema>;
