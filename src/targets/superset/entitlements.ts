@@ -31,13 +31,19 @@ export function createEntitlements(api: SupersetApi): SupersetEntitlements {
     return found.filter(({ name }) => names.includes(name));
   };
 
+  const listAll = async (kind: RoleOrGroup, names: readonly string[], signal: AbortSignal) => {
+    const found: ActualEntitlement[] = [];
+    for (const chunk of chunks(names)) found.push(...(await listNames(kind, chunk, signal)));
+    return found;
+  };
+
   const findKind = async (kind: RoleOrGroup, wanted: readonly Entitlement[], signal: AbortSignal) => {
     const names = [...new Set(wanted.filter((one) => one.kind === kind).map(({ name }) => name))];
-    const found = (await Promise.all(chunks(names).map((chunk) => listNames(kind, chunk, signal)))).flat();
+    const found = await listAll(kind, names, signal);
     const there = new Set(found.map(({ name }) => name));
     // What is missing would be refused to a person, and an answer can have got mixed up with another client's: asked twice.
     const missing = names.filter((name) => !there.has(name));
-    const second = (await Promise.all(chunks(missing).map((chunk) => listNames(kind, chunk, signal)))).flat();
+    const second = await listAll(kind, missing, signal);
     return [...new Map([...found, ...second].map((one) => [one.id, one])).values()];
   };
 
