@@ -30,7 +30,7 @@ export function codeBlocks({ text }: Page, language: string): readonly string[] 
 }
 
 /** Everything outside code blocks. */
-export function prose({ text }: Page): string {
+function prose({ text }: Page): string {
   return text.replace(FENCE, '');
 }
 

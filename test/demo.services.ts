@@ -1,0 +1,61 @@
+import { type Child, startChild, waitUntil } from './services/child.ts';
+import { projectRoot } from './services/project.ts';
+
+const START_LIMIT_MS = 120_000;
+
+describe('npm run demo', () => {
+  let demo: Child;
+  let address = '';
+
+  beforeAll(async () => {
+    demo = startChild('demo', ['npm', 'run', 'demo'], { cwd: projectRoot(), group: true, env: { CI: 'true' } });
+    await waitUntil(demo, START_LIMIT_MS, () => {
+      address = /^\s+(http:\/\/127\.0\.0\.1:\d+)\s*$/.exec(demo.log.find(isAddress) ?? '')?.[1] ?? '';
+      return address !== '';
+    });
+  }, START_LIMIT_MS + 10_000);
+
+  afterAll(() => demo.stop());
+
+  it('prints one address to open, and says what to try', () => {
+    expect(demo.log.filter(isAddress)).toHaveLength(1);
+    const text = demo.log.join('\n');
+    for (const step of [/first login/i, /changed group/i, /refused person/i]) expect(text).toMatch(step);
+  });
+
+  it('leads a browser from there to the people of its identity provider', async () => {
+    const page = await browse(address);
+    for (const name of ['Alice', 'Carol', 'Erin']) expect(page).toContain(name);
+  });
+
+  it('ends with everything that it started when it is interrupted', async () => {
+    demo.kill('SIGINT');
+    await demo.exited;
+    await expect(fetch(address)).rejects.toThrow();
+  });
+});
+
+function isAddress(line: string): boolean {
+  return /^\s+http:\/\/127\.0\.0\.1:\d+\s*$/.test(line);
+}
+
+/** Follows redirects as a browser does, with its cookies. */
+async function browse(from: string): Promise<string> {
+  const cookies = new Map<string, string>();
+  let url = new URL(from);
+  for (let hop = 0; hop < 10; hop += 1) {
+    const cookie = [...cookies.values()].join('; ');
+    const answer = await fetch(url, {
+      redirect: 'manual',
+      headers: { accept: 'text/html', ...(cookie && { cookie }) },
+    });
+    for (const line of answer.headers.getSetCookie()) {
+      const pair = line.split(';', 1)[0] ?? '';
+      cookies.set(pair.split('=', 1)[0] ?? '', pair);
+    }
+    const location = answer.headers.get('location');
+    if (location === null) return answer.text();
+    url = new URL(location, url);
+  }
+  throw new Error('the redirects do not end');
+}
