@@ -74,7 +74,7 @@ export const oidcLoginSchema = z.strictObject({
   scopes: textList
     .refine((scopes) => scopes.includes('openid'), 'must hold openid')
     .prefault(['openid', 'profile', 'email'])
-    .describe('Scopes to ask for. `offline_access` lets live sessions be checked by refresh token.'),
+    .describe('Scopes to ask for.'),
   email_domains: textList
     .prefault([])
     .describe('Chooses this provider for such an address and permits linking accounts by it. Admits nobody by itself.'),
@@ -95,7 +95,6 @@ export const oidcLoginSchema = z.strictObject({
   groups_separator: text
     .optional()
     .describe('Where one text of the groups claim is cut into several groups. Without it one text is one group.'),
-  refresh: durationMs.prefault('5m').describe('How often a live session is checked with the provider.'),
   timeout: durationMs.prefault('10s').describe('For one answer of the provider.'),
 });
 

@@ -25,7 +25,6 @@ describe('a right config', () => {
       type: 'oidc',
       scopes: ['openid', 'profile', 'email'],
       groups_absent: 'keep',
-      refresh: 300_000,
       claims: { groups: ['urn.gooddata.user_groups', 'groups'], external_id: ['sub'] },
     });
     expect(config?.targets['superset']).toMatchObject({
