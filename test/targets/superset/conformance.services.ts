@@ -1,50 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createHttpClient } from '../../../src/ops/http.ts';
-import { createSupersetTarget, type SupersetTargetConfig } from '../../../src/targets/superset/target.ts';
 import { describeTarget } from '../../conformance/target.ts';
 import type { TargetSubject } from '../../conformance/target-subject.ts';
-import { startSuperset } from '../../services/superset.ts';
-import {
-  AUDIENCE,
-  adminByAssertion,
-  adminByPassword,
-  byHand,
-  ISSUER,
-  MISSING,
-  SERVICE,
-  targetConfig,
-  testSigner,
-} from './subject.ts';
+import { startReal } from './real.ts';
+import { byHand, MISSING } from './subject.ts';
 
-/** A real Superset, and the target that manages it. */
 async function realSubject(signIn: 'assertion' | 'header'): Promise<TargetSubject> {
-  const signer = await testSigner();
-  const folder = mkdtempSync(join(tmpdir(), 'latchgate-superset-target-'));
-  const jwks = join(folder, 'jwks.json');
-  writeFileSync(jwks, JSON.stringify({ keys: await signer.publicKeys() }));
-  const superset = await startSuperset({
-    mode: signIn,
-    ...(signIn === 'assertion' ? { jwks, issuer: ISSUER, audience: AUDIENCE } : {}),
-    servicePassword: SERVICE.password,
-  });
-  const http = createHttpClient();
-  const config: SupersetTargetConfig = { ...targetConfig(superset.url), sign_in: signIn, timeout: 30_000 };
-  const target = createSupersetTarget({ name: AUDIENCE, config, http, signer, publicUrl: ISSUER });
-  const admin =
-    signIn === 'assertion' ? adminByAssertion(superset.url, signer) : adminByPassword(superset.url, superset.admin);
-  return {
-    target,
-    missing: MISSING,
-    base: [{ kind: 'role', name: 'Gamma' }],
-    byHand: byHand(admin),
-    cleanup: async () => {
-      await http.close();
-      await superset.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  const { target, admin, close } = await startReal(signIn);
+  const base = [{ kind: 'role', name: 'Gamma' }] as const;
+  return { target, missing: MISSING, base, byHand: byHand(admin), cleanup: close };
 }
 
 const CREATES = 'Superset makes missing roles and groups';
@@ -53,7 +15,7 @@ const skip = {
   'does not give a group that vanished, and the next plan says so': CREATES,
   'does not give a role that vanished, and the next plan says so': CREATES,
   'gives people with hostile keys accounts of their own, and finds them again':
-    'two keys of it differ only in case, which are one user name here; target.test.ts has its own',
+    'two keys of it differ only in case, which are one user name here; apply.test.ts has its own',
   'fails with target_refused when the backend refuses our service account, and goes on afterwards': MISBEHAVES,
   'fails with target_unavailable when the backend answers 500, and goes on afterwards': MISBEHAVES,
   'fails with target_answer_invalid when the backend answers a page instead of its API, and goes on afterwards':

@@ -6,7 +6,7 @@ const skip = {
   'does not give a group that vanished, and the next plan says so': CREATES,
   'does not give a role that vanished, and the next plan says so': CREATES,
   'gives people with hostile keys accounts of their own, and finds them again':
-    'two keys of it differ only in case, which are one user name here; target.test.ts has its own',
+    'two keys of it differ only in case, which are one user name here; apply.test.ts has its own',
 };
 
 describeTarget('superset by assertion, in memory', () => inMemorySubject(), { kinds: ['group', 'role'], skip });
