@@ -25,6 +25,7 @@ export function requestIdOf(res: ServerResponse): string {
 /** Headers of everything that the gateway itself answers. */
 export function setOwnHeaders(res: ServerResponse): void {
   requestIdOf(res);
+  res.removeHeader('X-Powered-By');
   res.setHeader('Cache-Control', 'no-store');
   res.setHeader('Content-Security-Policy', policy());
   res.setHeader('X-Content-Type-Options', 'nosniff');
