@@ -6,8 +6,8 @@ import type { HttpClient } from '../../ops/http-client.ts';
 import type { Signer } from '../../ops/keys.ts';
 import type { Log } from '../../ops/log.ts';
 import { deriveId } from '../names.ts';
+import { waitFor } from '../shared-work.ts';
 import { createGoodDataApi, type GoodDataApi, parseAnswer } from './api.ts';
-import { waitFor } from './shared-work.ts';
 import type { GoodDataTargetConfig } from './target.ts';
 
 const PAGE_SIZE = 500;

@@ -4,9 +4,9 @@ import type { Clock } from '../../ops/clock.ts';
 import type { Signer } from '../../ops/keys.ts';
 import type { Log } from '../../ops/log.ts';
 import { cut, isValidId } from '../names.ts';
+import { waitFor } from '../shared-work.ts';
 import type { SignIn } from '../target.ts';
 import type { JwksRegistrar } from './jwks.ts';
-import { waitFor } from './shared-work.ts';
 
 /** Of a token, in seconds. A leaked one is good for this long, so it is the shortest that spares a signature per request. */
 const LIFETIME_S = 300;

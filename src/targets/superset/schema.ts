@@ -19,7 +19,9 @@ export const supersetTargetSchema = z.strictObject({
     .describe('The header that Superset takes the user name from. For `sign_in: header`.'),
   service_account: text
     .default('latchgate')
-    .describe('User name of the Superset account with the Admin role by which accounts, groups and roles are managed.'),
+    .describe(
+      'User name of the Superset account by which accounts, groups and roles are managed; its role is in integrations/superset.',
+    ),
   service_password: text
     .optional()
     .describe(

@@ -43,7 +43,7 @@ export interface Seed {
 }
 
 export const SERVICE_ROLE = 'gateway_provisioner';
-export const SERVICE_ACCOUNT = 'latchgate';
+const SERVICE_ACCOUNT = 'latchgate';
 
 const VIEWS = ['User', 'Role', 'Group'] as const;
 const ACTIONS = ['can_info', 'can_get', 'can_post', 'can_put', 'can_delete'] as const;
