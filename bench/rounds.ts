@@ -131,20 +131,24 @@ export async function logins(
     browsers.set(setup, own);
     await Promise.all(own.map((browser) => logIn(setup, browser)));
   }
-  return alternate(setups, rounds, async (setup) => {
-    const cpu = cpuSeconds(setup.child.pid);
-    const start = performance.now();
-    let count = 0;
-    const client = async (browser: Browser) => {
-      while (performance.now() - start < seconds * 1_000) {
-        await logIn(setup, browser);
-        count += 1;
-      }
-    };
-    await Promise.all((browsers.get(setup) ?? []).map(client));
-    const perSecond = count / ((performance.now() - start) / 1_000);
-    return { perSecond, cpuPerThousand: ((cpuSeconds(setup.child.pid) - cpu) / count) * 1_000 };
-  });
+  const turn = (setup: Setup, length: number) => loginTurn(setup, browsers.get(setup) ?? [], length);
+  await alternate(setups, 1, (setup) => turn(setup, WARM_UP_SECONDS));
+  return alternate(setups, rounds, (setup) => turn(setup, seconds));
+}
+
+async function loginTurn(setup: Setup, browsers: readonly Browser[], seconds: number): Promise<LoginResult> {
+  const cpu = cpuSeconds(setup.child.pid);
+  const start = performance.now();
+  let count = 0;
+  const client = async (browser: Browser) => {
+    while (performance.now() - start < seconds * 1_000) {
+      await logIn(setup, browser);
+      count += 1;
+    }
+  };
+  await Promise.all(browsers.map(client));
+  const perSecond = count / ((performance.now() - start) / 1_000);
+  return { perSecond, cpuPerThousand: ((cpuSeconds(setup.child.pid) - cpu) / count) * 1_000 };
 }
 
 async function logIn(setup: Setup, browser: Browser): Promise<void> {
