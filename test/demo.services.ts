@@ -1,3 +1,4 @@
+import { request } from 'undici';
 import { type Child, startChild, waitUntil } from './services/child.ts';
 import { projectRoot } from './services/project.ts';
 
@@ -45,16 +46,15 @@ async function browse(from: string): Promise<string> {
   let url = new URL(from);
   for (let hop = 0; hop < 10; hop += 1) {
     const cookie = [...cookies.values()].join('; ');
-    const answer = await fetch(url, {
-      redirect: 'manual',
-      headers: { accept: 'text/html', ...(cookie && { cookie }) },
-    });
-    for (const line of answer.headers.getSetCookie()) {
+    // Not `fetch`: it says of itself that it is a script, and is answered as one.
+    const answer = await request(url, { headers: { accept: 'text/html', ...(cookie && { cookie }) } });
+    for (const line of [answer.headers['set-cookie'] ?? []].flat()) {
       const pair = line.split(';', 1)[0] ?? '';
       cookies.set(pair.split('=', 1)[0] ?? '', pair);
     }
-    const location = answer.headers.get('location');
-    if (location === null) return answer.text();
+    const text = await answer.body.text();
+    const { location } = answer.headers;
+    if (typeof location !== 'string') return text;
     url = new URL(location, url);
   }
   throw new Error('the redirects do not end');
