@@ -44,6 +44,8 @@ export function createLogger(options: LogOptions): Log {
     ],
   });
   const write = (level: LogLevel) => (message: string, fields?: LogFields) => {
+    // Formats run before winston looks at the level: without this, redaction would be paid for lines that nobody writes.
+    if (!winston.isLevelEnabled(level)) return;
     winston.log({ level, message, ...(fields === undefined ? {} : { fields }) });
   };
   return { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') };
