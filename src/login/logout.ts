@@ -9,9 +9,13 @@ import { loggedOutPage, logoutPage } from './pages.ts';
 export function askLogout(options: LoginRoutesOptions, req: Request, res: Response): void {
   const { searchParams } = ownAddress(req, options, '/logout');
   const returnTo = returnToOf(searchParams, options);
-  const action = `${PREFIX}/logout${returnTo === '/' ? '' : `?${new URLSearchParams({ rd: returnTo })}`}`;
   const who = req.session.record?.identity.displayName;
-  sendPage(res, 200, (frame) => logoutPage({ action, ...(who === undefined ? {} : { who }) }, frame), { posts: true });
+  if (who === undefined) {
+    sendPage(res, 200, (frame) => loggedOutPage({ loginAddress: loginAddress(returnTo), ended: false }, frame));
+    return;
+  }
+  const action = `${PREFIX}/logout${returnTo === '/' ? '' : `?${new URLSearchParams({ rd: returnTo })}`}`;
+  sendPage(res, 200, (frame) => logoutPage({ action, who }, frame), { posts: true });
 }
 
 /** `POST /.latchgate/logout`: ends the gateway's session, the backends' cookies, then the provider's session. */
@@ -31,7 +35,7 @@ export async function logout(options: LoginRoutesOptions, req: Request, res: Res
   if (!wantsPage(req)) return sendJson(res, 200, { logged_out: true, ...(elsewhere && { logout_url: elsewhere }) });
   if (elsewhere !== undefined) return sendRedirect(res, 303, elsewhere);
   if (returnTo !== '/') return sendRedirect(res, 303, returnTo);
-  return sendPage(res, 200, (frame) => loggedOutPage({ loginAddress: loginAddress('/') }, frame));
+  return sendPage(res, 200, (frame) => loggedOutPage({ loginAddress: loginAddress('/'), ended: true }, frame));
 }
 
 /** OpenID Connect RP-Initiated Logout 1.0 §2. A provider that does not answer keeps nobody logged in here. */

@@ -46,20 +46,25 @@ ${byEmail === undefined ? undefined : emailForm(byEmail)}`;
 }
 
 export function logoutPage(
-  { action, who }: { readonly action: string; readonly who?: string },
+  { action, who }: { readonly action: string; readonly who: string },
   frame: PageFrame,
 ): string {
-  const text =
-    who === undefined ? html`You are not logged in here.` : html`You are logged in as <strong>${who}</strong>.`;
-  const body = html`<p class="lead">${text}</p>
+  const body = html`<p class="lead">You are logged in as <strong>${who}</strong>.</p>
 <form class="actions" method="post" action="${action}"><button class="button" type="submit">Log out</button>${link('/', 'Stay', 'quiet')}</form>`;
   return layout({ title: 'Log out?', tone: 'plain', body }, frame);
 }
 
-export function loggedOutPage({ loginAddress }: { readonly loginAddress: string }, frame: PageFrame): string {
-  const body = html`<p class="lead">You are logged out of this service. On a shared computer, close the browser as well.</p>
-<div class="actions">${link(loginAddress, 'Log in again', 'button')}</div>`;
-  return layout({ title: 'Logged out', tone: 'done', body }, frame);
+/** `ended`: this very request did it. */
+export function loggedOutPage(
+  { loginAddress, ended }: { readonly loginAddress: string; readonly ended: boolean },
+  frame: PageFrame,
+): string {
+  const text = ended
+    ? 'You are logged out of this service. On a shared computer, close the browser as well.'
+    : 'Nobody is logged in here in this browser.';
+  const body = html`<p class="lead">${text}</p>
+<div class="actions">${link(loginAddress, ended ? 'Log in again' : 'Log in', 'button')}</div>`;
+  return layout({ title: ended ? 'Logged out' : 'You are not logged in', tone: ended ? 'done' : 'plain', body }, frame);
 }
 
 function emailForm({ action, returnTo, unknown }: NonNullable<ChoicePage['byEmail']>): Markup {

@@ -111,6 +111,10 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
   role_missing: ACCOUNT_PROBLEM,
   group_missing: ACCOUNT_PROBLEM,
   entitlement_conflict: ACCOUNT_PROBLEM,
+  entitlement_invalid: ACCOUNT_PROBLEM,
+  entitlement_missing: ACCOUNT_PROBLEM,
+  entitlements_too_many: ACCOUNT_PROBLEM,
+  account_disabled: ACCOUNT_PROBLEM,
   target_conflict: ACCOUNT_PROBLEM,
   target_pending: {
     title: 'Your account is being prepared',
@@ -132,6 +136,10 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
   header_too_large: {
     title: 'This request is too large',
     text: 'Its headers are too long. Clearing the cookies of this site often helps.',
+  },
+  request_timeout: {
+    title: 'That took too long',
+    text: 'Your browser did not send the whole request in time. Please try again.',
   },
   route_unknown: { title: 'There is nothing here', text: 'The address does not belong to any page of this service.' },
   host_unknown: { title: 'There is nothing here', text: 'No service is set up under this host name.' },

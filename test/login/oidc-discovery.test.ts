@@ -9,8 +9,8 @@ let now = Date.now();
 const clock = { now: () => now };
 
 /** With nothing discovered yet. */
-function fresh(settings: Readonly<Record<string, unknown>> = {}, issuer = liar.issuer): Harness {
-  const harness = harnessFor(issuer, settings, { clock });
+function fresh(settings: Readonly<Record<string, unknown>> = {}, issuer = liar.issuer, timeoutMs = 10_000): Harness {
+  const harness = harnessFor(issuer, settings, { clock, timeoutMs });
   open.push(harness);
   return harness;
 }
@@ -88,12 +88,16 @@ describe('a discovery document is refused', () => {
     ['that is broken', answer(200, 'application/json', '{'), 'provider_unavailable'],
     ['that redirects', (_req, res) => void res.writeHead(302, { location: '/' }).end(), 'provider_unavailable'],
     ['that is too long', answer(200, 'application/json', `{"a":"${'a'.repeat(300_000)}"}`), 'answer_too_large'],
-    ['that does not come', () => {}, 'provider_unavailable'],
   ];
 
   it.each(failures)('%s', async (_what, discovery, expected) => {
     liar.lie({ answer: { discovery } });
     expect(await refusal(fresh().provider.probe(SIGNAL))).toBe(expected);
+  });
+
+  it('that does not come', async () => {
+    liar.lie({ answer: { discovery: () => {} } });
+    expect(await refusal(fresh({}, liar.issuer, 1_000).provider.probe(SIGNAL))).toBe('provider_unavailable');
   });
 
   it('by an https issuer whose endpoints are http, before anything is sent', async () => {
@@ -192,13 +196,19 @@ describe('keys', () => {
       (_req, res) => void res.writeHead(302, { location: '/elsewhere' }).end(),
       'provider_unavailable',
     ],
-    ['never', () => {}, 'provider_unavailable'],
   ];
 
   it.each(failures)('answered %s sign nobody in', async (_what, jwks, expected) => {
     liar.lie({ answer: { jwks } });
     expect(await refusal(logIn(fresh().provider))).toBe(expected);
   });
+});
+
+it('keys that do not come sign nobody in', async () => {
+  const { provider } = fresh({}, liar.issuer, 1_000);
+  await provider.probe(SIGNAL);
+  liar.lie({ answer: { jwks: () => {} } });
+  expect(await refusal(logIn(provider))).toBe('provider_unavailable');
 });
 
 describe('verify', () => {

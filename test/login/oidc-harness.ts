@@ -23,13 +23,13 @@ export function harnessFor(
   settings: Readonly<Record<string, unknown>> = {},
   more: { readonly clock?: Clock; readonly log?: Log; readonly maxBytes?: number; readonly timeoutMs?: number } = {},
 ): Harness {
-  const { clock = { now: () => Date.now() }, log = silentLog, maxBytes = 262_144, timeoutMs = 2_000 } = more;
+  const { clock = { now: () => Date.now() }, log = silentLog, maxBytes = 262_144, timeoutMs = 10_000 } = more;
   const http = createHttpClient({ timeoutMs, maxBytes });
   const config = oidcLoginSchema.parse({
     issuer,
     client_id: 'gateway',
     client_secret: 'a secret of the gateway',
-    timeout: '2s',
+    timeout: '10s',
     ...settings,
   });
   return { http, provider: createOidcProvider({ name: 'staff', config, publicUrl: PUBLIC_URL, http, clock, log }) };

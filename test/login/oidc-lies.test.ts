@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { type Lies, type LyingProvider, startLyingProvider } from '../emulators/lying-oidc.ts';
-import { type Harness, harnessFor, logIn, refusal } from './oidc-harness.ts';
+import { type Harness, harnessFor, logIn, refusal, SIGNAL } from './oidc-harness.ts';
 
 let liar: LyingProvider;
 let harness: Harness;
@@ -98,12 +98,6 @@ describe('an answer of the token endpoint', () => {
     ['that is broken JSON', page(200, 'application/json', '{"access_token":'), 'provider_unavailable'],
     ['that redirects', redirect, 'provider_unavailable'],
     ['that is cut off', (_req, res) => void res.destroy(), 'provider_unavailable'],
-    ['that does not come', () => {}, 'provider_unavailable'],
-    [
-      'that drips',
-      (_req, res) => void res.writeHead(200, { 'content-type': 'application/json' }).write('{'),
-      'provider_unavailable',
-    ],
     ['that is far too long', page(200, 'application/json', `"${'a'.repeat(300_000)}"`), 'answer_too_large'],
     ['that says our client is wrong', json(401, { error: 'invalid_client' }), 'provider_misconfigured'],
     [
@@ -123,6 +117,19 @@ describe('an answer of the token endpoint', () => {
   it.each(cases)('%s', async (_what, answer, expected) => {
     liar.lie({ answer: { token: answer } });
     expect(await refusal(logIn(harness.provider))).toBe(expected);
+  });
+
+  const slow: [what: string, answer: (req: unknown, res: ServerResponse) => void][] = [
+    ['that does not come', () => {}],
+    ['that drips', (_req, res) => void res.writeHead(200, { 'content-type': 'application/json' }).write('{')],
+  ];
+
+  it.each(slow)('%s', async (_what, answer) => {
+    const hasty = harnessFor(liar.issuer, {}, { timeoutMs: 1_000 });
+    await hasty.provider.probe(SIGNAL);
+    liar.lie({ answer: { token: answer } });
+    expect(await refusal(logIn(hasty.provider))).toBe('provider_unavailable');
+    await hasty.http.close();
   });
 });
 

@@ -93,11 +93,11 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const clients: HttpClient[] = [];
   const providers = new Map<string, LoginProvider>();
   for (const [name, settings] of Object.entries(logins)) {
-    const http = createHttpClient({ timeoutMs: 2_000 });
+    const http = createHttpClient({ timeoutMs: 10_000 });
     clients.push(http);
     const secret = 'a secret of the gateway';
     const base = { issuer: emulator.issuer, client_id: `gateway-${name}`, client_secret: secret };
-    const config = oidcLoginSchema.parse({ ...base, timeout: '2s', ...settings });
+    const config = oidcLoginSchema.parse({ ...base, timeout: '10s', ...settings });
     providers.set(name, createOidcProvider({ name, config, publicUrl: url, http, clock, log }));
   }
   const router = createLoginRouter({
