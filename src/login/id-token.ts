@@ -13,6 +13,8 @@ const PROTOCOL_MEMBERS = new Set(
   'iss aud exp iat nbf jti nonce at_hash c_hash s_hash azp auth_time sid session_state typ'.split(' '),
 );
 
+export type VerifiedClaims = JWTPayload & { readonly sub: string; readonly iss: string };
+
 export interface IdTokenExpectations {
   readonly provider: string;
   readonly clientId: string;
@@ -36,7 +38,7 @@ export async function verifyIdToken(
   token: string,
   { metadata, keys, algorithms }: Discovered,
   expected: IdTokenExpectations,
-): Promise<JWTPayload & { readonly sub: string; readonly iss: string }> {
+): Promise<VerifiedClaims> {
   const { payload, protectedHeader } = await jwtVerify(token, keys.resolve, {
     algorithms: [...algorithms],
     issuer: metadata.issuer,

@@ -4,6 +4,7 @@ import {
   buildAuthorizationUrl,
   buildAuthorizationUrlWithPAR,
   buildEndSessionUrl,
+  type Configuration,
   calculatePKCECodeChallenge,
   fetchUserInfo,
   refreshTokenGrant,
@@ -14,11 +15,26 @@ import type { Assertion } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { HttpClient } from '../ops/http-client.ts';
 import type { Log } from '../ops/log.ts';
-import { createDiscovery, type Discovered } from './discovery.ts';
-import { type IdTokenExpectations, keyIdOf, lacksClaim, personClaims, verifyIdToken } from './id-token.ts';
-import { type ClientKey, clientFor, createCredentials } from './oidc-client.ts';
+import { createDiscovery, type Discovered, type Discovery } from './discovery.ts';
+import {
+  type IdTokenExpectations,
+  keyIdOf,
+  lacksClaim,
+  personClaims,
+  type VerifiedClaims,
+  verifyIdToken,
+} from './id-token.ts';
+import { type ClientCredentials, type ClientKey, clientFor, createCredentials } from './oidc-client.ts';
 import { asLoginError, type OidcStep } from './oidc-errors.ts';
-import type { Completed, LoginProvider, Refreshable, RefreshInput } from './provider.ts';
+import type {
+  BeginInput,
+  Completed,
+  CompleteInput,
+  LoginProvider,
+  LogoutInput,
+  Refreshable,
+  RefreshInput,
+} from './provider.ts';
 import type { OidcLoginConfig } from './schema.ts';
 
 /** An id_token_hint beyond this would make an address that servers refuse; the provider then asks the person. */
@@ -41,153 +57,158 @@ export interface OidcProvider extends LoginProvider, Refreshable {
   publicKeys(): Promise<readonly ClientKey[]>;
 }
 
-/** OpenID Connect code flow with PKCE S256 (OIDC Core §3.1, RFC 7636, RFC 9207, RFC 9126 where the provider requires it). */
+/**
+ * OpenID Connect code flow with PKCE S256 (OIDC Core §3.1, RFC 7636, RFC 9207, RFC 9126 where the provider requires it).
+ * Nothing is asked of the provider before the first login. Throws `config_invalid` for a key that fits no algorithm.
+ */
 export function createOidcProvider(options: OidcProviderOptions): OidcProvider {
-  const { name, config, publicUrl, clock } = options;
-  const redirectUri = `${publicUrl}/.latchgate/callback/${name}`;
-  const credentials = createCredentials(name, config);
-  const discovery = createDiscovery({
-    ...options,
-    issuer: config.issuer,
-    clientId: config.client_id,
-    timeoutMs: config.timeout,
-  });
-  const attempt = async <T>(step: OidcStep, call: () => Promise<T>): Promise<T> => {
+  return new OidcLogin(options);
+}
+
+class OidcLogin implements OidcProvider {
+  readonly type = 'oidc';
+  readonly name: string;
+  readonly label: string;
+  readonly emailDomains: readonly string[];
+  readonly #options: OidcProviderOptions;
+  readonly #redirectUri: string;
+  readonly #credentials: ClientCredentials;
+  readonly #discovery: Discovery;
+
+  constructor(options: OidcProviderOptions) {
+    const { name, config, publicUrl } = options;
+    this.#options = options;
+    this.name = name;
+    this.label = config.label ?? name;
+    this.emailDomains = config.email_domains;
+    this.#redirectUri = `${publicUrl}/.latchgate/callback/${name}`;
+    this.#credentials = createCredentials(name, config);
+    const { issuer, client_id: clientId, timeout: timeoutMs } = config;
+    this.#discovery = createDiscovery({ ...options, issuer, clientId, timeoutMs });
+  }
+
+  async begin({ state, transaction, loginHint }: BeginInput, signal: AbortSignal): Promise<URL> {
+    const found = await this.#discovery.get();
+    const parameters = {
+      redirect_uri: this.#redirectUri,
+      scope: this.#options.config.scopes.join(' '),
+      state,
+      nonce: transaction.nonce,
+      code_challenge: await calculatePKCECodeChallenge(transaction.codeVerifier),
+      code_challenge_method: 'S256',
+      ...(loginHint === undefined ? {} : { login_hint: loginHint }),
+    };
+    return this.#attempt('authorize', async () => {
+      const client = await this.#client(found, signal);
+      const isPushed = found.metadata.require_pushed_authorization_requests === true;
+      return isPushed ? buildAuthorizationUrlWithPAR(client, parameters) : buildAuthorizationUrl(client, parameters);
+    });
+  }
+
+  async complete({ callback, state, transaction }: CompleteInput, signal: AbortSignal): Promise<Completed> {
+    const found = await this.#discovery.get();
+    checkCallback(callback.searchParams, state, found, this.name);
+    const address = new URL(this.#redirectUri);
+    address.search = callback.search;
+    return this.#attempt('code', async () => {
+      const tokens = await authorizationCodeGrant(await this.#client(found, signal), address, {
+        pkceCodeVerifier: transaction.codeVerifier,
+        expectedState: state,
+        expectedNonce: transaction.nonce,
+        idTokenExpected: true,
+      });
+      const expected = { nonce: transaction.nonce, accessToken: tokens.access_token };
+      const claims = await this.#verified(tokens.id_token as string, found, expected);
+      const more = await this.#userInfo(found, tokens.access_token, claims, claims.sub, signal);
+      return toCompleted(this.#assertion(claims, personClaims(more, claims)), claims['sid'], tokens);
+    });
+  }
+
+  async refresh(previous: RefreshInput, signal: AbortSignal): Promise<Completed> {
+    const found = await this.#discovery.get();
+    if (found.metadata.issuer !== previous.issuer) throw refreshRefused(this.name, 'iss');
+    return this.#attempt('refresh', async () => {
+      const before = previous.idToken === undefined ? {} : decodeJwt(previous.idToken);
+      const tokens = await refreshTokenGrant(await this.#client(found, signal), previous.refreshToken);
+      const { id_token: idToken, access_token: accessToken } = tokens;
+      if (idToken === undefined) {
+        // Nothing signed came: userinfo is fresh, what only the old token knew stays.
+        const fresh = await this.#userInfo(found, accessToken, {}, previous.subject, signal);
+        const same = { iss: previous.issuer, sub: previous.subject };
+        return toCompleted(this.#assertion(same, personClaims(before, fresh)), before['sid'], tokens, previous);
+      }
+      const nonce = typeof before['nonce'] === 'string' ? { nonceIfAny: before['nonce'] } : {};
+      const claims = await this.#verified(idToken, found, { accessToken, ...nonce });
+      checkRefreshed(claims, previous, before, this.name);
+      const more = await this.#userInfo(found, accessToken, claims, claims.sub, signal);
+      const assertion = this.#assertion(claims, personClaims(more, claims));
+      return toCompleted(assertion, claims['sid'] ?? before['sid'], tokens, previous);
+    });
+  }
+
+  async verify(token: string, signal: AbortSignal): Promise<Assertion> {
+    const found = await this.#discovery.get();
+    signal.throwIfAborted();
+    return this.#attempt('token', async () => {
+      await found.keys.holding(keyIdOf(token, this.name));
+      const claims = await this.#verified(token, found, { anyAge: true });
+      return this.#assertion(claims, personClaims(claims));
+    });
+  }
+
+  async logoutAddress({ idToken, returnTo }: LogoutInput, signal: AbortSignal): Promise<URL | undefined> {
+    const found = await this.#discovery.get();
+    if (found.metadata.end_session_endpoint === undefined) return undefined;
+    const isShort = idToken !== undefined && idToken.length <= LONGEST_HINT;
+    const hint = isShort ? { id_token_hint: idToken } : {};
+    const parameters = { post_logout_redirect_uri: returnTo.href, ...hint };
+    return this.#attempt('authorize', async () => buildEndSessionUrl(await this.#client(found, signal), parameters));
+  }
+
+  async probe(): Promise<void> {
+    await this.#discovery.get(PROBE_AGE_MS);
+  }
+
+  publicKeys(): Promise<readonly ClientKey[]> {
+    return this.#credentials.publicKeys();
+  }
+
+  #client(found: Discovered, signal: AbortSignal): Promise<Configuration> {
+    return clientFor(this.#options, found, this.#credentials, signal);
+  }
+
+  #verified(token: string, found: Discovered, expected: Partial<IdTokenExpectations>): Promise<VerifiedClaims> {
+    const { name: provider, config, clock } = this.#options;
+    return verifyIdToken(token, found, { provider, clientId: config.client_id, now: clock.now(), ...expected });
+  }
+
+  /** Asked only when something that the config names is not in the ID token, and there is an endpoint. */
+  async #userInfo(
+    found: Discovered,
+    accessToken: string,
+    idClaims: Readonly<Record<string, unknown>>,
+    subject: string,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    if (found.metadata.userinfo_endpoint === undefined) return {};
+    if (!lacksClaim(this.#options.config.claims, idClaims)) return {};
+    return this.#attempt('userinfo', async () =>
+      fetchUserInfo(await this.#client(found, signal), accessToken, subject),
+    );
+  }
+
+  #assertion({ iss, sub }: { readonly iss: string; readonly sub: string }, claims: Assertion['claims']): Assertion {
+    const at = new Date(this.#options.clock.now());
+    return { origin: this.name, issuer: iss, subject: sub, active: true, claims, at };
+  }
+
+  async #attempt<T>(step: OidcStep, call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (thrown) {
-      throw asLoginError(thrown, name, step);
+      throw asLoginError(thrown, this.name, step);
     }
-  };
-  const expectations = (): IdTokenExpectations => ({
-    provider: name,
-    clientId: config.client_id,
-    now: clock.now(),
-  });
-  const toAssertion = (issuer: string, subject: string, claims: Record<string, unknown>): Assertion => ({
-    origin: name,
-    issuer,
-    subject,
-    active: true,
-    claims,
-    at: new Date(clock.now()),
-  });
-  const client = (found: Discovered, signal: AbortSignal) => clientFor(options, found, credentials, signal);
-  /** Only when something that the config names is not in the ID token, and there is an endpoint to ask. */
-  const userInfo = async (
-    found: Discovered,
-    accessToken: string,
-    idClaims: Record<string, unknown>,
-    sub: string,
-    signal: AbortSignal,
-  ) => {
-    if (found.metadata.userinfo_endpoint === undefined || !lacksClaim(config.claims, idClaims)) return {};
-    return attempt('userinfo', async () => fetchUserInfo(await client(found, signal), accessToken, sub));
-  };
-
-  return {
-    name,
-    label: config.label ?? name,
-    type: 'oidc',
-    emailDomains: config.email_domains,
-
-    begin: async ({ state, transaction, loginHint }, signal) => {
-      const found = await discovery.get();
-      const parameters = {
-        redirect_uri: redirectUri,
-        scope: config.scopes.join(' '),
-        state,
-        nonce: transaction.nonce,
-        code_challenge: await calculatePKCECodeChallenge(transaction.codeVerifier),
-        code_challenge_method: 'S256',
-        ...(loginHint === undefined ? {} : { login_hint: loginHint }),
-      };
-      return attempt('authorize', async () => {
-        const configuration = await client(found, signal);
-        const isPushed = found.metadata.require_pushed_authorization_requests === true;
-        return isPushed
-          ? buildAuthorizationUrlWithPAR(configuration, parameters)
-          : buildAuthorizationUrl(configuration, parameters);
-      });
-    },
-
-    complete: async ({ callback, state, transaction }, signal) => {
-      const found = await discovery.get();
-      checkCallback(callback.searchParams, state, found, name);
-      const address = new URL(redirectUri);
-      address.search = callback.search;
-      return attempt('code', async () => {
-        const tokens = await authorizationCodeGrant(await client(found, signal), address, {
-          pkceCodeVerifier: transaction.codeVerifier,
-          expectedState: state,
-          expectedNonce: transaction.nonce,
-          idTokenExpected: true,
-        });
-        const claims = await verifyIdToken(tokens.id_token as string, found, {
-          ...expectations(),
-          nonce: transaction.nonce,
-          accessToken: tokens.access_token,
-        });
-        const more = await userInfo(found, tokens.access_token, claims, claims.sub, signal);
-        return toCompleted(toAssertion(claims.iss, claims.sub, personClaims(more, claims)), claims['sid'], tokens);
-      });
-    },
-
-    refresh: async (previous, signal) => {
-      const found = await discovery.get();
-      if (found.metadata.issuer !== previous.issuer) throw refreshRefused(name, 'iss');
-      return attempt('refresh', async () => {
-        const tokens = await refreshTokenGrant(await client(found, signal), previous.refreshToken);
-        const before = previous.idToken === undefined ? {} : decodeJwt(previous.idToken);
-        const kept = {
-          refreshToken: previous.refreshToken,
-          ...(previous.idToken === undefined ? {} : { idToken: previous.idToken }),
-        };
-        if (tokens.id_token === undefined) {
-          // Nothing signed came: userinfo is fresh, what only the old token knew stays.
-          const fresh = await userInfo(found, tokens.access_token, {}, previous.subject, signal);
-          const assertion = toAssertion(previous.issuer, previous.subject, personClaims(before, fresh));
-          return toCompleted(assertion, before['sid'], tokens, kept);
-        }
-        const claims = await verifyIdToken(tokens.id_token, found, {
-          ...expectations(),
-          ...(typeof before['nonce'] === 'string' ? { nonceIfAny: before['nonce'] } : {}),
-          accessToken: tokens.access_token,
-        });
-        checkRefreshed(claims, previous, before, name);
-        const more = await userInfo(found, tokens.access_token, claims, claims.sub, signal);
-        const assertion = toAssertion(claims.iss, claims.sub, personClaims(more, claims));
-        return toCompleted(assertion, claims['sid'] ?? before['sid'], tokens, kept);
-      });
-    },
-
-    verify: async (token, signal) => {
-      const found = await discovery.get();
-      signal.throwIfAborted();
-      return attempt('token', async () => {
-        await found.keys.holding(keyIdOf(token, name));
-        const claims = await verifyIdToken(token, found, { ...expectations(), anyAge: true });
-        return toAssertion(claims.iss, claims.sub, personClaims(claims));
-      });
-    },
-
-    logoutAddress: async ({ idToken, returnTo }, signal) => {
-      const found = await discovery.get();
-      if (found.metadata.end_session_endpoint === undefined) return undefined;
-      const isShort = idToken !== undefined && idToken.length <= LONGEST_HINT;
-      const parameters = {
-        post_logout_redirect_uri: returnTo.href,
-        ...(isShort ? { id_token_hint: idToken } : {}),
-      };
-      return attempt('authorize', async () => buildEndSessionUrl(await client(found, signal), parameters));
-    },
-
-    probe: async () => {
-      await discovery.get(PROBE_AGE_MS);
-    },
-
-    publicKeys: () => credentials.publicKeys(),
-  };
+  }
 }
 
 /** RFC 6749 §3.1: no parameter twice. RFC 9207 §2.4: `iss` equals, and is there when the provider says that it sends it. */
@@ -226,19 +247,21 @@ function refreshRefused(provider: string, check: string): LatchgateError {
   return new LatchgateError('token_invalid', `the refreshed token does not hold: ${check}`, { detail });
 }
 
+/** What the provider did not send anew is kept from the last time. */
 function toCompleted(
   assertion: Assertion,
   sid: unknown,
   tokens: TokenEndpointResponse,
-  kept: Completed['tokens'] = {},
+  previous?: Pick<RefreshInput, 'idToken' | 'refreshToken'>,
 ): Completed {
+  const idToken = tokens.id_token ?? previous?.idToken;
+  const refreshToken = tokens.refresh_token ?? previous?.refreshToken;
   return {
     assertion,
     ...(typeof sid === 'string' && sid !== '' && sid.length <= 255 ? { providerSession: sid } : {}),
     tokens: {
-      ...kept,
-      ...(tokens.id_token === undefined ? {} : { idToken: tokens.id_token }),
-      ...(tokens.refresh_token === undefined ? {} : { refreshToken: tokens.refresh_token }),
+      ...(idToken === undefined ? {} : { idToken }),
+      ...(refreshToken === undefined ? {} : { refreshToken }),
     },
   };
 }

@@ -17,29 +17,38 @@ export interface Completed {
   readonly tokens: { readonly idToken?: string; readonly refreshToken?: string };
 }
 
+export interface BeginInput {
+  /** Opaque to the provider; comes back as it is. */
+  readonly state: string;
+  readonly transaction: Transaction;
+  readonly loginHint?: string;
+}
+
+export interface CompleteInput {
+  /** The whole callback address as the browser called it, on public_url. */
+  readonly callback: URL;
+  readonly state: string;
+  readonly transaction: Transaction;
+}
+
+export interface LogoutInput {
+  readonly idToken?: string;
+  readonly returnTo: URL;
+}
+
 /** A configured way to log in. Throws LatchgateError; never lets a library's error out. */
 export interface LoginProvider {
   readonly name: string;
   readonly label: string;
   readonly type: 'oidc' | 'saml';
   readonly emailDomains: readonly string[];
-  /** The address at the provider. `state` is opaque to the provider and comes back as it is. */
-  begin(
-    input: { readonly state: string; readonly transaction: Transaction; readonly loginHint?: string },
-    signal: AbortSignal,
-  ): Promise<URL>;
-  /** `callback` is the whole callback address as the browser called it, on public_url. */
-  complete(
-    input: { readonly callback: URL; readonly state: string; readonly transaction: Transaction },
-    signal: AbortSignal,
-  ): Promise<Completed>;
+  /** The address at the provider. */
+  begin(input: BeginInput, signal: AbortSignal): Promise<URL>;
+  complete(input: CompleteInput, signal: AbortSignal): Promise<Completed>;
   /** A token that somebody holds (`explain --token`): verified, and its claims as an assertion. */
   verify(token: string, signal: AbortSignal): Promise<Assertion>;
   /** Where the provider ends its own session; undefined when it cannot. */
-  logoutAddress(
-    input: { readonly idToken?: string; readonly returnTo: URL },
-    signal: AbortSignal,
-  ): Promise<URL | undefined>;
+  logoutAddress(input: LogoutInput, signal: AbortSignal): Promise<URL | undefined>;
   /** For readiness: throws `provider_unavailable`. */
   probe(signal: AbortSignal): Promise<void>;
 }
