@@ -24,8 +24,11 @@ import { createSupersetTarget } from '../targets/superset/target.ts';
 import type { SignIn } from '../targets/target.ts';
 import type { State } from './state.ts';
 
-/** A lease outlives the longest call of its holder. */
-const LEASE_MS = 30_000;
+/**
+ * Holders renew theirs three times in this span. What a killed process held passes on after it: well within the time
+ * that a login waits for its target, so that the next login repairs what was left half done and is not refused.
+ */
+const LEASE_MS = 4_000;
 
 /** A target with what the proxy needs to sign people in there. */
 export interface ComposedTarget extends ConfiguredTarget {
