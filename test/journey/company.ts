@@ -1,6 +1,6 @@
 import type { State as GoodDataState } from '../emulators/gooddata/state.ts';
 import type { EmulatedPerson } from '../emulators/oidc/provider.ts';
-import { roleNames, type State as SupersetState } from '../emulators/superset/state.ts';
+import { roleNames, type State as SupersetState, type UserRow } from '../emulators/superset/state.ts';
 
 export const CLIENT_ID = 'latchgate-journey';
 export const CLIENT_SECRET = 'a secret that only tests know';
@@ -114,6 +114,19 @@ export function gooddataUser(state: GoodDataState, id: string) {
 /** Everybody in GoodData but the administrator. */
 export function gooddataPeople(state: GoodDataState): string[] {
   return [...state.users.keys()].filter((id) => id !== 'admin').sort();
+}
+
+/** The record itself, to change it as an administrator would. Throws when there is none. */
+export function supersetRow(state: SupersetState, username: string): UserRow {
+  const user = [...state.users.values()].find((one) => one.username === username);
+  if (user === undefined) throw new Error(`Superset has no ${username}`);
+  return user;
+}
+
+export function roleId(state: SupersetState, name: string): number {
+  const role = [...state.roles.values()].find((one) => one.name === name);
+  if (role === undefined) throw new Error(`Superset has no role ${name}`);
+  return role.id;
 }
 
 /** A Superset user as one looks at it: names instead of numbers. */

@@ -1,5 +1,5 @@
 import { refusalOn } from './browser.ts';
-import { claimsOf, person, SUPERSET, supersetPeople, supersetUser } from './company.ts';
+import { claimsOf, person, roleId, SUPERSET, supersetPeople, supersetRow, supersetUser } from './company.ts';
 import { type Journey, startJourney } from './harness.ts';
 
 // The same rows in front of Superset, where user names, mandatory fields and unique e-mails make them harder.
@@ -12,8 +12,8 @@ afterAll(() => journey.close());
 
 const says = (sub: string, claims: Record<string, unknown> = {}) => journey.idp.setClaims(sub, claimsOf(sub, claims));
 const user = (name: string) => supersetUser(journey.superset.state, name);
-const row = (name: string) => [...journey.superset.state.users.values()].find(({ username }) => username === name)!;
-const roleId = (name: string) => [...journey.superset.state.roles.values()].find((role) => role.name === name)!.id;
+const row = (name: string) => supersetRow(journey.superset.state, name);
+const role = (name: string) => roleId(journey.superset.state, name);
 const logIn = async (sub: string) => {
   const page = await journey.logIn(sub, '/superset/welcome/');
   expect({ status: page.status, code: refusalOn(page).code }).toEqual({ status: 200, code: '' });
@@ -98,7 +98,7 @@ describe('claims and the account in Superset', () => {
   it('links an account that was there by verified e-mail of a listed domain, and keeps its roles', async () => {
     const id = 50;
     const texts = { username: 'iris.old', first_name: 'I.', last_name: 'A.', email: 'iris@acme.test', password: 'x' };
-    const rest = { id, active: true, roles: [roleId('sql_lab')], groups: [], login_count: 3, owns: 1 };
+    const rest = { id, active: true, roles: [role('sql_lab')], groups: [], login_count: 3, owns: 1 };
     journey.superset.state.users.set(id, { ...texts, ...rest });
     says('iris', { groups: [] });
     await logIn('iris');
@@ -134,7 +134,7 @@ describe('roles and groups in Superset', () => {
   it('keeps a role that was given by hand', async () => {
     says('nils', { groups: ['analysts'] });
     await logIn('nils');
-    row('nils').roles.push(roleId('sql_lab'));
+    row('nils').roles.push(role('sql_lab'));
     says('nils', { groups: [] });
     await logIn('nils');
     expect(user('nils')?.roles).toEqual(['Gamma', 'sql_lab']);
