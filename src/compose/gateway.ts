@@ -120,7 +120,10 @@ function composeProxy(
     cookieNames: cookies.names,
     account: (person, target, signal) => engine.account(person, target, signal),
     signer,
-    pages: { refuse: (req, res, error) => sendFailure(req, res, error, {}) },
+    pages: {
+      refuse: (req, res, error) =>
+        sendFailure(req, res, error, error.status === 403 ? { switchAddress: '/.latchgate/logout' } : {}),
+    },
     onRefused: ({ requestId, error, person, origin, target, method, path }) => {
       const record = { requestId, at: new Date(clock.now()), origin, person, code: error.code, message: error.message };
       const outcome = error.retryable ? 'error' : 'deny';
