@@ -36,6 +36,8 @@ const DROPPED = new Set([
     'x-http-method',
     'x-method-override',
   ],
+  // gunicorn takes SCRIPT_NAME from a header and cuts it off the path: routes would have seen another path than it serves.
+  ...['script-name', 'path-info', 'x-script-name', 'x-scheme', 'x-url-scheme', 'front-end-https'],
 ]);
 
 const DROPPED_PREFIX =

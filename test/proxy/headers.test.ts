@@ -30,6 +30,9 @@ describe('the header filter', () => {
     'x-original-url',
     'x-custom-user',
     'transfer-encoding',
+    'script-name',
+    'path-info',
+    'x-script-name',
   ];
 
   it.each(reserved)('lets no spelling of %s through', (name) => {
