@@ -20,10 +20,16 @@ export function canRetry(status: number): boolean {
   return status === 429 || status === 502 || status === 503 || status === 504;
 }
 
-/** Whether the call failed below HTTP, in a way that another connection may cure. */
+/**
+ * Whether the call failed below HTTP, in a way that another connection may cure. Told by codes alone: an error of Node's
+ * own may be of another realm than ours, and then is an instance of none of our classes.
+ */
 export function isConnectionFailure(thrown: unknown): boolean {
-  if (thrown instanceof AggregateError) return thrown.errors.every(isConnectionFailure);
-  return thrown instanceof Error && CONNECTION_CODES.has((thrown as NodeJS.ErrnoException).code ?? '');
+  if (typeof thrown !== 'object' || thrown === null) return false;
+  const { code, errors } = thrown as { readonly code?: unknown; readonly errors?: unknown };
+  // Each address of a host name that was tried.
+  if (Array.isArray(errors)) return errors.every(isConnectionFailure);
+  return typeof code === 'string' && CONNECTION_CODES.has(code);
 }
 
 /**
