@@ -1,10 +1,17 @@
 /**
- * A Cookie header without the named cookies (names are case-sensitive, RFC 6265 §5.4); every other byte stays as it
- * was. Undefined when nothing is left.
+ * A Cookie header without the named cookies and those whose name begins with one of `prefixes` (names are
+ * case-sensitive, RFC 6265 §5.4); every other byte stays as it was. Undefined when nothing is left.
  */
-export function withoutCookies(header: string, names: ReadonlySet<string>): string | undefined {
+export function withoutCookies(
+  header: string,
+  names: ReadonlySet<string>,
+  prefixes: readonly string[] = [],
+): string | undefined {
   const pairs = header.split(';');
-  const kept = pairs.filter((pair) => !names.has(cookieName(pair)));
+  const kept = pairs.filter((pair) => {
+    const name = cookieName(pair);
+    return !names.has(name) && !prefixes.some((prefix) => name.startsWith(prefix));
+  });
   if (kept.length === pairs.length) return header;
   const rest = kept.join(';');
   // The first pair that stays may have stood behind a blank.

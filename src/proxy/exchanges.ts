@@ -211,7 +211,7 @@ export class Exchanges {
 
 function createDoor(target: ProxyTarget, deps: ProxyDeps, publicHost: string): TargetDoor {
   const kept = target.backendSession?.cookieNames ?? [];
-  const reserved = [...deps.cookieNames, ...kept];
+  const reserved = [...deps.cookieNames, ...kept, ...(target.signIn?.dropCookies ?? [])];
   // A sign-in header of one target is an identity header for all; Authorization is the business of each.
   const everywhere = deps.targets
     .flatMap((one) => one.signIn?.drop ?? [])

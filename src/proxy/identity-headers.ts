@@ -13,9 +13,9 @@ export interface FilteredHeaders {
 }
 
 export interface HeaderPolicy {
-  /** Further headers that never come from a client (sign-in headers of targets), in any spelling. */
+  /** Further headers that never come from a client (sign-in headers of targets), in any spelling. `*` at the end: any rest. */
   readonly drop: readonly string[];
-  /** Cookies that never reach the upstream: the gateway's, and a backend session that is kept on our side. */
+  /** Cookies that never reach the upstream: the gateway's, and a backend session that is kept on our side. `*` as above. */
   readonly dropCookies: readonly string[];
 }
 
@@ -69,13 +69,16 @@ export function isReservedHeader(name: string): boolean {
  * and nothing that the gateway itself says, in any spelling; everything else is there byte by byte and in order.
  */
 export function createHeaderFilter(policy: HeaderPolicy): (rawHeaders: readonly string[]) => FilteredHeaders {
-  const dropped = new Set(policy.drop.map(foldHeaderName));
-  const cookies = new Set(policy.dropCookies);
+  const dropped = namesOf(policy.drop);
+  const droppedNames = new Set(dropped.names.map(foldHeaderName));
+  const droppedPrefixes = dropped.prefixes.map(foldHeaderName);
+  const cookies = namesOf(policy.dropCookies);
+  const cookieNames = new Set(cookies.names);
   const memo = new Map<string, Action>();
   const actionFor = (name: string): Action => {
     let action = memo.get(name);
     if (action === undefined) {
-      action = decide(name, dropped);
+      action = decide(name, droppedNames, droppedPrefixes);
       if (memo.size < MEMO_LIMIT) memo.set(name, action);
     }
     return action;
@@ -96,13 +99,20 @@ export function createHeaderFilter(policy: HeaderPolicy): (rawHeaders: readonly 
       else if (action === 'forwarded-for')
         forwardedFor = forwardedFor === undefined ? value : `${forwardedFor}, ${value}`;
     }
-    const kept = cookie === undefined ? undefined : withoutCookies(cookie, cookies);
+    const kept = cookie === undefined ? undefined : withoutCookies(cookie, cookieNames, cookies.prefixes);
     if (kept !== undefined) headers.push('Cookie', kept);
     return { headers: withoutNamed(headers, connection), cookie, forwardedFor };
   };
 }
 
-function decide(name: string, dropped: ReadonlySet<string>): Action {
+function namesOf(patterns: readonly string[]): { readonly names: string[]; readonly prefixes: string[] } {
+  return {
+    names: patterns.filter((pattern) => !pattern.endsWith('*')),
+    prefixes: patterns.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1)),
+  };
+}
+
+function decide(name: string, dropped: ReadonlySet<string>, prefixes: readonly string[]): Action {
   const lower = name.toLowerCase();
   if (lower === 'connection') return 'connection';
   if (lower === 'host') return 'host';
@@ -110,6 +120,7 @@ function decide(name: string, dropped: ReadonlySet<string>): Action {
   if (lower === 'cookie') return 'cookie';
   const folded = foldHeaderName(name);
   if (DROPPED.has(folded) || DROPPED_PREFIX.test(folded) || dropped.has(folded)) return 'drop';
+  if (prefixes.some((prefix) => folded.startsWith(prefix))) return 'drop';
   return folded !== lower && NO_ALIAS.has(folded) ? 'drop' : 'keep';
 }
 

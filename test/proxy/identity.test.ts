@@ -199,6 +199,20 @@ describe('the sign-in of a target', () => {
     expect(`http://${valuesOf(seen, 'host')[0]}`).toBe(upstream.url);
   });
 
+  it('leaves out headers and cookies whose names begin as the target says', async () => {
+    const upstream = await startUpstream();
+    const families = { ...signIn, drop: ['x-gdc-auth*'], dropCookies: ['SPRING_SEC_*', 'SID'] };
+    const { port } = await startWorld({ upstream: upstream.url, target: { signIn: families } });
+    const forged = ['X-GDC-AuthToken: forged', 'x_gdc_auth: forged', 'X-GDC-Trace: mine'];
+    const cookie =
+      'Cookie: SPRING_SEC_SECURITY_CONTEXT=forged; latchgate=alice; SID=forged; SPRING=mine; SPRING_SEC_=forged';
+    expect((await ask(port, 'GET /', [cookie, ...forged])).status).toBe(200);
+    const [seen] = upstream.seen;
+    expect(JSON.stringify(seen?.rawHeaders)).not.toContain('forged');
+    expect(valuesOf(seen, 'x-gdc-trace')).toEqual(['mine']);
+    expect(valuesOf(seen, 'cookie')).toEqual(['SPRING=mine']);
+  });
+
   it('keeps the backend session on our side: one sign-in, nothing for the browser, another one for another person', async () => {
     const opened: string[] = [];
     const upstream = await startUpstream((req, res) => {
