@@ -55,8 +55,8 @@ export function refusal(state: AccountState, target: string): LatchgateError | u
   if (state.status === 'none')
     return new LatchgateError('no_access', 'nothing is given in this target', { detail: { target } });
   const code = isErrorCode(state.code) ? state.code : 'internal';
-  // A backend that refuses us is not the person's doing, and may be mended while they wait.
-  const shown = code === 'target_refused' ? 'target_unavailable' : code;
+  // A backend that refuses us or talks nonsense is not the person's doing, and may be mended while they wait.
+  const shown = isTargetFault(code) && code !== 'lease_lost' ? 'target_unavailable' : code;
   return new LatchgateError(shown, 'the account could not be made ready', { detail: { target, reason: code } });
 }
 
