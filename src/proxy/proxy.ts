@@ -139,6 +139,8 @@ export class GatewayProxy {
   }
 
   #route(passage: Passage, res?: ServerResponse): Route<Session> {
+    // A backend that answers it sends back what it was sent: the tokens that we add among them (RFC 9110 §9.3.8).
+    if (passage.method === 'TRACE') throw new LatchgateError('method_not_allowed', 'TRACE is never forwarded');
     const match = this.#match(passage.target.path, passage.method);
     if ('route' in match) {
       passage.route = match.route;

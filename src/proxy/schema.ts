@@ -6,6 +6,7 @@ const methodList = textList
   .transform((methods) => methods.map((method) => method.toUpperCase()))
   .refine((methods) => methods.every((method) => /^[A-Z]+$/.test(method)), 'must be names of HTTP methods, such as GET')
   .refine((methods) => !methods.includes('CONNECT'), 'must not hold CONNECT, which is never forwarded')
+  .refine((methods) => !methods.includes('TRACE'), 'must not hold TRACE, which is never forwarded')
   .refine((methods) => methods.length > 0, 'must not be empty: leave the key out to serve every method');
 
 const routeSchema = z.strictObject({

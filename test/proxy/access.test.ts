@@ -114,6 +114,13 @@ describe('routes', () => {
     expect((await ask(port, 'POST /health', [header])).status).toBe(405);
   });
 
+  it('never forward TRACE, whose answer would show the browser what we added', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    expect((await ask(port, 'TRACE /')).status).toBe(405);
+    expect(upstream.seen).toHaveLength(0);
+  });
+
   it('refuse whom `when` does not fit, and record it for `why`', async () => {
     const upstream = await startUpstream();
     const { port, refused } = await startWorld({ upstream: upstream.url, routes });
