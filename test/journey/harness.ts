@@ -191,8 +191,12 @@ async function startInstance(
 }
 
 /** Asks again until the answer is there. For what happens beside the requests; the deadline only ends a broken test. */
-export async function until<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const deadline = Date.now() + 10_000;
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+  limitMs = 10_000,
+): Promise<T> {
+  const deadline = Date.now() + limitMs;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
