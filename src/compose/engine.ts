@@ -49,6 +49,10 @@ export interface Engines {
   readonly signer: Signer;
   readonly targets: ReadonlyMap<string, ComposedTarget>;
   readonly engine: Engine;
+  /** `safety.never_touch`. */
+  readonly neverTouch: (account: ActualAccount) => boolean;
+  /** `safety.privileged`. */
+  readonly privileged: readonly string[];
   close(): Promise<void>;
 }
 
@@ -65,17 +69,15 @@ export function composeEngine(config: Config, state: State): Engines {
     targets.set(name, composeTarget({ name, target, config, state, http, signer }));
   }
   const mapping = compileMapping(mappingConfigOf(config));
-  const neverTouch = config.safety.never_touch.map((pattern) => compilePattern(pattern));
+  const { privileged } = config.safety;
+  const neverTouch = composeNeverTouch(config);
   const engine = new Engine({
     directory,
     audit,
     mapping,
     match: config.identity.match,
-    privileged: config.safety.privileged,
-    neverTouch: ({ userName, profile }: ActualAccount) =>
-      neverTouch.some((pattern) =>
-        [userName, profile.email].some((name) => typeof name === 'string' && pattern.match(name) !== undefined),
-      ),
+    privileged,
+    neverTouch,
     leaseMs: LEASE_MS,
     targets,
     leaver: config.safety.leaver,
@@ -92,11 +94,22 @@ export function composeEngine(config: Config, state: State): Engines {
     signer,
     targets,
     engine,
+    neverTouch,
+    privileged,
     close: async () => {
       await engine.close();
       await http.close();
     },
   };
+}
+
+/** By user name or e-mail. */
+function composeNeverTouch(config: Config): Engines['neverTouch'] {
+  const patterns = config.safety.never_touch.map((pattern) => compilePattern(pattern));
+  return ({ userName, profile }) =>
+    [userName, profile.email].some(
+      (name) => typeof name === 'string' && patterns.some((pattern) => pattern.match(name) !== undefined),
+    );
 }
 
 interface TargetParts {

@@ -1,3 +1,5 @@
+import type { ActualAccount } from '../model/change.ts';
+import { entitlementKey } from '../model/entitlement.ts';
 import type { LatchgateError } from '../model/errors.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import type { Engines } from './engine.ts';
@@ -10,7 +12,7 @@ const KEEP_DECISIONS_MS = 90 * 24 * HOURLY_MS;
 const REGISTER_AGAIN_MS = 15_000;
 
 /** What goes on beside the requests. Returns how to stop it; nothing here ever ends the process. */
-export function startJobs({ state, engine, targets, metrics }: Engines): () => Promise<void> {
+export function startJobs({ state, engine, targets, metrics, neverTouch, privileged }: Engines): () => Promise<void> {
   const { log, clock, directory } = state;
   const jobs = [
     repeat(RETRY_EVERY_MS, async () => {
@@ -29,6 +31,10 @@ export function startJobs({ state, engine, targets, metrics }: Engines): () => P
           ],
     ),
   ];
+  const isOurs = (target: string, account: ActualAccount): boolean =>
+    !account.isProtected &&
+    !neverTouch(account) &&
+    !account.entitlements.some((entitlement) => privileged.includes(`${target}:${entitlementKey(entitlement)}`));
   const warnings = warnOfLostLedger();
   return async () => {
     await Promise.all(jobs.map((stop) => stop()));
@@ -72,9 +78,9 @@ export function startJobs({ state, engine, targets, metrics }: Engines): () => P
       try {
         if ((await directory.accounts.count(name)) > 0) continue;
         const { accounts } = await target.read({ kind: 'all' }, AbortSignal.timeout(60_000));
-        const people = accounts.filter((account) => !account.isProtected).length;
+        const people = accounts.filter((account) => isOurs(name, account)).length;
         if (people > 0)
-          log.warn('nothing is remembered of a target that has accounts; was the state lost?', {
+          log.warn('nothing is remembered of a target that has accounts: first start, or was the state lost?', {
             target: name,
             accounts: people,
           });
