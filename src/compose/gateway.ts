@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import type { Config } from '../config/schema.ts';
 import { sendFailure } from '../login/answer.ts';
-import type { LoginOutcome } from '../login/context.ts';
 import { createLoginRouter } from '../login/routes.ts';
 import { createLoginStates } from '../login/state.ts';
 import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
@@ -20,6 +19,7 @@ import { sessionHandle } from '../session/seal.ts';
 import type { Session } from '../session/store.ts';
 import { composeProviders, type Engines } from './engine.ts';
 import { startJobs } from './jobs.ts';
+import { createOutcomeRecorder } from './outcomes.ts';
 
 /** After SIGTERM: open requests have this long. */
 const DRAIN_MS = 25_000;
@@ -149,19 +149,6 @@ function composePages(config: Config, engines: Engines, { cookies, providers, ro
   const { directory, clock, log, sessions } = state;
   const match = createRouter(routes);
   const { origin, host } = new URL(config.public_url);
-  const onOutcome = async ({ requestId, login, code, beforeProvisioning, detail }: LoginOutcome): Promise<void> => {
-    metrics.login(login, code === 'ok' ? 'allow' : 'deny', code);
-    if (!beforeProvisioning) return;
-    const at = new Date(clock.now());
-    await directory.decisions.save({
-      requestId,
-      at,
-      origin: login,
-      outcome: 'deny',
-      code,
-      ...(detail === undefined ? {} : { detail }),
-    });
-  };
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -195,7 +182,7 @@ function composePages(config: Config, engines: Engines, { cookies, providers, ro
         return keys.flat();
       },
       backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
-      onOutcome,
+      onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
       clock,
       log,
     }),
