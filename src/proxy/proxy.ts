@@ -57,7 +57,8 @@ export class GatewayProxy {
     }
     if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) {
       res.setHeader('X-Request-Id', requestId);
-      req.url = passage.target.forward;
+      // In the one spelling that its pages are found by: `/%2elatchgate/…` is at the same place.
+      req.url = GATEWAY_PATH + passage.target.forward.replace(/^\/[^/?]*/, '');
       if (expectsContinue) res.writeContinue();
       gateway(req, res);
       return;

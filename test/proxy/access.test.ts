@@ -157,7 +157,7 @@ describe('routes', () => {
       '/.latchgate',
       '/.latchgate/login?rd=/',
       '/.latchgate/y',
-      '/%2elatchgate/z',
+      '/.latchgate/z',
       '/.latchgate/a',
     ]);
     expect((await ask(port, 'GET /.latchgatex', [])).body).toBe('hello');
