@@ -1,6 +1,8 @@
 /** Paths of ours that would begin or end a login again. */
 const NEVER = /^\/\.latchgate\/(?:login|callback|saml|logout|backchannel-logout)(?:[/?#]|$)/i;
 const CONTROL_OR_SPACE = /[\p{Cc}\p{Zs}\p{Zl}\p{Zp}\u{FEFF}]/u;
+/** Behind `?` and `#` an encoded blank is ordinary text of a deep link, and no browser looks for a host there. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u{FEFF}]/u;
 /** More would not fit into any request line that the browser could come back with. */
 const LONGEST = 8_192;
 
@@ -38,7 +40,9 @@ function leavesPath(path: string): boolean {
 }
 
 function isUnclean(raw: string): boolean {
-  return CONTROL_OR_SPACE.test(raw) || CONTROL_OR_SPACE.test(decodeOnce(raw)) || /\p{Cs}/u.test(raw);
+  if (CONTROL_OR_SPACE.test(raw) || /\p{Cs}/u.test(raw)) return true;
+  const path = raw.split(/[?#]/, 1)[0] as string;
+  return CONTROL_OR_SPACE.test(decodeOnce(path)) || CONTROL.test(decodeOnce(raw.slice(path.length)));
 }
 
 /** One percent-decode that never fails: what is not UTF-8 becomes U+FFFD. */
