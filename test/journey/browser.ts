@@ -72,6 +72,11 @@ export class Browser {
     this.#jar(new URL(origin)).set(name, value);
   }
 
+  /** Takes every cookie of an origin away. */
+  forget(origin: string | URL): void {
+    this.#jars.delete(new URL(origin).origin);
+  }
+
   /** Closes its connections; cookies stay. */
   async close(): Promise<void> {
     await this.#agent.destroy();
