@@ -53,8 +53,9 @@ export interface AccountLink {
   readonly userName: string;
   /** True: we made the account. False: it was there before and was linked. */
   readonly created: boolean;
-  /** `intended`: written ahead of the creation. `ready`: usable. `disabled`: switched off by us. */
-  readonly state: 'intended' | 'ready' | 'disabled';
+  /** `intended`: written ahead of the creation. `ready`: usable. `disabled`: switched off by us. `closed`: not to be used, but
+   * not switched off by us: something is still to be taken away, nothing is given there, or it has no switch. */
+  readonly state: 'intended' | 'ready' | 'disabled' | 'closed';
   readonly updatedAt: Date;
 }
 

@@ -39,7 +39,7 @@ export interface AccountRow {
   account_id: string | null;
   user_name: string;
   created: number;
-  state: 'intended' | 'ready' | 'disabled';
+  state: 'intended' | 'ready' | 'disabled' | 'closed';
   updated_at: number;
 }
 

@@ -257,6 +257,7 @@ class Draft {
       ...(this.denial === undefined ? {} : { code: this.denial.code }),
       ...(this.denial?.message === undefined ? {} : { message: this.denial.message }),
       accounts: this.accounts,
+      leaveAlone: this.leaveAlone(),
       attributes,
       groups: this.current.groups.names,
       trace: { origins: this.readings.map(originTrace), rules: this.rules, notes: [...new Set(this.notes)] },

@@ -39,6 +39,11 @@ export interface Decision {
   readonly message?: string;
   /** Accounts by target. A target without an entry: nothing to give there. */
   readonly accounts: ReadonlyMap<string, DesiredAccount>;
+  /**
+   * Origins that could not be heard this time: they sent no groups that count, or what they sent earlier is refused by
+   * now. Also where nothing is given, nothing of theirs is taken away.
+   */
+  readonly leaveAlone: readonly string[];
   readonly attributes: Attributes;
   /** Groups after strip, rename, allow: for headers, assertions and `when` of routes. */
   readonly groups: readonly string[];

@@ -1,7 +1,7 @@
 import type { AccountLink } from '../directory/directory.ts';
 import type { ActualAccount } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
-import { entitlementKey } from '../model/entitlement.ts';
+import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
 
 export type MatchBy = 'link' | 'external_id' | 'verified_email' | 'user_name';
@@ -9,6 +9,7 @@ export type MatchBy = 'link' | 'external_id' | 'verified_email' | 'user_name';
 export interface CorrelationInput {
   readonly desired: DesiredAccount;
   readonly link: AccountLink | undefined;
+  readonly ledger: readonly Grant[];
   /** Every account of the target that fits the lookup by any key. */
   readonly found: readonly ActualAccount[];
   /** Whose accounts these are in our directory, by account id; other people's only. */
@@ -99,11 +100,14 @@ function refuseForeign(by: MatchBy, account: ActualAccount, input: CorrelationIn
   if (account.isProtected || input.neverTouch(account)) {
     throw new LatchgateError('account_protected', 'the account that fits is protected', { detail });
   }
-  if (by === 'link') return;
-  const privileged = account.entitlements.some((entitlement) =>
-    input.privileged.includes(`${input.desired.target}:${entitlementKey(entitlement)}`),
-  );
-  if (by !== 'external_id' && privileged) {
+  // One that was only announced is found by marks that its person may have chosen. What we announced to give is fine.
+  const isSure = by === 'external_id' || (by === 'link' && input.link?.accountId !== undefined);
+  const ours = new Set(by === 'link' ? input.ledger.map((grant) => entitlementKey(grant)) : []);
+  const isPrivileged = account.entitlements.some((entitlement) => {
+    const key = entitlementKey(entitlement);
+    return !ours.has(key) && input.privileged.includes(`${input.desired.target}:${key}`);
+  });
+  if (!isSure && isPrivileged) {
     throw new LatchgateError('account_privileged', 'the account that fits has privileged entitlements', { detail });
   }
 }

@@ -3,11 +3,12 @@ import type { Mapping } from '../mapping/mapping.ts';
 import type { Decision, DesiredAccount } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
-import { denial, descriptionOf, displayName, goalFor, identityOf, isPolicy, refusal } from './outcome.ts';
+import type { Leaving } from './job.ts';
+import { denial, descriptionOf, displayName, type Goal, goalFor, identityOf, isPolicy, refusal } from './outcome.ts';
 import type { AccountPlan } from './plan.ts';
+import { planOne, recall } from './plan-one.ts';
 import type { AccountState, Provisioned, Provisioner } from './provision.ts';
-import { type Leaving, planOne } from './reconcile.ts';
-import { type ConfiguredTarget, Runs, type RunsDeps, withSignal } from './runs.ts';
+import { type ConfiguredTarget, LAST_RETRY_MS, Runs, type RunsDeps, withSignal } from './runs.ts';
 
 export interface EngineDeps extends RunsDeps {
   readonly mapping: Mapping;
@@ -15,6 +16,9 @@ export interface EngineDeps extends RunsDeps {
   /** Ends every session of a person on every instance, sockets included. */
   readonly endSessions: (person: PersonId) => Promise<void>;
 }
+
+/** Within this time the one who began is expected to be done. */
+const FOLLOW_UP_MS = 15_000;
 
 /** What a login, and later a push or a sync, does with an assertion. */
 export class Engine implements Provisioner {
@@ -54,22 +58,24 @@ export class Engine implements Provisioner {
     const decision = person.id === known?.id ? heard : await this.#decide(person.id, assertion);
     const groups = this.#deps.mapping.sentGroups(assertion);
     await directory.people.saveAssertion(person.id, assertion, groups, descriptionOf(assertion, decision));
-    const states = this.#launch(person.id, decision, `login:${assertion.origin}`, requestId, options.target);
     if (decision.decision === 'deny') {
+      // In this order: out first, then the account.
+      await this.#deps.endSessions(person.id);
+      this.#launch(person.id, decision, `login:${assertion.origin}`, requestId);
       const error = denial(decision);
       await this.#refuse(assertion, person, decision, error, requestId);
-      await this.#deps.endSessions(person.id);
       throw error;
     }
-    const identity = identityOf(person, assertion, decision);
+    const states = this.#launch(person.id, decision, `login:${assertion.origin}`, requestId);
     const awaited =
       options.target === undefined ? undefined : await this.#awaited(states, options.target, options.signal);
-    const error = awaited === undefined ? undefined : refusal(awaited, options.target ?? '');
+    const error = await this.#refusal(person.id, awaited, options.target ?? '');
     if (error !== undefined) {
       await this.#refuse(assertion, person, decision, error, requestId, awaited);
       throw error;
     }
     await this.#allowed(person, decision, requestId, assertion.origin, options.target, awaited);
+    const identity = identityOf(person, assertion, decision);
     return { identity, decision, ...(awaited === undefined ? {} : { awaited }) };
   }
 
@@ -77,16 +83,27 @@ export class Engine implements Provisioner {
     person: PersonId,
     options: { actor: string; requestId: string; signal: AbortSignal },
   ): Promise<ReadonlyMap<string, AccountState>> {
-    const { directory, audit, endSessions, leaver } = this.#deps;
+    const { directory, audit, endSessions, targets } = this.#deps;
+    const linked = await this.#linkedTargets(person);
+    // Ahead of everything, so that whoever dies in the middle of this is followed up by the scheduler.
+    const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
+    for (const target of linked) await directory.retries.put(person, target, 'target_pending', due);
     await directory.people.setDisabled(person, true);
     await endSessions(person);
     await audit.append([{ event: 'person.disabled', actor: options.actor, person, requestId: options.requestId }]);
-    const leaving: Leaving = { policy: leaver, reason: 'the person was disabled', person: true };
-    const names = await this.#linkedTargets(person);
-    const states = await Promise.all(
-      names.map((target) => this.#runs.run(person, target, { leaving }, options.actor, options.requestId)),
+    // In every target, linked or not: a login that is under way may be making an account there.
+    const goal = { leaving: this.#personLeaves() };
+    const states = new Map(
+      await Promise.all(
+        [...targets.keys()].map(
+          async (name) => [name, await this.#runs.run(person, name, goal, options.actor, options.requestId)] as const,
+        ),
+      ),
     );
-    return new Map(names.map((name, at) => [name, states[at] ?? { status: 'none' }]));
+    // Whoever was in the middle of a login when it began is out now too.
+    await endSessions(person);
+    const concerned = new Set([...linked, ...(await this.#linkedTargets(person))]);
+    return new Map([...states].filter(([name, { status }]) => concerned.has(name) || status === 'failed'));
   }
 
   async enable(person: PersonId, options: { actor: string; requestId: string }): Promise<void> {
@@ -99,21 +116,26 @@ export class Engine implements Provisioner {
   /** Does once more what failed before. Returns how many were tried. For the scheduler. */
   async retryDue(limit: number): Promise<number> {
     const due = await this.#deps.directory.retries.due(new Date(this.#deps.clock.now()), limit);
-    for (const { person, target } of due) {
-      if (this.#stop.signal.aborted) break;
-      await this.#retry(person, target).catch((thrown: unknown) => {
-        const { code } = toLatchgateError(thrown);
-        this.#deps.log.warn('retry failed', { target, person, code });
-      });
-    }
+    // Side by side, so that one target that is slow does not keep the others waiting.
+    await Promise.all(
+      due.map(async ({ person, target }) => {
+        if (this.#stop.signal.aborted) return;
+        await this.#retry(person, target).catch((thrown: unknown) => this.#putOff(person, target, thrown));
+      }),
+    );
     return due.length;
   }
 
   /** What would change in one target for this account. Reads the target, writes nothing anywhere. */
   async preview(desired: DesiredAccount, { target, missing, timeoutMs }: ConfiguredTarget): Promise<AccountPlan> {
-    const { person } = desired;
-    const signal = AbortSignal.timeout(timeoutMs);
-    return (await planOne(this.#deps, { person, target, missing, goal: { desired }, signal })).plan;
+    const input = {
+      person: desired.person,
+      target,
+      missing,
+      goal: { desired },
+      signal: AbortSignal.timeout(timeoutMs),
+    };
+    return (await planOne(this.#deps, input, await recall(this.#deps.directory, input))).plan;
   }
 
   /** No new work; waits for what is under way. */
@@ -123,20 +145,34 @@ export class Engine implements Provisioner {
   }
 
   async #retry(person: PersonId, target: string): Promise<void> {
-    const { directory, targets, leaver } = this.#deps;
+    const { directory, targets } = this.#deps;
     const who = await directory.people.get(person);
     if (who === undefined || !targets.has(target)) return directory.retries.done(person, target);
     const requestId = `retry-${person.slice(-8)}-${this.#deps.clock.now().toString(36)}`;
-    if (who.disabled) {
-      const leaving: Leaving = { policy: leaver, reason: 'the person was disabled', person: true };
-      await this.#runs.run(person, target, { leaving }, 'scheduler', requestId);
-      return;
-    }
-    const decision = await this.#remapped(person);
-    if (decision === undefined) return directory.retries.done(person, target);
-    const goal = goalFor(decision, target);
+    const goal = who.disabled ? { leaving: this.#personLeaves() } : await this.#goalNow(person, target);
     if (goal === undefined) return directory.retries.done(person, target);
     await this.#runs.run(person, target, goal, 'scheduler', requestId);
+  }
+
+  #personLeaves(): Leaving {
+    return { policy: this.#deps.leaver, reason: 'the person was disabled', person: true, leaveAlone: [] };
+  }
+
+  async #goalNow(person: PersonId, target: string): Promise<Goal | undefined> {
+    const decision = await this.#remapped(person);
+    if (decision === undefined) return undefined;
+    // Refused by the config of today: what cannot be read changes nothing.
+    if (decision.decision === 'deny' && !isPolicy(decision.code)) throw denial(decision);
+    return goalFor(decision, target);
+  }
+
+  /** What cannot even be tried is tried later, and does not stand in the way of what can. */
+  async #putOff(person: PersonId, target: string, thrown: unknown): Promise<void> {
+    const { directory, clock, log } = this.#deps;
+    const { code } = toLatchgateError(thrown);
+    log.warn('retry failed', { target, person, code });
+    const due = new Date(clock.now() + LAST_RETRY_MS);
+    await directory.retries.put(person, target, code, due).catch(() => undefined);
   }
 
   async #remapped(person: PersonId): Promise<Decision | undefined> {
@@ -162,17 +198,13 @@ export class Engine implements Provisioner {
     decision: Decision,
     actor: string,
     requestId: string,
-    awaited: string | undefined,
-  ): Map<string, Promise<AccountState>> {
-    const states = new Map<string, Promise<AccountState>>();
-    for (const name of this.#deps.targets.keys()) {
-      const goal = goalFor(decision, name);
-      if (goal === undefined) continue;
-      const state = this.#runs.run(person, name, goal, actor, requestId);
-      if (name !== awaited) state.catch(() => {});
-      states.set(name, state);
-    }
-    return states;
+  ): ReadonlyMap<string, Promise<AccountState>> {
+    return new Map(
+      [...this.#deps.targets.keys()].map((name) => [
+        name,
+        this.#runs.run(person, name, goalFor(decision, name), actor, requestId),
+      ]),
+    );
   }
 
   async #awaited(
@@ -180,8 +212,22 @@ export class Engine implements Provisioner {
     target: string,
     signal: AbortSignal,
   ): Promise<AccountState> {
-    const state = states.get(target);
-    return state === undefined ? { status: 'none' } : withSignal(state, signal);
+    try {
+      return await withSignal(states.get(target) ?? Promise.resolve({ status: 'none' }), signal);
+    } catch (thrown) {
+      const { code, retryable } = toLatchgateError(thrown);
+      return { status: 'failed', code, retryable, held: [] };
+    }
+  }
+
+  async #refusal(
+    person: PersonId,
+    awaited: AccountState | undefined,
+    target: string,
+  ): Promise<LatchgateError | undefined> {
+    const who = await this.#deps.directory.people.get(person);
+    if (who?.disabled === true) return new LatchgateError('person_disabled', 'this person was disabled meanwhile');
+    return awaited === undefined ? undefined : refusal(awaited, target);
   }
 
   async #linkedTargets(person: PersonId): Promise<string[]> {

@@ -24,7 +24,14 @@ export interface LeaverInput {
  */
 export function planLeaver(input: LeaverInput): AccountPlan {
   const { actual, link, ledger, can, policy } = input;
-  const base = { desired: nobody(input), actual, profile: {}, userName: actual.userName, add: [], create: [] };
+  const base = {
+    desired: nobody(input.person, input.target, actual),
+    actual,
+    profile: {},
+    userName: actual.userName,
+    add: [],
+    create: [],
+  };
   const done = { held: [], gives: [], confirms: [] };
   const row = (op: 'disable' | 'delete'): Change => ({ op, type: 'user', key: actual.userName, reason: input.reason });
   const takeAll = ledger.map((grant) => ({ key: entitlementKey(grant), origin: grant.origin }));
@@ -53,7 +60,8 @@ export function planLeaver(input: LeaverInput): AccountPlan {
   return { ...done, changes, takes: takeAll, set: changes.length === 0 ? undefined : { ...base, drop, changes } };
 }
 
-function nobody({ person, target, actual }: LeaverInput): DesiredAccount {
+/** The account as it is, wanted without anything. */
+export function nobody(person: string, target: string, actual: ActualAccount): DesiredAccount {
   return {
     person,
     target,

@@ -2,8 +2,8 @@ import type { Person } from '../directory/directory.ts';
 import type { Decision } from '../model/desired.ts';
 import { ERRORS, type ErrorCode, LatchgateError } from '../model/errors.ts';
 import type { Assertion, Identity } from '../model/person.ts';
+import type { ReconcileInput } from './job.ts';
 import type { AccountState } from './provision.ts';
-import type { ReconcileInput } from './reconcile.ts';
 
 /** What one reconcile is to bring about. */
 export type Goal = ReconcileInput['goal'];
@@ -30,17 +30,19 @@ export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
 }
 
-/** undefined: groups were not sent and nothing is known of this target, so that nothing is to be done there. */
-export function goalFor(decision: Decision, target: string): Goal | undefined {
+/**
+ * What is to become of the account in one target. A rule that denies is heard whoever else could not be; where nothing is
+ * given otherwise, what those gave who could not be heard stays.
+ */
+export function goalFor(decision: Decision, target: string): Goal {
   const desired = decision.accounts.get(target);
   if (desired !== undefined && decision.decision === 'allow') {
-    return desired.active
-      ? { desired }
-      : { leaving: { policy: 'disable', reason: 'inactive at the origin', person: true } };
+    if (desired.active) return { desired };
+    return { leaving: { policy: 'disable', reason: 'inactive at the origin', person: true, leaveAlone: [] } };
   }
-  if (decision.decision === 'allow' && decision.trace.origins.some((origin) => origin.groupsAbsent === 'keep'))
-    return undefined;
-  return { leaving: { policy: 'disable', reason: decision.code ?? 'no rule gives anything here', person: false } };
+  const leaveAlone = decision.code === 'denied_by_rule' ? [] : decision.leaveAlone;
+  const reason = decision.code ?? 'no rule gives anything here';
+  return { leaving: { policy: 'disable', reason, person: false, leaveAlone } };
 }
 
 export function denial(decision: Decision): LatchgateError {

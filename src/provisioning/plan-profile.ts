@@ -20,15 +20,17 @@ export interface PlannedProfile {
 
 /** Only what differs. Absent stays as it is; empty clears, except what the target demands. */
 export function planProfile({ desired, actual, others, can }: ProfileInput): PlannedProfile {
-  const source = actual === undefined ? desired.profileIfNew : desired.profile;
   const write: Record<string, string | null> = {};
   const fields: FieldChange[] = [];
   const held: HeldChange[] = [];
   for (const field of can.profile) {
-    const after = source[field];
+    const required = (can.requiredProfile as readonly string[]).includes(field);
+    const said = desired.profile[field];
+    // Sent empty is not missing: where it can be empty, what stood in for it would be cleared by the next login.
+    const isEmpty = said === null && !required;
+    const after = actual === undefined && !isEmpty ? desired.profileIfNew[field] : said;
     if (after === undefined) continue;
     const before = actual?.profile[field] ?? null;
-    const required = (can.requiredProfile as readonly string[]).includes(field);
     if (after === before || ((after === null || after === '') && (required || before === null || before === '')))
       continue;
     const change = { field, before, after };

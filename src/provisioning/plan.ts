@@ -82,13 +82,13 @@ export function planAccount(input: PlanInput): AccountPlan {
     ...add.map((entitlement) => grantRow(input, entitlement, rules)),
     ...dropped.map((entitlement) => revokeRow(input, entitlement)),
   ];
-  const keptKeys = new Set(kept.map((entitlement) => entitlementKey(entitlement)));
+  const keptIds = new Set(kept.map(({ id }) => id));
   return {
     set: changes.length === 0 ? undefined : toSet(input, { profile, active, create, add, dropped, changes }),
     changes,
     held: [...missingHeld, ...profile.held],
     gives: givenRows(input, add),
-    takes: takes.filter(({ key }) => !keptKeys.has(key)),
+    takes: takes.filter(({ key }) => !keptIds.has(has(actual, key, ledger)?.id ?? '')),
     confirms: confirmations(actual, ledger),
   };
 }

@@ -1,5 +1,6 @@
 import type { AuditEntry } from '../audit/audit.ts';
-import type { ActualAccount, Change } from '../model/change.ts';
+import type { AccountLink } from '../directory/directory.ts';
+import type { ActualAccount, Applied, Change } from '../model/change.ts';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { AccountPlan } from './plan.ts';
@@ -12,38 +13,76 @@ interface Recorded {
     readonly requestId: string;
   };
   readonly plan: AccountPlan;
+  /** As it is now. */
   readonly account: ActualAccount | undefined;
-  /** The account was announced by an earlier run that ended before it could record it. */
-  readonly recoveredAccount: boolean;
+  readonly link: AccountLink | undefined;
   readonly ledger: readonly Grant[];
+  /** Rows of an account that is not there any more. */
+  readonly stale: readonly Grant[];
+  readonly applied: Applied | undefined;
+  /** The account was to be deleted, and could only be switched off. */
+  readonly isLeft: boolean;
 }
 
-/** What the audit keeps of one reconcile: every change, every held change, and what an earlier run left unrecorded. */
-export function auditEntries({ input, plan, account, recoveredAccount, ledger }: Recorded): AuditEntry[] {
+/**
+ * What the audit keeps of one reconcile: every change, every held change, and what an earlier run left unrecorded.
+ * `recovered`: found done by an earlier run that ended before it could say so. `already`: the target had it when we came
+ * to write. `gone`: ours no longer, because it was not there any more.
+ */
+export function auditEntries(recorded: Recorded): AuditEntry[] {
+  const { input, plan, applied, isLeft } = recorded;
   const base = { actor: input.actor, person: input.person, target: input.target.name, requestId: input.requestId };
-  const entries = plan.changes.map((change): AuditEntry => ({ ...changeEntry(change), ...base }));
+  const mark = applied?.outcome === 'already' ? { already: true } : {};
+  const done = plan.changes.map((change): AuditEntry => {
+    const isSwitchedOff = isLeft && change.op === 'delete';
+    return { ...changeEntry(isSwitchedOff ? { ...change, op: 'disable' } : change, recorded.account, mark), ...base };
+  });
+  const held = plan.held.map(
+    (change): AuditEntry => ({ ...changeEntry(change), ...base, event: 'change.held', code: change.code }),
+  );
+  return [
+    ...recovered(recorded).map((entry) => ({ ...entry, ...base })),
+    ...done,
+    ...gone(recorded).map((entry) => ({ ...entry, ...base })),
+    ...held,
+  ];
+}
+
+type Fact = Omit<AuditEntry, 'actor'>;
+
+function recovered({ plan, account, link, ledger }: Recorded): Fact[] {
   const created = plan.changes.some((change) => change.op === 'create' && change.type === 'user');
-  if (recoveredAccount && !created && account !== undefined) {
-    entries.unshift({ ...base, event: 'account.created', key: account.userName, after: { recovered: true } });
+  const facts: Fact[] = [];
+  if (link?.state === 'intended' && !created && account !== undefined) {
+    facts.push({ event: 'account.created', key: account.userName, after: { recovered: true } });
   }
+  const confirmed = new Set(plan.confirms.map(({ key }) => key));
   for (const grant of ledger) {
     const key = entitlementKey(grant);
-    const confirmed = plan.confirms.some((row) => row.key === key);
-    if (!grant.confirmed && confirmed) {
-      entries.push({
-        ...base,
-        event: 'grant.given',
-        key,
-        rule: grant.rule,
-        origin: grant.origin,
-        after: { recovered: true },
-      });
-    }
+    if (grant.confirmed || !confirmed.has(key)) continue;
+    facts.push({ event: 'grant.given', key, rule: grant.rule, origin: grant.origin, after: { recovered: true } });
   }
-  for (const change of plan.held) {
-    entries.push({ ...changeEntry(change), ...base, event: 'change.held', code: change.code });
-  }
-  return entries;
+  return facts;
+}
+
+/** Rows that go although nothing is taken from the account now: taken by hand, or by a run that could not record it. */
+function gone({ plan, account, ledger, stale }: Recorded): Fact[] {
+  const taken = new Set(plan.takes.map(({ key, origin }) => `${origin} ${key}`));
+  const isTaken = (grant: Grant): boolean => taken.has(`${grant.origin} ${entitlementKey(grant)}`);
+  const known = [...(account?.entitlements ?? []), ...(plan.set?.drop ?? [])];
+  const there = new Set(known.flatMap((entitlement) => [entitlement.id, entitlementKey(entitlement)]));
+  const rows = plan.set?.remove === true ? [] : ledger.filter((grant) => grant.confirmed && isTaken(grant));
+  const lost = rows.filter((grant) => {
+    const key = entitlementKey(grant);
+    return !there.has(key) && !there.has(grant.entitlementId ?? key);
+  });
+  return [...lost, ...stale.filter(({ confirmed }) => confirmed)].map((grant) => ({
+    event: 'grant.taken',
+    key: entitlementKey(grant),
+    rule: grant.rule,
+    origin: grant.origin,
+    after: { gone: true },
+  }));
 }
 
 const EVENTS: Readonly<Record<Change['op'], string>> = {
@@ -55,15 +94,27 @@ const EVENTS: Readonly<Record<Change['op'], string>> = {
   revoke: 'grant.taken',
 };
 
-function changeEntry(change: Change): AuditEntry & { readonly event: string } {
+function changeEntry(
+  change: Change,
+  account?: ActualAccount,
+  mark: Readonly<Record<string, unknown>> = {},
+): AuditEntry & { readonly event: string } {
   const before = Object.fromEntries((change.fields ?? []).map(({ field, before: value }) => [field, value]));
-  const after = Object.fromEntries((change.fields ?? []).map(({ field, after: value }) => [field, value]));
-  const fields = change.fields === undefined || change.fields.length === 0 ? {} : { before, after };
+  const after = {
+    ...Object.fromEntries((change.fields ?? []).map(({ field, after: value }) => [field, value])),
+    ...mark,
+  };
+  const isAccount = change.type === 'user' && change.entitlement === undefined;
   return {
     actor: '',
     event: change.type === 'group' ? 'group.created' : EVENTS[change.op],
-    key: change.entitlement === undefined ? change.key : entitlementKey(change.entitlement),
-    ...fields,
+    // The target may have had to take the next user name.
+    key:
+      change.entitlement === undefined
+        ? (isAccount && account?.userName) || change.key
+        : entitlementKey(change.entitlement),
+    ...(Object.keys(before).length === 0 ? {} : { before }),
+    ...(Object.keys(after).length === 0 ? {} : { after }),
     ...(change.rule === undefined ? {} : { rule: change.rule }),
     ...(change.origin === undefined ? {} : { origin: change.origin }),
   };

@@ -1,13 +1,15 @@
+import type { Retry } from '../directory/directory.ts';
+import type { Grant } from '../model/entitlement.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
-import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { Target } from '../targets/target.ts';
+import type { ReconcileContext } from './job.ts';
 import { type Goal, isErrorCode, isTargetFault } from './outcome.ts';
 import { type Missing, withdrawsNothing } from './plan.ts';
 import type { AccountState } from './provision.ts';
-import { type ReconcileContext, reconcile } from './reconcile.ts';
+import { reconcile } from './reconcile.ts';
 
 export interface ConfiguredTarget {
   readonly target: Target;
@@ -18,13 +20,20 @@ export interface ConfiguredTarget {
 
 export interface RunsDeps extends ReconcileContext {
   readonly targets: ReadonlyMap<string, ConfiguredTarget>;
-  readonly clock: Clock;
   readonly log: Pick<Log, 'warn' | 'error'>;
   readonly metrics: Pick<Metrics, 'provisioning' | 'change'>;
 }
 
+interface Run {
+  readonly person: PersonId;
+  readonly name: string;
+  readonly goal: Goal;
+  readonly actor: string;
+  readonly requestId: string;
+}
+
 const FIRST_RETRY_MS = 5_000;
-const LAST_RETRY_MS = 300_000;
+export const LAST_RETRY_MS = 300_000;
 const ACCOUNT_CACHE_MS = 2_000;
 const ACCOUNT_CACHE_SIZE = 20_000;
 
@@ -36,6 +45,8 @@ export class Runs {
   readonly #deps: RunsDeps;
   readonly #running = new Map<string, { readonly goal: string; readonly result: Promise<AccountState> }>();
   readonly #accounts = new Map<string, { readonly state: AccountState; readonly until: number }>();
+  /** How many runs have begun: what was read before one began is not remembered after it. */
+  #begun = 0;
 
   constructor(deps: RunsDeps) {
     this.#deps = deps;
@@ -46,10 +57,11 @@ export class Runs {
     const key = keyOf(target, person);
     const cached = this.#accounts.get(key);
     if (cached !== undefined && cached.until > this.#deps.clock.now()) return cached.state;
+    const begun = this.#begun;
     const running = this.#running.get(key);
     const state =
       running === undefined ? await this.#remembered(person, target) : await withSignal(running.result, signal);
-    if (state.status === 'ready') this.#cache(key, state);
+    if (state.status === 'ready' && begun === this.#begun) this.#cache(key, state);
     return state;
   }
 
@@ -63,6 +75,7 @@ export class Runs {
     const result = before.then(() => this.#reconcile(person, target, goal, actor, requestId));
     const entry = { goal: fingerprint, result };
     this.#running.set(key, entry);
+    this.#begun += 1;
     this.#accounts.delete(key);
     const forget = (): void => {
       if (this.#running.get(key) === entry) this.#running.delete(key);
@@ -88,63 +101,62 @@ export class Runs {
     return state;
   }
 
-  async #attempt(
-    { target, missing, timeoutMs }: ConfiguredTarget,
-    {
-      person,
-      name,
-      goal,
-      actor,
-      requestId,
-    }: { person: PersonId; name: string; goal: Goal; actor: string; requestId: string },
-  ): Promise<AccountState> {
+  async #attempt({ target, missing, timeoutMs }: ConfiguredTarget, run: Run): Promise<AccountState> {
+    const { person, name, goal, actor, requestId } = run;
     try {
       const signal = AbortSignal.timeout(timeoutMs);
-      const { account, changes, held } = await reconcile(this.#deps, {
-        person,
-        target,
-        missing,
-        goal,
-        actor,
-        requestId,
-        signal,
-      });
+      const input = { person, target, missing, goal, actor, requestId, signal };
+      const { account, isOpen, changes, held } = await reconcile(this.#deps, input);
       await this.#deps.directory.retries.done(person, name);
       for (const change of changes) this.#deps.metrics.change(name, change.op);
-      if (account === undefined || 'leaving' in goal || !account.active) return { status: 'none' };
+      if (account === undefined || !isOpen || !account.active) return { status: 'none' };
       return { status: 'ready', id: account.id, userName: account.userName, changes, held };
     } catch (thrown) {
-      return this.#failed(person, name, goal, toLatchgateError(thrown));
+      return this.#failed(target, run, toLatchgateError(thrown));
     }
   }
 
-  async #failed(person: PersonId, name: string, goal: Goal, error: LatchgateError): Promise<AccountState> {
-    const { directory, log } = this.#deps;
-    const fields = { target: name, person, code: error.code, ...error.detail };
+  async #failed(target: Target, run: Run, error: LatchgateError): Promise<AccountState> {
+    const { log } = this.#deps;
+    const fields = { target: run.name, person: run.person, code: error.code, ...error.detail };
     if (error.code === 'internal') log.error('provisioning failed', { ...fields, error });
     else log.warn('provisioning failed', fields);
-    if (isTargetFault(error.code)) await this.#schedule(person, name, error.code);
-    const failed = { status: 'failed', code: error.code, retryable: error.retryable, held: [] } as const;
-    if (!isTargetFault(error.code) || 'leaving' in goal) return failed;
-    const [link, ledger] = await Promise.all([
-      directory.accounts.get(person, name),
-      directory.ledger.ofAccount(person, name),
-    ]);
-    const desired = this.#deps.targets.get(name)?.target.adapt(goal.desired) ?? goal.desired;
-    if (link?.state !== 'ready' || link.accountId === undefined || !withdrawsNothing(desired, ledger)) return failed;
-    return {
-      status: 'ready',
-      id: link.accountId,
-      userName: link.userName,
-      changes: [],
-      held: [],
-      degraded: error.code,
-    };
+    try {
+      return (await this.#goOn(target, run, error)) ?? failedState(error);
+    } catch (thrown) {
+      const { code } = toLatchgateError(thrown);
+      log.error('a failure could not be written down', { target: run.name, person: run.person, code });
+      return failedState(error);
+    }
   }
 
-  async #schedule(person: PersonId, target: string, code: string): Promise<void> {
+  /** Writes the failure down. The account that is there may be used when the target is at fault and nothing has to go. */
+  async #goOn(target: Target, run: Run, error: LatchgateError): Promise<AccountState | undefined> {
+    const { directory, audit } = this.#deps;
+    const { person, name, goal, actor, requestId } = run;
+    const [link, ledger, waiting] = await Promise.all([
+      directory.accounts.get(person, name),
+      directory.ledger.ofAccount(person, name),
+      directory.retries.get(person, name),
+    ]);
+    const isFault = isTargetFault(error.code);
+    const isSafe = takesNothing(target, goal, ledger);
+    // Whoever has a session elsewhere is kept out too while something that has to go is still there.
+    if (link?.state === 'ready' && !isSafe) await directory.accounts.save({ ...link, state: 'closed' });
+    if (isFault || error.retryable) await this.#schedule(person, name, error.code, waiting);
+    // Once: the retries that fail alike say nothing new.
+    if (waiting?.code !== error.code && error.code !== 'person_disabled') {
+      await audit.append([{ event: 'account.failed', actor, person, target: name, requestId, code: error.code }]);
+    }
+    if (!isFault || !isSafe || link?.state !== 'ready' || link.accountId === undefined) return undefined;
+    const { accountId: id, userName } = link;
+    return { status: 'ready', id, userName, changes: [], held: [], degraded: error.code };
+  }
+
+  async #schedule(person: PersonId, target: string, code: string, waiting: Retry | undefined): Promise<void> {
     const { directory, clock } = this.#deps;
-    const attempts = (await directory.retries.get(person, target))?.attempts ?? 0;
+    // A row that was only written ahead counts no failure.
+    const attempts = waiting === undefined || waiting.code === 'target_pending' ? 0 : waiting.attempts;
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** attempts, LAST_RETRY_MS);
     await directory.retries.put(person, target, code, new Date(clock.now() + delayMs));
   }
@@ -173,6 +185,23 @@ export class Runs {
   /** Waits for what is under way. */
   async settled(): Promise<void> {
     await Promise.allSettled([...this.#running.values()].map(({ result }) => result));
+  }
+}
+
+function failedState({ code, retryable }: LatchgateError): AccountState {
+  return { status: 'failed', code, retryable, held: [] };
+}
+
+/** Nothing that we gave has to go for this goal. */
+function takesNothing(target: Target, goal: Goal, ledger: readonly Grant[]): boolean {
+  if ('leaving' in goal) {
+    const { leaveAlone } = goal.leaving;
+    return leaveAlone.length > 0 && ledger.every(({ origin }) => leaveAlone.includes(origin));
+  }
+  try {
+    return withdrawsNothing(target.adapt(goal.desired), ledger);
+  } catch {
+    return ledger.length === 0;
   }
 }
 

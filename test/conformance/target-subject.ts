@@ -143,6 +143,7 @@ export async function plan(
   const { account: actual } = correlate({
     desired,
     link: person.link,
+    ledger: [],
     found: accounts,
     ownedByOthers: new Set(),
     match: ['link', 'external_id', 'user_name'],

@@ -1,130 +1,11 @@
-import type { Audit, AuditEntry } from '../../src/audit/audit.ts';
-import { openDatabase } from '../../src/directory/database.ts';
-import type { Directory } from '../../src/directory/directory.ts';
-import { createDirectory } from '../../src/directory/kysely-directory.ts';
-import { claimsSchema } from '../../src/login/schema.ts';
-import { compileMapping, type Mapping } from '../../src/mapping/mapping.ts';
-import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../../src/mapping/schema.ts';
 import { LatchgateError } from '../../src/model/errors.ts';
-import type { Assertion } from '../../src/model/person.ts';
-import { Engine } from '../../src/provisioning/engine.ts';
-import { MemoryTarget } from './memory-target.ts';
+import { World } from './world.ts';
 
-const RULES = {
-  admins: { when: { groups: 'Admin' }, grant: { bi: { roles: ['Admin'] } } },
-  users: { when: { groups: 'User' }, grant: { bi: { roles: ['Alpha'], groups: ['analysts'] } } },
-  side: { when: { groups: 'User' }, grant: { side: { groups: ['side'] } } },
-  suspended: { when: { groups: 'suspended' }, deny: 'You are suspended.' },
-};
-
-function mappingOf(groupsAbsent: 'keep' | 'empty'): Mapping {
-  return compileMapping({
-    origins: {
-      staff: {
-        claims: claimsSchema.parse({}),
-        groups_absent: groupsAbsent,
-        trust_email: false,
-        email_domains: ['acme.test'],
-      },
-    },
-    identity: identitySchema.parse({}),
-    groups: groupsSchema.parse({}),
-    rules: rulesSchema.parse(RULES),
-    default: defaultSchema.parse({ grant: { bi: { roles: ['Gamma'] } } }),
-    targets: { bi: { type: 'superset' }, side: { type: 'gooddata' } },
-    privileged: [],
-  });
-}
-
-class Fixture {
-  readonly bi = new MemoryTarget('bi', { creates: ['group'], needsEntitlement: true });
-  readonly side = new MemoryTarget('side');
-  readonly audit: AuditEntry[] = [];
-  readonly ended: string[] = [];
-  now = Date.parse('2026-01-01T00:00:00Z');
-  directory!: Directory;
-  engine!: Engine;
-
-  async open(groupsAbsent: 'keep' | 'empty' = 'empty'): Promise<this> {
-    const clock = { now: () => this.now };
-    this.directory = createDirectory(await openDatabase('sqlite::memory:'), clock);
-    for (const name of ['Admin', 'Alpha', 'Gamma']) this.bi.addEntitlement({ kind: 'role', name });
-    this.engine = this.#engine(groupsAbsent);
-    return this;
-  }
-
-  /** A further engine over the same directory and targets: another instance, or the same one after a restart. */
-  #engine(groupsAbsent: 'keep' | 'empty'): Engine {
-    const missing = { users: 'create', groups: 'create', roles: 'refuse' } as const;
-    const audit: Audit = {
-      append: async (entries) => void this.audit.push(...entries),
-      list: async function* () {},
-      verify: async () => ({ records: 0 }),
-    };
-    return new Engine({
-      directory: this.directory,
-      audit,
-      mapping: mappingOf(groupsAbsent),
-      match: ['link', 'external_id', 'verified_email'],
-      privileged: ['bi:role:Admin'],
-      neverTouch: (account) => account.userName === 'root',
-      leaseMs: 5_000,
-      targets: new Map([
-        ['bi', { target: this.bi, missing, timeoutMs: 2_000 }],
-        ['side', { target: this.side, missing, timeoutMs: 2_000 }],
-      ]),
-      leaver: 'disable',
-      clock: { now: () => this.now },
-      log: { warn: () => {}, error: () => {} },
-      metrics: { provisioning: () => {}, change: () => {} },
-      endSessions: async (person) => void this.ended.push(person),
-    });
-  }
-
-  restart(groupsAbsent: 'keep' | 'empty' = 'empty'): void {
-    this.engine = this.#engine(groupsAbsent);
-  }
-
-  async login(who: string, claims: Record<string, unknown>, target = 'bi') {
-    const assertion: Assertion = {
-      origin: 'staff',
-      issuer: 'https://id.acme.test',
-      subject: who,
-      active: true,
-      at: new Date(this.now++),
-      claims: {
-        sub: who,
-        email: `${who}@acme.test`,
-        email_verified: true,
-        preferred_username: who,
-        name: `${who} Adams`,
-        ...claims,
-      },
-    };
-    return this.engine.assert(assertion, { target, requestId: `r${this.now}`, signal: AbortSignal.timeout(10_000) });
-  }
-
-  async refused(who: string, claims: Record<string, unknown>): Promise<string> {
-    const error = await this.login(who, claims).then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    );
-    return error instanceof LatchgateError ? error.code : 'no error';
-  }
-
-  events(): string[] {
-    return this.audit.map(({ event, key }) => (key === undefined ? event : `${event} ${key}`));
-  }
-}
-
-let world: Fixture;
+let world: World;
 beforeEach(async () => {
-  world = await new Fixture().open();
+  world = await new World().open();
 });
-afterEach(async () => {
-  await world.engine.close();
-  await world.directory.close();
-});
+afterEach(() => world.close());
 
 describe('a first login', () => {
   it('makes the account with its names, groups and roles, and missing groups', async () => {
@@ -188,7 +69,7 @@ describe('a later login', () => {
   });
 
   it('without the claim leaves memberships alone when told to keep', async () => {
-    world.restart('keep');
+    world.restart({ groupsAbsent: 'keep' });
     await world.login('alice', { groups: ['User'] });
     const account = [...world.bi.accounts.values()][0];
     account?.entitlements.delete([...account.entitlements][0] ?? '');

@@ -1,0 +1,71 @@
+import type { AccountLink, Directory } from '../directory/directory.ts';
+import type { ActualAccount } from '../model/change.ts';
+import { sameEmail } from './correlate.ts';
+import type { Leaving, Memory, ReconcileContext, ReconcileInput } from './job.ts';
+import { nobody, planLeaver } from './leaver.ts';
+import { type AccountPlan, planAccount } from './plan.ts';
+
+/** What is to become of an account. */
+export interface Going {
+  readonly plan: AccountPlan;
+  readonly account: ActualAccount | undefined;
+  /** Afterwards the account is not to be used by this person. */
+  readonly closes: boolean;
+  /** The account that we knew is not in the target any more. */
+  readonly isGone: boolean;
+  readonly notes: readonly string[];
+}
+
+interface GoingInput extends Pick<ReconcileInput, 'person' | 'target' | 'missing' | 'signal'> {
+  readonly leaving: Leaving;
+}
+
+const NOTHING: AccountPlan = { set: undefined, changes: [], held: [], gives: [], takes: [], confirms: [] };
+
+/** The plan for somebody who is to have nothing in a target. Without an account of theirs there is nothing to do. */
+export async function planGoing(
+  { directory, neverTouch }: Pick<ReconcileContext, 'directory' | 'neverTouch'>,
+  input: GoingInput,
+  { link, ledger }: Memory,
+): Promise<Going> {
+  const { person, target, missing, leaving } = input;
+  const none = { plan: NOTHING, account: undefined, closes: true, isGone: false };
+  if (link === undefined) return { ...none, notes: [] };
+  const { account: actual, isGone } = await accountOf(directory, input, link);
+  if (actual === undefined) return { ...none, isGone, notes: ['the account is gone from the target'] };
+  const { policy, reason } = leaving;
+  const leaver = planLeaver({ person, target: target.name, actual, link, ledger, can: target.can, policy, reason });
+  const base = { account: actual, isGone: false, closes: true };
+  if (actual.isProtected || neverTouch(actual)) {
+    const held = leaver.changes.map((change) => ({ ...change, code: 'account_protected' }));
+    return { ...base, plan: { ...NOTHING, held }, notes: ['the account is protected'] };
+  }
+  const isWhole = leaving.leaveAlone.length === 0;
+  if (isWhole && (leaving.person || link.created)) return { ...base, plan: leaver, notes: [] };
+  const desired = { ...nobody(person, target.name, actual), active: actual.active, leaveAlone: leaving.leaveAlone };
+  const plan = planAccount({ desired, actual, link, others: [], ledger, existing: [], can: target.can, missing });
+  return { ...base, plan, closes: isWhole || plan.set?.active === false || link.state !== 'ready', notes: [] };
+}
+
+/** The linked account, or the one that was announced by a run that ended before it could record it. */
+async function accountOf(
+  directory: Directory,
+  { person, target, signal }: GoingInput,
+  link: AccountLink,
+): Promise<{ readonly account?: ActualAccount; readonly isGone: boolean }> {
+  const [who, subjects] = await Promise.all([directory.people.get(person), directory.people.subjects(person)]);
+  const keys = new Set(subjects.flatMap(({ subject, origin }) => [subject, `${origin}|${subject}`]));
+  const lookup =
+    link.accountId === undefined ? { userNames: [link.userName] } : { accountId: link.accountId, userNames: [] };
+  const { accounts } = await target.read({ kind: 'person', lookup }, signal);
+  const hasMark = (account: ActualAccount): boolean =>
+    sameEmail(account.profile.email, who?.email) || (account.externalId !== undefined && keys.has(account.externalId));
+  if (link.accountId === undefined) {
+    const announced = accounts.find((account) => account.userName === link.userName && hasMark(account));
+    return announced === undefined ? { isGone: false } : { account: announced, isGone: false };
+  }
+  const same = accounts.find(({ id }) => id === link.accountId);
+  if (same === undefined) return { isGone: true };
+  // An id alone is not enough, and neither is a user name that was changed by hand a reason to let a leaver stay.
+  return same.userName === link.userName || hasMark(same) ? { account: same, isGone: false } : { isGone: true };
+}

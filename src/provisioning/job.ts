@@ -1,0 +1,58 @@
+import type { Audit } from '../audit/audit.ts';
+import type { AccountLink, Directory } from '../directory/directory.ts';
+import type { ActualAccount, Change, HeldChange } from '../model/change.ts';
+import type { DesiredAccount } from '../model/desired.ts';
+import type { Grant } from '../model/entitlement.ts';
+import type { PersonId } from '../model/person.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Target } from '../targets/target.ts';
+import type { MatchBy } from './correlate.ts';
+import type { Missing } from './plan.ts';
+
+export interface ReconcileContext {
+  readonly directory: Directory;
+  readonly audit: Audit;
+  readonly clock: Clock;
+  readonly match: readonly MatchBy[];
+  readonly privileged: readonly string[];
+  readonly neverTouch: (account: ActualAccount) => boolean;
+  /** How long a lease outlives a holder that died. */
+  readonly leaseMs: number;
+}
+
+/** Why an account is to have nothing: the person left, or nothing is given here. */
+export interface Leaving {
+  readonly policy: 'disable' | 'delete';
+  readonly reason: string;
+  /** False: only what we granted goes; an account that was there before us stays switched on. */
+  readonly person: boolean;
+  /** Origins that could not be heard: what they gave stays, and so does the account. */
+  readonly leaveAlone: readonly string[];
+}
+
+export interface ReconcileInput {
+  readonly person: PersonId;
+  readonly target: Target;
+  readonly missing: Missing;
+  /** What the mapping says, or that the person is to have nothing here. */
+  readonly goal: { readonly desired: DesiredAccount } | { readonly leaving: Leaving };
+  readonly actor: string;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+/** What we remember of one person in one target. */
+export interface Memory {
+  readonly link: AccountLink | undefined;
+  readonly ledger: readonly Grant[];
+}
+
+export interface Reconciled {
+  /** Absent: there is no account. */
+  readonly account?: ActualAccount;
+  /** Whether the account may be used. */
+  readonly isOpen: boolean;
+  readonly changes: readonly Change[];
+  readonly held: readonly HeldChange[];
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,137 @@
+import type { AccountLink, Directory } from '../directory/directory.ts';
+import type { ActualAccount } from '../model/change.ts';
+import type { DesiredAccount } from '../model/desired.ts';
+import type { Grant } from '../model/entitlement.ts';
+import type { PersonId } from '../model/person.ts';
+import type { Lookup } from '../targets/target.ts';
+import { type Correlation, correlate, type MatchBy } from './correlate.ts';
+import { type Going, planGoing } from './going.ts';
+import type { Memory, ReconcileContext, ReconcileInput } from './job.ts';
+import { type AccountPlan, additions, planAccount } from './plan.ts';
+import { isStaleOwner } from './stale.ts';
+
+export interface Planned extends Going {
+  readonly link: AccountLink | undefined;
+  /** Rows that count. */
+  readonly ledger: readonly Grant[];
+  /** Rows of an account that is not there any more: nothing that another account has is ours because of them. */
+  readonly stale: readonly Grant[];
+  readonly notes: readonly string[];
+}
+
+type PlanContext = Pick<ReconcileContext, 'directory' | 'match' | 'privileged' | 'neverTouch'>;
+type PlanOneInput = Pick<ReconcileInput, 'person' | 'target' | 'missing' | 'goal' | 'signal'>;
+
+export async function recall(
+  directory: Directory,
+  { person, target }: Pick<ReconcileInput, 'person' | 'target'>,
+): Promise<Memory> {
+  const [link, ledger] = await Promise.all([
+    directory.accounts.get(person, target.name),
+    directory.ledger.ofAccount(person, target.name),
+  ]);
+  return { link, ledger };
+}
+
+/** The plan alone: reads, and writes nothing anywhere. */
+export async function planOne(context: PlanContext, input: PlanOneInput, memory: Memory): Promise<Planned> {
+  const { goal } = input;
+  if ('leaving' in goal) {
+    const going = await planGoing(context, { ...input, leaving: goal.leaving }, memory);
+    const stale = going.isGone ? memory.ledger : [];
+    return { ...going, link: memory.link, ledger: going.isGone ? [] : memory.ledger, stale };
+  }
+  return planWanted(context, input, goal.desired, memory);
+}
+
+async function planWanted(
+  context: PlanContext,
+  input: PlanOneInput,
+  wanted: DesiredAccount,
+  { link, ledger: rows }: Memory,
+): Promise<Planned> {
+  const { person, target, missing, signal } = input;
+  const { directory, match, privileged, neverTouch } = context;
+  const desired = target.adapt(wanted);
+  const find = async (lookup: Lookup): Promise<{ accounts: readonly ActualAccount[]; found: Correlation }> => {
+    const { accounts } = await target.read({ kind: 'person', lookup }, signal);
+    const ownedByOthers = await othersAmong(directory, person, target.name, accounts);
+    const found = correlate({
+      desired,
+      link,
+      ledger: rows,
+      found: accounts,
+      ownedByOthers,
+      match,
+      privileged,
+      neverTouch,
+    });
+    return { accounts, found };
+  };
+  const lookup = lookupFor(desired, link, match);
+  let { accounts, found } = await find(lookup);
+  if (found.account === undefined && lookup.userNames.length < desired.userNames.length) {
+    // The linked account is gone: before a new one is planned, it has to be known which user names are taken.
+    ({ accounts, found } = await find({ ...lookup, userNames: desired.userNames }));
+  }
+  const actual = found.account;
+  // Rows are about one account: what we gave another one was never given to this one by us.
+  const isOther = link === undefined || (link.accountId !== undefined && link.accountId !== actual?.id);
+  const ledger = isOther ? [] : rows;
+  const others = accounts.filter((account) => account.id !== actual?.id);
+  const base = { desired, actual, link, others, ledger, can: target.can, missing };
+  const lacking = additions(base);
+  const existing = lacking.length === 0 ? [] : await target.find(lacking, signal);
+  const plan = planAccount({ ...base, existing });
+  const stale = isOther ? rows : [];
+  return {
+    plan,
+    account: actual,
+    link,
+    ledger,
+    stale,
+    closes: isOff(plan, actual),
+    isGone: false,
+    notes: notesOf(found),
+  };
+}
+
+/** After the plan the account is switched off, because nothing is left that it may have. */
+function isOff({ set }: AccountPlan, actual: ActualAccount | undefined): boolean {
+  return actual !== undefined && !(set?.active ?? actual.active);
+}
+
+function lookupFor(desired: DesiredAccount, link: AccountLink | undefined, match: readonly MatchBy[]): Lookup {
+  const email = desired.profile.email ?? desired.profileIfNew.email;
+  const linked = link?.accountId !== undefined;
+  // A linked account is found by its id; the further keys only matter for the first meeting and for clashes.
+  const names = linked && !match.includes('user_name') ? [] : desired.userNames;
+  return {
+    ...(linked ? { accountId: link.accountId } : {}),
+    ...(desired.externalId === '' ? {} : { externalId: desired.externalId }),
+    userNames: link !== undefined && !linked ? [...new Set([link.userName, ...names])] : names,
+    ...(typeof email === 'string' && email !== '' ? { email } : {}),
+  };
+}
+
+async function othersAmong(
+  directory: Directory,
+  person: PersonId,
+  target: string,
+  accounts: readonly ActualAccount[],
+): Promise<ReadonlySet<string>> {
+  const isOthers = await Promise.all(
+    accounts.map(async (account) => {
+      const owner = await directory.accounts.owner(target, account.id);
+      return owner !== undefined && owner !== person && !(await isStaleOwner(directory, owner, target, account));
+    }),
+  );
+  return new Set(accounts.filter((_, at) => isOthers[at]).map(({ id }) => id));
+}
+
+function notesOf({ by, notes, account }: Correlation): string[] {
+  return [
+    account === undefined ? 'no account was there' : `account ${account.userName} found by ${by ?? '?'}`,
+    ...notes,
+  ];
+}
