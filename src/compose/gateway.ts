@@ -17,6 +17,7 @@ import { createSessionCookies, type SessionCookies } from '../session/cookie.ts'
 import { createExpressSessions } from '../session/express.ts';
 import { sessionHandle } from '../session/seal.ts';
 import type { Session } from '../session/store.ts';
+import { isPasswordLogin, isSecurityApi } from '../targets/superset/guarded-paths.ts';
 import { composeProviders, type Engines } from './engine.ts';
 import { startJobs } from './jobs.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
@@ -109,6 +110,7 @@ function composeProxy(
       // GoodData finds the organization by its own host name; Superset makes its links from the one that people see.
       host: target.config.type === 'gooddata' ? ('upstream' as const) : ('public' as const),
       logoutPaths: target.config.type === 'superset' ? ['/logout', '/logout/'] : ['/logout'],
+      ...(target.config.type === 'superset' ? { isClosed: isPasswordLogin, isForOwnPages: isSecurityApi } : {}),
       ...(target.signIn === undefined ? {} : { signIn: target.signIn }),
       ...(target.backendSession === undefined ? {} : { backendSession: target.backendSession }),
     })),

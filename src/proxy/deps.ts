@@ -23,6 +23,10 @@ export interface ProxyTarget {
   readonly backendSession?: BackendSession;
   /** Paths by which the backend logs people out: they are taken to the gateway's own logout instead. */
   readonly logoutPaths?: readonly string[];
+  /** Normalised paths that no browser is let to. */
+  readonly isClosed?: (path: string) => boolean;
+  /** Normalised paths that only our own pages may call: the backend does not look where a request comes from. */
+  readonly isForOwnPages?: (path: string) => boolean;
   readonly timeouts?: UpstreamOptions;
 }
 

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 /**
  * What Node's strict parser lets through and two servers could still read differently: none or more than one Host, an odd
  * Transfer-Encoding (RFC 9112 §6.1), chunks in HTTP/1.0. True: nothing of it.
@@ -43,4 +45,14 @@ export function refuseUpgrade(
   if (!isHandshake) return 'request_invalid';
   const from = all('origin');
   return from.length === 1 && origins.includes(from[0] as string) ? undefined : 'origin_not_allowed';
+}
+
+/**
+ * Whether a page of another origin made this request, as far as browsers say so: by Sec-Fetch-Site, else by Origin.
+ * What a person typed or followed (`none`) and programs come from nowhere.
+ */
+export function isFromElsewhere(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
+  const { origin, 'sec-fetch-site': site } = headers;
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  return origin !== undefined && !origins.includes(origin) && !(origin === 'null' && site === 'same-origin');
 }

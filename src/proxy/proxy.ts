@@ -5,7 +5,7 @@ import { newRequestId } from '../ops/request-id.ts';
 import type { Session } from '../session/store.ts';
 import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
 import { Exchanges, type TargetDoor } from './exchanges.ts';
-import { isFramingClear, refuseUpgrade } from './framing.ts';
+import { isFramingClear, isFromElsewhere, refuseUpgrade } from './framing.ts';
 import type { FilteredHeaders } from './identity-headers.ts';
 import { isNavigation, loginAddress } from './login-redirect.ts';
 import type { Admitted, Passage } from './passage.ts';
@@ -101,6 +101,7 @@ export class GatewayProxy {
     const route = this.#route(passage, res);
     const door = this.#exchanges.door(route.target);
     if (isLogout(door.target, passage)) return redirect(res, 302, `${GATEWAY_PATH}/logout`, passage.requestId);
+    this.#guard(req, passage, door.target);
     const filtered = door.filter(req.rawHeaders);
     let admitted: Admitted | undefined;
     if (!route.isPublic) {
@@ -149,6 +150,17 @@ export class GatewayProxy {
     }
     if (match.code === 'method_not_allowed') res?.setHeader('Allow', match.allow);
     throw new LatchgateError(match.code, 'no route serves this request', { detail: { method: passage.method } });
+  }
+
+  #guard({ headers }: IncomingMessage, { target: { path } }: Passage, target: ProxyTarget): void {
+    if (target.isClosed?.(path) === true) {
+      throw new LatchgateError('route_forbidden', 'a path of the backend that is closed', {
+        detail: { target: target.name },
+      });
+    }
+    if (target.isForOwnPages?.(path) === true && isFromElsewhere(headers, this.#origins)) {
+      throw new LatchgateError('origin_not_allowed', 'a call of another origin to a path that checks none');
+    }
   }
 
   async #admit(who: ProxySession, route: Route<Session>, door: TargetDoor): Promise<Admitted> {

@@ -1,4 +1,5 @@
 import { LatchgateError } from '../../src/model/errors.ts';
+import { isPasswordLogin, isSecurityApi } from '../../src/targets/superset/guarded-paths.ts';
 import { ask, bob, closeAll, sessionOf, startUpstream, startWorld, valuesOf } from './harness.ts';
 
 afterEach(closeAll);
@@ -112,6 +113,29 @@ describe('routes', () => {
     const { port } = await startWorld({ upstream: upstream.url, routes });
     expect((await ask(port, 'GET /x', [header])).status).toBe(401);
     expect((await ask(port, 'POST /health', [header])).status).toBe(405);
+  });
+
+  it('keep what a target closes closed, and lets only our own pages call what it guards', async () => {
+    const upstream = await startUpstream();
+    const target = { isClosed: isPasswordLogin, isForOwnPages: isSecurityApi };
+    const { port } = await startWorld({ upstream: upstream.url, target });
+    const status = async (line: string, ...headers: string[]) =>
+      (await ask(port, line, ['Cookie: latchgate=alice', ...headers])).status;
+    for (const path of ['login', 'login/', '%6cogin', 'x/../login', 'refresh']) {
+      expect(await status(`POST /api/v1/security/${path}`)).toBe(403);
+    }
+    expect(await status('POST /bi/api/v1/security/login')).toBe(403);
+    const users = 'POST /api/v1/security/users/';
+    expect(await status(users, 'Origin: http://evil.example.com')).toBe(403);
+    expect(await status(users, 'Origin: http://bi.example.com', 'Sec-Fetch-Site: same-site')).toBe(403);
+    expect(await status(users, 'Origin: null')).toBe(403);
+    expect(await status('DELETE /api/v1/security/roles/1', 'Sec-Fetch-Site: cross-site')).toBe(403);
+    expect(upstream.seen).toHaveLength(0);
+    expect(await status(users, 'Origin: http://bi.example.com', 'Sec-Fetch-Site: same-origin')).toBe(200);
+    expect(await status(users, 'Origin: null', 'Sec-Fetch-Site: same-origin')).toBe(200);
+    expect(await status(users)).toBe(200);
+    expect(await status('POST /api/v1/chart/data', 'Origin: http://evil.example.com')).toBe(200);
+    expect(await status('GET /api/v1/securityx/login')).toBe(200);
   });
 
   it('never forward TRACE, whose answer would show the browser what we added', async () => {
