@@ -20,6 +20,11 @@ export const ERRORS = {
   ),
   config_unreadable: row(500, false, 'The configuration file could not be read.'),
   feature_missing: row(500, false, 'This key belongs to a feature that this version does not have.'),
+  address_unavailable: row(
+    500,
+    false,
+    'The address of `listen` or `admin_listen` is in use, or not one of this machine.',
+  ),
   state_unavailable: row(503, true, 'The state database does not answer.'),
   state_too_new: row(
     500,
