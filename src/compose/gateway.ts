@@ -7,6 +7,7 @@ import { sendFailure } from '../login/answer.ts';
 import { createLoginRouter } from '../login/routes.ts';
 import { createLoginStates } from '../login/state.ts';
 import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
+import { LatchgateError } from '../model/errors.ts';
 import { createAdminApp } from '../ops/admin.ts';
 import { createReadiness, type Probe } from '../ops/health.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
@@ -194,9 +195,12 @@ function composePages(config: Config, engines: Engines, { cookies, providers, ro
 
 async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const address = `${host}:${port}`;
+      reject(new LatchgateError('address_unavailable', `cannot listen on ${address}`, { detail: { address }, cause }));
+    });
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.removeAllListeners('error');
       resolve();
     });
   });
