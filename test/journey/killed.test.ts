@@ -186,6 +186,26 @@ describe('kill -9 in front of GoodData', () => {
   );
 });
 
+describe('SIGTERM', () => {
+  it.concurrent(
+    'lets an open request end, takes no new one, and ends with 0',
+    scene(GOODDATA, ['sales'], async ({ journey }) => {
+      const child = await startProcess(journey);
+      const browser = journey.browser();
+      await browser.logIn(`${journey.url}/`, 'ann');
+      journey.gooddata.faults.set({ delayMs: 1_000, match: (_method, path) => path === '/slow' });
+      const slow = browser.visit(`${journey.url}/slow`);
+      await until('the request', () => journey.gooddata.requests.some(({ path }) => path === '/slow') || undefined);
+      child.kill('SIGTERM');
+      expect((await slow).text).toContain('<code data-user>ann</code>');
+      expect(await child.exited).toEqual({ code: 0, signal: null });
+      expect(child.log.at(-1)).toContain('"message":"stopped"');
+      await expect(fetch(journey.url)).rejects.toThrow();
+    }),
+    LIMIT_MS,
+  );
+});
+
 describe('kill -9 in front of Superset', () => {
   const play = (act: (scene: Scene) => Promise<void>) => scene(SUPERSET, ['analysts', 'team-a', 'team-b'], act);
 
