@@ -22,7 +22,7 @@ const FLAGS = [
 ];
 
 /** The browser program: `$LATCHGATE_CHROMIUM`, else the first usual place that exists. */
-export function chromiumPath(): string {
+function chromiumPath(): string {
   const path = [process.env['LATCHGATE_CHROMIUM'], ...CANDIDATES].find((file) => file && existsSync(file));
   if (!path)
     throw new Error('no Chromium found: install the package chromium, or set LATCHGATE_CHROMIUM to its program');

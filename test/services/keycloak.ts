@@ -4,7 +4,7 @@ import { answers, freePort, run, startChild, waitUntil } from './child.ts';
 import { KeycloakAdmin } from './keycloak-admin.ts';
 import { cacheFolder, projectRoot } from './project.ts';
 
-export const KEYCLOAK_VERSION = '26.4.7';
+const KEYCLOAK_VERSION = '26.4.7';
 
 const DOWNLOAD_TIMEOUT_MS = 600_000;
 const READY_TIMEOUT_MS = 300_000;

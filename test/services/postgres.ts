@@ -22,7 +22,7 @@ export type RunningPostgres = {
 };
 
 /** The newest PostgreSQL in `$LATCHGATE_POSTGRES_BIN` or Debian's place, or undefined when none is installed. */
-export function postgresBin(): string | undefined {
+function postgresBin(): string | undefined {
   const chosen = process.env['LATCHGATE_POSTGRES_BIN'];
   if (chosen) return chosen;
   if (!existsSync(DEBIAN_ROOT)) return undefined;

@@ -39,7 +39,7 @@ a.out:hover, a.out:focus-visible { border-color: var(--mark) }
 `;
 
 /** Makes any text safe inside an element and inside a quoted attribute. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     '&': '&amp;',
     '<': '&lt;',

@@ -81,8 +81,8 @@ export interface Seed {
   readonly dataSources?: readonly { readonly id: string; readonly permissions?: readonly Assigned[] }[];
 }
 
-export const ADMIN_USER = 'admin';
-export const ADMIN_GROUP = 'adminGroup';
+const ADMIN_USER = 'admin';
+const ADMIN_GROUP = 'adminGroup';
 
 export function groupRef(id: string): Ref {
   return { id, type: 'userGroup' };
