@@ -25,6 +25,7 @@ import { createOutcomeRecorder } from './outcomes.ts';
 
 /** After SIGTERM: open requests have this long. */
 const DRAIN_MS = 25_000;
+const IDLE_LOOK_MS = 50;
 
 export interface Gateway {
   /** Starts both listeners; the addresses are those that were really taken. */
@@ -211,8 +212,10 @@ async function listen(server: Server, { host, port }: { host: string; port: numb
 async function drain(server: Server): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  // Again and again: a connection whose request has just ended is idle only then, and its client would keep it open.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
   const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
   await closed;
+  clearInterval(idle);
   clearTimeout(timer);
 }
