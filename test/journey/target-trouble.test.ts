@@ -21,9 +21,7 @@ const isWrite = (method: string, path: string) => method !== 'GET' && isApi(meth
 const FAULTS: readonly (readonly [string, Fault, string])[] = [
   ['is down', { reset: true, match: isApi }, 'target_unavailable'],
   ['answers 401', { status: 401, match: isApi }, 'target_refused'],
-  ['answers 403', { status: 403, match: isApi }, 'target_refused'],
   ['answers 500', { status: 500, match: isApi }, 'target_unavailable'],
-  ['answers 503', { status: 503, match: isApi }, 'target_unavailable'],
   ['answers 429', { rateLimit: { perSecond: 0, retryAfter: 60 }, match: isApi }, 'target_unavailable'],
   ['answers HTML instead of JSON', { html: true, match: isApi }, 'target_answer_invalid'],
   ['takes 30 s', { delayMs: 30_000, match: isApi }, 'target_unavailable'],
