@@ -24,6 +24,8 @@ export class MemoryTarget implements Target {
   readonly calls: string[] = [];
   /** Called before a call is carried out (`read`, `find`, `apply`) and after an apply (`applied`); may throw or wait. */
   hook: (call: string) => Promise<void> | void = () => {};
+  /** As Superset does with accounts that own something: asked to delete, it only switches off. */
+  keepsOwners = false;
   #next = 1;
 
   constructor(name: string, can: Partial<Capabilities> = {}) {
@@ -115,6 +117,10 @@ export class MemoryTarget implements Target {
     }
     const account = changes.actual === undefined ? this.#create(changes) : this.accounts.get(changes.actual.id);
     if (account === undefined) throw new LatchgateError('target_conflict', 'the account is gone');
+    if (changes.remove === true && this.keepsOwners) {
+      account.active = false;
+      return { outcome: 'applied', account: this.#actual(account) };
+    }
     if (changes.remove === true) {
       this.accounts.delete(account.id);
       return { outcome: 'applied', account: this.#actual(account) };
