@@ -40,7 +40,7 @@ await runDemo({
   3. A refused person   Log out and click Erin. The page says why, and no account is made for her.
                         Its request id explains everything:
                         ${command('why REQUEST-ID')}
-  4. Nobody in a group  Log out and click Carol: she gets what everybody gets.
+  4. Nobody in a group  On that page choose "Log in as somebody else" and click Carol: she gets what everybody gets.
 
   The gateway's log: ${log}
   Press Ctrl-C to stop.

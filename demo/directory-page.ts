@@ -40,11 +40,11 @@ async function answer(
     const claims = oidc.claimsOf(sub);
     if (claims === undefined) throw new Error('nobody of that name');
     oidc.setClaims(sub, { ...claims, [GROUPS_CLAIM]: GROUPS.filter((group) => form.getAll('group').includes(group)) });
-    res.writeHead(303, { Location: '/' }).end();
+    res.writeHead(303, { Location: `/?saved=${encodeURIComponent(sub)}` }).end();
     return;
   }
   res.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' });
-  res.end(page(oidc, gatewayUrl));
+  res.end(page(oidc, gatewayUrl, new URL(req.url ?? '/', gatewayUrl).searchParams.get('saved')));
 }
 
 async function body(req: IncomingMessage): Promise<string> {
@@ -56,18 +56,18 @@ async function body(req: IncomingMessage): Promise<string> {
   return text;
 }
 
-function page(oidc: OidcEmulator, gatewayUrl: string): string {
+function page(oidc: OidcEmulator, gatewayUrl: string, saved: string | null): string {
   const forms = PEOPLE.map(({ sub, label }) => {
     const has = (oidc.claimsOf(sub)?.[GROUPS_CLAIM] ?? []) as readonly string[];
     const boxes = GROUPS.map(
       (group) =>
         `<label><input type="checkbox" name="group" value="${group}"${has.includes(group) ? ' checked' : ''}> ${group}</label>`,
     );
-    return `<form method="post"><input type="hidden" name="sub" value="${sub}"><b>${label ?? sub}</b>${boxes.join('')}<button>Save</button></form>`;
+    return `<form method="post"><input type="hidden" name="sub" value="${sub}"><b>${label ?? sub}</b>${boxes.join('')}<span role="status">${sub === saved ? 'Saved' : ''}</span><button>Save</button></form>`;
   });
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Acme's directory</title><style>
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
 form{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;padding:.75rem 0;border-top:1px solid #8884}b{min-width:8rem}
-button{margin-left:auto;font:inherit;padding:.25rem 1rem}</style></head><body><h1>Acme's directory</h1>
+span{margin-left:auto;opacity:.7}button{font:inherit;padding:.25rem 1rem}</style></head><body><h1>Acme's directory</h1>
 <p>Who is in which group. Save a change, then log in again <a href="${gatewayUrl}/.latchgate/logout">at the gateway</a>: only what the gateway itself gave moves.</p>${forms.join('')}</body></html>`;
 }

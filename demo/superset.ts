@@ -31,7 +31,7 @@ await runDemo({
   3. A refused person   Log out and click Erin. The page says why, and no account is made for her.
                         Its request id explains everything:
                         ${command('why REQUEST-ID')}
-  4. Nobody in a group  Log out and click Carol: she gets Gamma.
+  4. Nobody in a group  On that page choose "Log in as somebody else" and click Carol: she gets Gamma.
   5. An administrator   Log out and click Bob: Settings, List Users shows who has been here.
 
   The gateway's log: ${log}
