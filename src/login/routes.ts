@@ -122,9 +122,9 @@ function offerChoice(
 const userInfo: RequestHandler = (req, res) => {
   const { record } = req.session;
   if (record === undefined) throw new LatchgateError('login_required', 'no session');
-  const { displayName, email, groups } = record.identity;
+  const { subject, preferredUsername, email, groups } = record.identity;
   sendJson(res, 200, {
-    user: displayName,
+    user: preferredUsername ?? email ?? subject,
     ...(email === undefined ? {} : { email }),
     groups,
     expiry: new Date(record.endsAt).toISOString(),

@@ -38,7 +38,7 @@ export type AttributeValue = string | readonly string[] | boolean | null;
 export interface Identity extends SubjectKey {
   readonly person: PersonId;
   readonly origin: string;
-  /** For people to read: preferred user name, else e-mail, else subject. Never a key. */
+  /** For people to read. Never a key. */
   readonly displayName: string;
   readonly email?: string;
   readonly emailVerified: boolean;

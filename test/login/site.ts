@@ -133,6 +133,7 @@ function provisionerOf(site: Site): Pick<Provisioner, 'assert'> {
         subject,
         origin,
         displayName: String(claims['name']),
+        preferredUsername: subject,
         emailVerified: true,
         email: `${subject}@example.com`,
         groups: ['eng'],
