@@ -42,7 +42,11 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       .command(spec)
       .summary(summary)
       .description(summary)
-      .option('--config <file>', 'the configuration', io.env['LATCHGATE_CONFIG'] ?? './latchgate.yaml')
+      .option(
+        '--config <file>',
+        'the configuration; $LATCHGATE_CONFIG names another default',
+        io.env['LATCHGATE_CONFIG'] ?? './latchgate.yaml',
+      )
       .action(async (...given: unknown[]) => {
         const own = given.at(-1) as Command;
         exitCode = await work(own.opts(), own.args);
