@@ -3,7 +3,6 @@ import { createOidcProvider, type OidcProvider } from '../login/oidc.ts';
 import { mappingConfigOf } from '../mapping/config.ts';
 import type { TargetPlan } from '../mapping/explain-json.ts';
 import { compileMapping, type Mapping } from '../mapping/mapping.ts';
-import { compilePattern } from '../mapping/patterns.ts';
 import type { ActualAccount } from '../model/change.ts';
 import type { Decision } from '../model/desired.ts';
 import type { SubjectKey } from '../model/person.ts';
@@ -13,6 +12,7 @@ import type { Signer } from '../ops/keys.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { createSigner } from '../ops/signer.ts';
 import { Engine } from '../provisioning/engine.ts';
+import { compileNeverTouch } from '../provisioning/never-touch.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
 import type { BackendSession } from '../proxy/backend-cookies.ts';
 import { createJwksRegistrar, type JwksRegistrar } from '../targets/gooddata/jwks.ts';
@@ -70,7 +70,7 @@ export function composeEngine(config: Config, state: State): Engines {
   }
   const mapping = compileMapping(mappingConfigOf(config));
   const { privileged } = config.safety;
-  const neverTouch = composeNeverTouch(config);
+  const neverTouch = compileNeverTouch(config.safety.never_touch);
   const engine = new Engine({
     directory,
     audit,
@@ -101,15 +101,6 @@ export function composeEngine(config: Config, state: State): Engines {
       await http.close();
     },
   };
-}
-
-/** By user name or e-mail. */
-function composeNeverTouch(config: Config): Engines['neverTouch'] {
-  const patterns = config.safety.never_touch.map((pattern) => compilePattern(pattern));
-  return ({ userName, profile }) =>
-    [userName, profile.email].some(
-      (name) => typeof name === 'string' && patterns.some((pattern) => pattern.match(name) !== undefined),
-    );
 }
 
 interface TargetParts {
