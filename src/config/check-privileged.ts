@@ -1,7 +1,7 @@
 import { compilePattern } from '../mapping/patterns.ts';
 import { compilePrivileged, type IsPrivileged } from '../mapping/privileged.ts';
 import type { Entitlement, EntitlementKind } from '../model/entitlement.ts';
-import { TARGET_KINDS } from '../targets/schema.ts';
+import { ADMINISTRATORS, TARGET_KINDS } from '../targets/schema.ts';
 import { unknownTarget } from './check-routes.ts';
 import { type Finding, type Path, showPath } from './complaint.ts';
 import { tryPattern } from './conditions.ts';
@@ -26,6 +26,7 @@ export function checkPrivileged(config: Partial<Config>, declared: Declared): Ch
     for (const given of entitlements(rule.grant, ['rules', name, 'grant'])) {
       if (why !== undefined && isPrivileged(given.target, given.entitlement)) complaints.push(needsExact(given, why));
       warnings.push(...mightBecome(rule, given, listed, isPrivileged));
+      warnings.push(...mightMakeAdministrators(rule, given, config, isPrivileged));
     }
   }
   for (const given of entitlements(config.default?.grant ?? {}, ['default', 'grant'])) {
@@ -121,6 +122,32 @@ function mightBecome(
       code: 'privileged_needs_exact',
       message,
       hint: 'narrow the pattern, or give it in a rule of its own with exact groups',
+    },
+  ];
+}
+
+/** The same for the target's own administrators, where nothing would refuse it: a group's name would be enough. */
+function mightMakeAdministrators(
+  rule: Rule,
+  { target, entitlement, path }: Given,
+  config: Partial<Config>,
+  isPrivileged: IsPrivileged,
+): readonly Finding[] {
+  const type = config.targets?.[target]?.type;
+  if (type === undefined || !entitlement.name.includes('${')) return [];
+  const { kind, name } = ADMINISTRATORS[type];
+  if (kind !== entitlement.kind || isPrivileged(target, { kind, name }) || !couldBe(rule, entitlement.name, name)) {
+    return [];
+  }
+  const allow = config.groups?.allow ?? [];
+  const isGroupItself = entitlement.name === '${match}' && rule.when?.['groups'] !== undefined;
+  if (isGroupItself && !allow.some((line) => tryPattern(line)?.match(name) !== undefined)) return [];
+  return [
+    {
+      path,
+      code: 'privileged_not_listed',
+      message: `${showPath(path.slice(0, -1))} could come out as ${name}: whoever is in a group of the right name administers ${target}`,
+      hint: `add ${target}:${kind}:${name} to safety.privileged`,
     },
   ];
 }

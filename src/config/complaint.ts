@@ -39,6 +39,8 @@ export const COMPLAINTS = {
   capture_ambiguous: 'A capture of a grant could be taken from more than one line of `when`.',
   unreachable: 'A group that a rule or rename asks for is never let in by `groups`.',
   privileged_needs_exact: 'A privileged entitlement is given by a rule whose `groups` line has exact names only.',
+  privileged_not_listed:
+    'A rule makes names out of claims, and one of them could be that of the target’s administrators.',
   duplicate_rule: 'Two rules fit the same people.',
   duplicate_route: 'Two routes have the same path and fit the same requests.',
   duplicate_login: 'Two logins are the same client of the same provider.',

@@ -49,4 +49,12 @@ export const TARGET_KINDS: Readonly<Record<TargetConfig['type'], readonly Entitl
   gooddata: ['group'],
 };
 
+/** What a target's own installation gives its administrators by. */
+export const ADMINISTRATORS: Readonly<
+  Record<TargetConfig['type'], { readonly kind: EntitlementKind; readonly name: string }>
+> = {
+  superset: { kind: 'role', name: 'Admin' },
+  gooddata: { kind: 'group', name: 'adminGroup' },
+};
+
 export type TargetConfig = z.output<typeof targetSchema>;

@@ -249,6 +249,24 @@ describe('privileged entitlements', () => {
     expect(given('{ groups: "bi-*" }', '${match}')).toEqual([]);
     expect(given('{ groups: "~team-(?<x>.*)" }', 'crew-${x}')).toEqual([]);
   });
+
+  it('that are a target’s own administrators, unlisted, and that a claim could spell, are a warning', () => {
+    const given = (when: string, name: string, more: Readonly<Record<string, string>> = {}) =>
+      warnings({ ...more, ...rule(when, `{ superset: { roles: ["${name}"] } }`) });
+    const warning = ['privileged_not_listed rules.r.grant.superset.roles.0'];
+    expect(given('{ groups: "*" }', '${match}')).toEqual(warning);
+    expect(given('{ groups: "~(?<x>.*)-team" }', 'Ad${x}')).toEqual(warning);
+    expect(given('{ groups: "*" }', '${match}', { groups: 'groups: { allow: ["bi-*"] }' })).toEqual([]);
+    expect(given('{ groups: "bi-*" }', '${match}')).toEqual([]);
+    expect(given('{ groups: "*" }', 'team-${match}')).toEqual([]);
+    expect(given('{ groups: "*" }', '${match}', { safety })).not.toContain(warning[0]);
+    const grant = '{ gd: { groups: ["${match}"] } }';
+    const targets = 'targets: { gd: { type: gooddata, url: "https://gd.example.com", token: abcdefgh } }';
+    const routes = 'routes: [{ path: /, to: gd }]';
+    expect(warnings({ targets, routes, ...rule('{ groups: "*" }', grant) })).toEqual([
+      'privileged_not_listed rules.r.grant.gd.groups.0',
+    ]);
+  });
 });
 
 describe('logins', () => {
