@@ -31,7 +31,8 @@ export function safeReturnTo(raw: unknown, rule: ReturnRule): string {
 function ownPath(url: URL, own: string): string {
   const path = `${url.pathname}${url.search}${url.hash}`;
   // `/..//host` and the like: harmless as a whole URL, another origin as a path.
-  return url.origin !== own || leavesPath(path) || leavesPath(decodeOnce(path)) || NEVER.test(path) ? '/' : path;
+  const isOff = [path, decodeOnce(path)].some((spelled) => leavesPath(spelled) || NEVER.test(spelled));
+  return url.origin !== own || isOff ? '/' : path;
 }
 
 /** Browsers read `//host`, `/\host` as another origin. */

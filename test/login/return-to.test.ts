@@ -142,6 +142,8 @@ const HOSTILE = [
   '/.latchgate/callback/staff?code=x',
   '/.LATCHGATE/login',
   '/x/../.latchgate/logout',
+  '/%2elatchgate/logout',
+  '/.latchgate/%6cogin?rd=/',
   'https://bi.example.com/.latchgate/logout',
 ];
 
