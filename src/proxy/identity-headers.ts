@@ -52,6 +52,8 @@ const NO_ALIAS = new Set(['host', 'cookie', 'content-length', 'content-type', 'a
 type Action = 'keep' | 'drop' | 'cookie' | 'host' | 'connection' | 'forwarded-for';
 
 const MEMO_LIMIT = 2_000;
+/** Real names are shorter; longer ones would let anybody fill the memory with them. */
+const MEMO_NAME = 64;
 
 /** As CGI and WSGI fold a name: without case, and any byte that is no letter or digit is the same as `-`. */
 export function foldHeaderName(name: string): string {
@@ -79,7 +81,7 @@ export function createHeaderFilter(policy: HeaderPolicy): (rawHeaders: readonly 
     let action = memo.get(name);
     if (action === undefined) {
       action = decide(name, droppedNames, droppedPrefixes);
-      if (memo.size < MEMO_LIMIT) memo.set(name, action);
+      if (memo.size < MEMO_LIMIT && name.length <= MEMO_NAME) memo.set(name, action);
     }
     return action;
   };
