@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Fault } from '../emulators/gooddata/faults.ts';
 import { type Child, startChild, waitUntil } from '../services/child.ts';
@@ -20,28 +18,12 @@ import { type Journey, startJourney, until } from './harness.ts';
 
 // The gateway as a process of its own, killed between a call that the backend did and the record of it.
 const LIMIT_MS = 60_000;
-const folder = mkdtempSync(join(tmpdir(), 'latchgate-built-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What is built lies in the project only by chance, and may be old: so it is built here. */
-let building: Promise<unknown> | undefined;
-function build(): Promise<unknown> {
-  building ??= compile();
-  return building;
-}
-
-async function compile(): Promise<void> {
-  const root = projectRoot();
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  const tsc = join(root, 'node_modules', '.bin', 'tsc');
-  const project = ['-p', join(root, 'tsconfig.build.json'), '--outDir', join(folder, 'dist'), '--sourceMap', 'false'];
-  await startChild('tsc', [tsc, ...project]).exited;
-}
+/** `dist`, which `npm run test:services` has just built. */
+const MAIN = join(projectRoot(), 'dist', 'main.js');
 
 async function startProcess(journey: Journey): Promise<Child> {
-  await build();
-  const command = [process.execPath, join(folder, 'dist', 'main.js'), 'serve', '--config', journey.configFile];
+  const command = [process.execPath, MAIN, 'serve', '--config', journey.configFile];
   const child = startChild('gateway', command, { env: journey.env });
   await waitUntil(child, LIMIT_MS, () => child.log.some((line) => line.includes('"message":"ready"')));
   return child;
