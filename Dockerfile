@@ -3,7 +3,7 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# Not `npm ci`: it refuses a lock file that was made through a registry mirror without other platforms' optional packages.
+# Not `npm ci`: it refuses a lock file that lacks the optional packages of other platforms.
 RUN npm install
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { composeProviders, type Engines, planFor } from '../compose/engine.ts';
 import { LatchgateError } from '../model/errors.ts';
@@ -34,6 +36,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   let exitCode = 0;
   const program = new Command('latchgate')
     .description('A login gateway in front of analytics backends.')
+    .version(version(), '-V, --version', 'print the version')
     .helpCommand(false)
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) });
@@ -59,6 +62,17 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : EXIT_USAGE;
     return reportFailure(thrown, io);
   }
+}
+
+/** Of the nearest package above this file, wherever it is built to. */
+function version(): string {
+  for (const up of ['../..', '../../..']) {
+    const file = join(import.meta.dirname, up, 'package.json');
+    if (!existsSync(file)) continue;
+    const { version: found } = JSON.parse(readFileSync(file, 'utf8')) as { version?: string };
+    if (found !== undefined) return found;
+  }
+  return 'unknown';
 }
 
 type Add = (parent: Command, spec: string, summary: string, work: Work) => Command;

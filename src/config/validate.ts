@@ -61,8 +61,13 @@ function readSection(
   if (first.success) return { issues: [], output: first.data };
   const unknown = first.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
   const paths = unknown.flatMap((issue) => issue.keys.map((key) => [...issue.path, key] as Path));
-  const issues = [...unknown, ...(schema.safeParse(without(value, paths)).error?.issues ?? [])];
-  if (!ENTRY_SECTIONS.has(section) || !isMap(value)) return { issues };
+  const second = schema.safeParse(without(value, paths));
+  const issues = [...unknown, ...(second.error?.issues ?? [])];
+  if (!ENTRY_SECTIONS.has(section) || !isMap(value)) {
+    // Without what cannot be read the rest is still checked against the other sections. Items of a list stay in place.
+    const bad = isMap(value) ? issues.map((issue) => issue.path.slice(0, 1) as Path) : [];
+    return { issues, output: second.data ?? schema.safeParse(without(value, [...paths, ...bad])).data };
+  }
   const bad = issues.map((issue) => issue.path.slice(0, 1) as Path);
   return { issues, output: schema.safeParse(without(value, bad)).data };
 }

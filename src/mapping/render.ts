@@ -101,6 +101,7 @@ class Page {
       ...rule.because.map((line) => `    ${show(line)}`),
       ...rule.gave.map((given) => `    gives ${show(given)}`),
       ...refused,
+      ...(rule.denies === undefined ? [] : [this.#paint('red', `    denies: ${show(rule.denies)}`)]),
     ];
   }
 

@@ -41,6 +41,7 @@ export function applyRule(rule: CompiledRule, subject: ConditionSubject, isPrivi
     because,
     gave: giving.gave,
     refused: giving.refused,
+    ...(holds && rule.deny !== undefined ? { denies: rule.deny } : {}),
   };
   return { trace, given: giving.given };
 }

@@ -88,5 +88,7 @@ export interface RuleTrace {
   readonly because: readonly string[];
   /** `superset:role:Alpha` that this rule gave; a privileged one that it may not give stands in `refused`. */
   readonly gave: readonly string[];
+  /** The sentence of `deny`, when the rule has one and fits. */
+  readonly denies?: string;
   readonly refused: readonly { readonly entitlement: string; readonly code: string; readonly why: string }[];
 }

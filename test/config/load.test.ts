@@ -165,6 +165,20 @@ function thrown(act: () => unknown): ConfigError {
   throw new Error('nothing was thrown');
 }
 
+describe('a section with a complaint', () => {
+  it('is still checked against the other sections, without what cannot be read', () => {
+    const { complaints } = examine(
+      configText({
+        routes: 'routes: [{ path: /a, to: supr, pth: 1 }, { path: /x, to: supperset }]',
+        identity: 'identity: { require: [emial], match: [link, x] }',
+      }),
+    );
+    expect(complaints.map(({ path }) => path.join('.')).sort()).toEqual(
+      expect.arrayContaining(['identity.match.1', 'identity.require.0', 'routes.0.pth', 'routes.0.to', 'routes.1.to']),
+    );
+  });
+});
+
 describe('substitution', () => {
   const url = (text: string) => ({ targets: `targets: { superset: { type: superset, url: "${text}" } }` });
   const urlOf = (text: string, env: Readonly<Record<string, string>>) =>
