@@ -1,7 +1,8 @@
 import type { AccountLink } from '../directory/directory.ts';
+import { compilePrivileged } from '../mapping/privileged.ts';
 import type { ActualAccount } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
-import { entitlementKey, type Grant } from '../model/entitlement.ts';
+import { type ActualEntitlement, entitlementKey, type Grant } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
 
 export type MatchBy = 'link' | 'external_id' | 'verified_email' | 'user_name';
@@ -103,13 +104,19 @@ function refuseForeign(by: MatchBy, account: ActualAccount, input: CorrelationIn
   // One that was only announced is found by marks that its person may have chosen. What we announced to give is fine.
   const isSure = by === 'external_id' || (by === 'link' && input.link?.accountId !== undefined);
   const ours = new Set(by === 'link' ? input.ledger.map((grant) => entitlementKey(grant)) : []);
-  const isPrivileged = account.entitlements.some((entitlement) => {
-    const key = entitlementKey(entitlement);
-    return !ours.has(key) && input.privileged.includes(`${input.desired.target}:${key}`);
-  });
-  if (!isSure && isPrivileged) {
+  if (!isSure && account.entitlements.some((one) => !ours.has(entitlementKey(one)) && isListed(one, input))) {
     throw new LatchgateError('account_privileged', 'the account that fits has privileged entitlements', { detail });
   }
+}
+
+/** Spelled as loosely as where they are given; a target that goes by ids has the name that people know in the label. */
+function isListed(entitlement: ActualEntitlement, { desired, privileged }: CorrelationInput): boolean {
+  const isPrivileged = compilePrivileged(privileged);
+  const { label } = entitlement;
+  return (
+    isPrivileged(desired.target, entitlement) ||
+    (label !== undefined && isPrivileged(desired.target, { ...entitlement, name: label }))
+  );
 }
 
 /** Compared without ASCII case, as every mail system in use does; no other letters are folded (U+212A is not `k`). */
