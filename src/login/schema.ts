@@ -8,7 +8,8 @@ const issuer = text
     if (url === undefined || !/^https?:\/\//i.test(value)) context.addIssue('must be an https:// address');
     else if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
       context.addIssue('must be https://: plain http is accepted on loopback only');
-    } else if (url.search !== '' || url.hash !== '') context.addIssue('must have no query and no fragment');
+    } else if (url.username !== '' || url.password !== '') context.addIssue('must not hold a user name or password');
+    else if (url.search !== '' || url.hash !== '') context.addIssue('must have no query and no fragment');
     return value;
   })
   .meta({ title: 'https address', examples: ['https://id.example.com/realms/staff'] });

@@ -308,6 +308,7 @@ describe('logins', () => {
 
   it('are reached by https, or on loopback', () => {
     const issuer = (url: string) => complaints({ login: `login: { a: { issuer: "${url}", client_id: x } }` });
+    expect(issuer('https://user:word@id.example.com')).toEqual(['invalid_value login.a.issuer']);
     expect(issuer('http://id.example.com')).toEqual(['invalid_value login.a.issuer']);
     expect(issuer('http://localhost:9000/realm')).toEqual([]);
     expect(issuer('http://127.0.0.1.evil.example')).toEqual(['invalid_value login.a.issuer']);
