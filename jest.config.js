@@ -15,4 +15,6 @@ export default {
   ...base,
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
+  // They wait for sockets and clocks more than they compute.
+  maxWorkers: '100%',
 };
