@@ -13,7 +13,12 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0001_directory': { up: createDirectory },
     '0002_audit': { up: createAudit },
     '0003_sessions': { up: (db) => createSessions(db, engine) },
+    '0004_session_tokens': { up: addSessionTokens },
   };
+}
+
+async function addSessionTokens(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('sessions').addColumn('sealed_tokens', 'text').execute();
 }
 
 async function createDirectory(db: Kysely<unknown>): Promise<void> {

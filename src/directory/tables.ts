@@ -120,6 +120,8 @@ export interface SessionRow {
   idle_until: number;
   ends_at: number;
   sealed: string;
+  /** Null: none were given. */
+  sealed_tokens: string | null;
 }
 
 export interface EndedSessionRow {

@@ -41,7 +41,7 @@ export async function finishLogin(
     const completed = await provider.complete({ callback, state, transaction }, stepLimit());
     isProvisioning = true;
     const provisioned = await provision(options, req, res, completed, transaction.returnTo);
-    await options.sessions.begin(req, toSession(options, completed, provisioned));
+    await options.sessions.begin(req, toSession(options, completed, provisioned), completed.tokens);
     options.log.info('login', {
       requestId: requestIdOf(res),
       login: provider.name,
@@ -116,13 +116,12 @@ function toSession(
   { identity }: Provisioned,
 ): Session {
   const now = clock.now();
-  const { providerSession, tokens } = completed;
+  const { providerSession } = completed;
   return {
     identity,
     ...(providerSession === undefined ? {} : { providerSession }),
     createdAt: now,
     endsAt: now + sessionConfig.absolute,
-    tokens,
   };
 }
 

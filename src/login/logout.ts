@@ -23,6 +23,7 @@ export async function logout(options: LoginRoutesOptions, req: Request, res: Res
   checkOrigin(req, options);
   const { searchParams } = ownAddress(req, options, '/logout');
   const { record } = req.session;
+  const idToken = await idTokenOf(options, req, res);
   await options.sessions.end(req, res);
   const secure = new URL(options.publicUrl).protocol === 'https:' ? '; Secure' : '';
   for (const name of options.backendCookies ?? []) {
@@ -30,12 +31,26 @@ export async function logout(options: LoginRoutesOptions, req: Request, res: Res
   }
   options.log.info('logout', { requestId: requestIdOf(res), ...(record && { person: record.identity.person }) });
   const login = record?.identity.origin ?? single(searchParams, 'login');
-  const elsewhere = await providerLogout(options, res, login, record?.tokens.idToken);
+  const elsewhere = await providerLogout(options, res, login, idToken);
   const returnTo = returnToOf(searchParams, options);
   if (!wantsPage(req)) return sendJson(res, 200, { logged_out: true, ...(elsewhere && { logout_url: elsewhere }) });
   if (elsewhere !== undefined) return sendRedirect(res, 303, elsewhere);
   if (returnTo !== '/') return sendRedirect(res, 303, returnTo);
   return sendPage(res, 200, (frame) => loggedOutPage({ loginAddress: loginAddress('/'), ended: true }, frame));
+}
+
+/** A store that does not answer must not keep anybody logged in: then the provider asks the person. */
+async function idTokenOf(options: LoginRoutesOptions, req: Request, res: Response): Promise<string | undefined> {
+  if (req.session.record === undefined) return undefined;
+  try {
+    return (await options.sessions.tokens(req)).idToken;
+  } catch (thrown) {
+    options.log.warn('the tokens of a session could not be read at its logout', {
+      requestId: requestIdOf(res),
+      error: toLatchgateError(thrown),
+    });
+    return undefined;
+  }
 }
 
 /** OpenID Connect RP-Initiated Logout 1.0 §2. A provider that does not answer keeps nobody logged in here. */

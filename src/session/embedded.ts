@@ -4,7 +4,7 @@ import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
 import { BoundedMap } from './cache.ts';
 import { EndedSessions } from './ended.ts';
-import { isSessionId, openSession, sessionHandle } from './seal.ts';
+import { isSessionId, openSession, openTokens, sessionHandle } from './seal.ts';
 import {
   chosenBy,
   endRows,
@@ -13,11 +13,12 @@ import {
   listRows,
   readEnded,
   readRow,
+  readWholeRow,
   sessionRow,
   writeTouch,
   writeUnlessEnded,
 } from './session-rows.ts';
-import type { Session, SessionInfo, SessionSelector, SessionStore } from './store.ts';
+import type { Session, SessionInfo, SessionSelector, SessionStore, SessionTokens, WholeSession } from './store.ts';
 
 /** How old a record may be that is used without asking the database. */
 const FRESH_MS = 1_000;
@@ -92,12 +93,26 @@ class EmbeddedSessions implements PrunedSessions {
     return isLive(read, this.#clock.now()) ? read.session : undefined;
   }
 
-  async save(id: string, session: Session, ttlMs: number): Promise<void> {
+  async loadWhole(id: string): Promise<WholeSession | undefined> {
+    if (!isSessionId(id)) return undefined;
+    const handle = sessionHandle(id);
+    const row = await readWholeRow(this.#database, handle);
+    const now = this.#clock.now();
+    if (row === undefined || this.#ended.has(handle)) return undefined;
+    // A touch that is not written yet counts.
+    const idleUntil = Math.max(row.idle_until, this.#cache.get(handle)?.idleUntil ?? 0);
+    if (idleUntil <= now || row.ends_at <= now) return undefined;
+    const session = openSession(id, handle, row.sealed);
+    const tokens = row.sealed_tokens === null ? {} : openTokens(id, handle, row.sealed_tokens);
+    return session === undefined || tokens === undefined ? undefined : { session, tokens };
+  }
+
+  async save(id: string, session: Session, ttlMs: number, tokens?: SessionTokens): Promise<void> {
     if (!isSessionId(id)) throw new LatchgateError('internal', 'a session id has another shape');
     const handle = sessionHandle(id);
     if (this.#ended.has(handle)) return;
     const now = this.#clock.now();
-    const row = sessionRow(id, handle, session, now, ttlMs);
+    const row = sessionRow(id, session, tokens, now, ttlMs);
     const saved = await writeUnlessEnded(this.#database, row);
     // What a read under way brings is older than what was just written.
     this.#loading.delete(handle);

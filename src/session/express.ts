@@ -4,12 +4,14 @@ import expressSession from 'express-session';
 import type { Clock } from '../ops/clock.ts';
 import { idleLimit, type SessionCookies } from './cookie.ts';
 import type { SessionConfig } from './schema.ts';
-import type { Session as SessionRecord, SessionStore } from './store.ts';
+import type { Session as SessionRecord, SessionStore, SessionTokens } from './store.ts';
 
 declare module 'express-session' {
   interface SessionData {
     /** Absent: nobody is logged in. */
     record?: SessionRecord;
+    /** Only while they are being stored. */
+    tokens?: SessionTokens;
   }
 }
 
@@ -24,7 +26,9 @@ export interface ExpressSessions {
   /** Puts `req.session` on requests of the gateway's own pages. */
   readonly middleware: RequestHandler;
   /** Under a new id, whatever the browser brought; what was there before is ended. */
-  begin(req: Request, session: SessionRecord): Promise<void>;
+  begin(req: Request, session: SessionRecord, tokens: SessionTokens): Promise<void>;
+  /** Those of the session of this browser. */
+  tokens(req: Request): Promise<SessionTokens>;
   /** Ends the session of this browser, if there is one, and takes its cookie away. */
   end(req: Request, res: Response): Promise<void>;
 }
@@ -55,11 +59,13 @@ export function createExpressSessions(options: ExpressSessionsOptions): ExpressS
         next(error);
       });
     },
-    begin: async (req, session) => {
+    begin: async (req, session, tokens) => {
       await asPromise((done) => req.session.regenerate(done));
       req.session.record = session;
+      req.session.tokens = tokens;
       await asPromise((done) => req.session.save(done));
     },
+    tokens: async (req) => (await options.store.loadWhole(req.sessionID))?.tokens ?? {},
     end: async (req, res) => {
       if (req.session.record !== undefined) await asPromise((done) => req.session.destroy(done));
       cookies.clear(res);
@@ -93,9 +99,9 @@ class StoreAdapter extends expressSession.Store {
 
   override set(id: string, session: expressSession.SessionData, callback?: (error?: unknown) => void): void {
     const { store, config, clock } = this.#options;
-    const { record } = session;
+    const { record, tokens } = session;
     if (record === undefined || this.#stored.get(record) === id) return void callback?.();
-    store.save(id, record, idleLimit(record, config, clock.now())).then(() => {
+    store.save(id, record, idleLimit(record, config, clock.now()), tokens).then(() => {
       this.#stored.set(record, id);
       callback?.();
     }, callback);

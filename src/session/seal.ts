@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { openSealed, seal } from '../ops/seal.ts';
-import type { Session } from './store.ts';
+import type { Session, SessionTokens } from './store.ts';
 
 const ID_BYTES = 32;
 const ID_SHAPE = /^[A-Za-z0-9_-]{43}$/;
@@ -39,6 +39,17 @@ export function sealSession(id: string, handle: string, session: Session): strin
 export function openSession(id: string, handle: string, sealed: string): Session | undefined {
   const opened = openSealed(sealed, purposeOf(handle), [id]);
   return opened && (JSON.parse(opened.text) as Session);
+}
+
+/** The tokens by themselves, sealed in the same way for a purpose of their own. */
+export function sealTokens(id: string, handle: string, tokens: SessionTokens): string {
+  return seal(JSON.stringify(tokens), `tokens of ${purposeOf(handle)}`, [id]);
+}
+
+/** undefined as for `openSession`. */
+export function openTokens(id: string, handle: string, sealed: string): SessionTokens | undefined {
+  const opened = openSealed(sealed, `tokens of ${purposeOf(handle)}`, [id]);
+  return opened && (JSON.parse(opened.text) as SessionTokens);
 }
 
 function purposeOf(handle: string): string {

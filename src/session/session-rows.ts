@@ -2,8 +2,8 @@ import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { Database } from '../directory/database.ts';
 import type { SessionRow, Tables } from '../directory/tables.ts';
 import { LatchgateError } from '../model/errors.ts';
-import { providerSessionHash, sealSession, subjectHash } from './seal.ts';
-import type { Session, SessionInfo, SessionSelector } from './store.ts';
+import { providerSessionHash, sealSession, sealTokens, sessionHandle, subjectHash } from './seal.ts';
+import type { Session, SessionInfo, SessionSelector, SessionTokens } from './store.ts';
 
 /*
  * The statements of the embedded session store. Each throws `session_store_unavailable` when the database does not
@@ -14,8 +14,18 @@ const ROWS_AT_ONCE = 1_000;
 
 type Condition = (where: ExpressionBuilder<Tables, 'sessions'>) => Expression<SqlBool>;
 
+/** What is written of a session; without `sealed_tokens` the ones that are there stay. */
+export type WrittenRow = Omit<SessionRow, 'sealed_tokens'> & Partial<Pick<SessionRow, 'sealed_tokens'>>;
+
 /** The row of a session that is used now. */
-export function sessionRow(id: string, handle: string, session: Session, now: number, ttlMs: number): SessionRow {
+export function sessionRow(
+  id: string,
+  session: Session,
+  tokens: SessionTokens | undefined,
+  now: number,
+  ttlMs: number,
+): WrittenRow {
+  const handle = sessionHandle(id);
   const { issuer, subject, person, origin } = session.identity;
   return {
     handle,
@@ -29,6 +39,7 @@ export function sessionRow(id: string, handle: string, session: Session, now: nu
     idle_until: now + ttlMs,
     ends_at: session.endsAt,
     sealed: sealSession(id, handle, session),
+    ...(tokens === undefined ? {} : { sealed_tokens: sealTokens(id, handle, tokens) }),
   };
 }
 
@@ -66,6 +77,22 @@ export function readRow(
   );
 }
 
+/** With the tokens, which only few ask for. */
+export function readWholeRow(
+  database: Database,
+  handle: string,
+): Promise<Pick<SessionRow, 'sealed' | 'sealed_tokens' | 'idle_until' | 'ends_at'> | undefined> {
+  return answered(
+    database.run((db) =>
+      db
+        .selectFrom('sessions')
+        .select(['sealed', 'sealed_tokens', 'idle_until', 'ends_at'])
+        .where('handle', '=', handle)
+        .executeTakeFirst(),
+    ),
+  );
+}
+
 export function listRows(database: Database, now: number): Promise<readonly SessionInfo[]> {
   return answered(
     database.run(async (db) => {
@@ -90,7 +117,7 @@ export function listRows(database: Database, now: number): Promise<readonly Sess
 }
 
 /** False: the session has ended meanwhile, and stays so. */
-export function writeUnlessEnded(database: Database, row: SessionRow): Promise<boolean> {
+export function writeUnlessEnded(database: Database, row: WrittenRow): Promise<boolean> {
   const writing = database.transaction(async (trx) => {
     // First the update: it waits for an end that is under way, and then finds nothing, but the end in its list.
     const updated = await trx.updateTable('sessions').set(row).where('handle', '=', row.handle).executeTakeFirst();
@@ -103,7 +130,7 @@ export function writeUnlessEnded(database: Database, row: SessionRow): Promise<b
     if (ended !== undefined) return false;
     await trx
       .insertInto('sessions')
-      .values(row)
+      .values({ sealed_tokens: null, ...row })
       .onConflict((conflict) => conflict.column('handle').doUpdateSet(row))
       .execute();
     return true;

@@ -1,6 +1,9 @@
 import type { Identity } from '../model/person.ts';
 
-/** What a session holds. Times are milliseconds since the epoch. */
+/**
+ * What every request of a session needs, kept small: instances hold many of these in memory. Times are milliseconds
+ * since the epoch.
+ */
 export interface Session {
   readonly identity: Identity;
   /** OIDC session id of the provider, when it sends one. */
@@ -8,10 +11,19 @@ export interface Session {
   readonly createdAt: number;
   /** No use after this, however busy. */
   readonly endsAt: number;
-  /** Tokens of the provider, for refresh and logout. Never leaves the gateway. */
-  readonly tokens: { readonly idToken?: string; readonly refreshToken?: string };
-  /** The backend's own cookies that are kept on our side (header sign-in), by target: a Cookie header's value. */
-  readonly backendCookies?: Readonly<Record<string, string>>;
+  /** When the provider is asked again whether the login still holds; absent: it cannot be asked. */
+  readonly checkAt?: number;
+}
+
+/** Tokens of the provider, for refresh and logout. Never leave the gateway, and are never kept in memory. */
+export interface SessionTokens {
+  readonly idToken?: string;
+  readonly refreshToken?: string;
+}
+
+export interface WholeSession {
+  readonly session: Session;
+  readonly tokens: SessionTokens;
 }
 
 /** Metadata by which sessions can be listed and ended without their cookie. */
@@ -40,11 +52,14 @@ export type SessionSelector =
 export interface SessionStore {
   /** undefined: unknown, ended, idle too long, or a record that does not belong to this id. */
   load(id: string): Promise<Session | undefined>;
+  /** As it is in the store at this moment, whatever is remembered here. undefined as for `load`. */
+  loadWhole(id: string): Promise<WholeSession | undefined>;
   /**
-   * Creates or replaces; `ttlMs` is the idle limit from now on. A session that has ended stays ended: a save that comes
-   * late (a refresh that was under way at the logout) is not written, and that is no error.
+   * Creates or replaces; `ttlMs` is the idle limit from now on. Without `tokens` those that are stored stay. A session
+   * that has ended stays ended: a save that comes late (a refresh that was under way at the logout) is not written, and
+   * that is no error.
    */
-  save(id: string, session: Session, ttlMs: number): Promise<void>;
+  save(id: string, session: Session, ttlMs: number, tokens?: SessionTokens): Promise<void>;
   /** Puts the idle limit off, without writing the record. */
   touch(id: string, ttlMs: number): Promise<void>;
   destroy(id: string): Promise<void>;

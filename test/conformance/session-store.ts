@@ -3,6 +3,7 @@ import type { Session, SessionStore } from '../../src/session/store.ts';
 
 const IDLE_MS = 60 * 60_000;
 const ABSOLUTE_MS = 12 * IDLE_MS;
+const TOKENS = { idToken: 'secret-id-token', refreshToken: 'secret-refresh-token' };
 
 /** One empty store, as several instances see it. */
 export interface SessionStoreHarness {
@@ -32,8 +33,6 @@ export function exampleSession(now: number, more: Partial<Session> = {}): Sessio
     providerSession: 'sid-1',
     createdAt: now,
     endsAt: now + ABSOLUTE_MS,
-    tokens: { idToken: 'secret-id-token', refreshToken: 'secret-refresh-token' },
-    backendCookies: { superset: 'session=secret-cookie' },
     ...more,
   };
 }
@@ -87,11 +86,38 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
     it('replaces a session, seen elsewhere within a second', async () => {
       await here.save(id, session(), IDLE_MS);
       await there.load(id);
-      const renewed = session({ tokens: { refreshToken: 'second' } });
+      const renewed = of({ groups: ['other'] });
       await here.save(id, renewed, IDLE_MS);
       expect(await here.load(id)).toEqual(renewed);
       await harness.fastForward(1_000);
       expect(await there.load(id)).toEqual(renewed);
+    });
+
+    it('keeps the tokens apart, and until others are given', async () => {
+      await here.save(id, session(), IDLE_MS, TOKENS);
+      expect(await there.loadWhole(id)).toEqual({ session: session(), tokens: TOKENS });
+      const changed = of({ groups: ['other'] });
+      await there.save(id, changed, IDLE_MS);
+      expect(await here.loadWhole(id)).toEqual({ session: changed, tokens: TOKENS });
+      await there.save(id, changed, IDLE_MS, { refreshToken: 'second' });
+      expect(await here.loadWhole(id)).toEqual({ session: changed, tokens: { refreshToken: 'second' } });
+    });
+
+    it('has no tokens of a session that was given none, nor of one that is not there', async () => {
+      await here.save(id, session(), IDLE_MS);
+      expect(await here.loadWhole(id)).toEqual({ session: session(), tokens: {} });
+      expect(await here.loadWhole(newSessionId())).toBeUndefined();
+      await here.destroy(id);
+      expect(await here.loadWhole(id)).toBeUndefined();
+      expect(await there.loadWhole(id)).toBeUndefined();
+    });
+
+    it('sees at once what another instance has just changed, when asked for the whole', async () => {
+      await here.save(id, session(), IDLE_MS, TOKENS);
+      await there.load(id);
+      const changed = of({ groups: ['other'] });
+      await here.save(id, changed, IDLE_MS, { refreshToken: 'second' });
+      expect(await there.loadWhole(id)).toEqual({ session: changed, tokens: { refreshToken: 'second' } });
     });
 
     it('keeps many loads at once apart and together', async () => {
@@ -297,7 +323,7 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
     });
 
     it('holds neither a usable cookie nor a readable token, cookie, name or subject', async () => {
-      await here.save(id, session(), IDLE_MS);
+      await here.save(id, session(), IDLE_MS, TOKENS);
       const held = await harness.dump();
       expect(held).toContain(sessionHandle(id));
       for (const secret of [id, 'secret', 'Alice', 'alice@', 'subject-of', 'sid-1', 'bi-admins']) {

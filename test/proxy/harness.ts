@@ -60,7 +60,7 @@ export interface WorldOptions {
 }
 
 export function sessionOf(identity: Identity): Session {
-  return { identity, createdAt: 0, endsAt: Number.MAX_SAFE_INTEGER, tokens: {} };
+  return { identity, createdAt: 0, endsAt: Number.MAX_SAFE_INTEGER };
 }
 
 export function ready(userName: string): AccountState {

@@ -41,7 +41,7 @@ function session(more: Partial<Session> = {}): Session {
     groups: [],
     attributes: {},
   };
-  return { identity, createdAt: now, endsAt: now + 12 * IDLE, tokens: {}, ...more } as Session;
+  return { identity, createdAt: now, endsAt: now + 12 * IDLE, ...more } as Session;
 }
 
 describe('the cookie', () => {

@@ -27,7 +27,7 @@ function session(subject: string): Session {
     groups: [],
     attributes: {},
   };
-  return { identity, createdAt: now, endsAt: now + 12 * IDLE, tokens: { idToken: 't' } } as Session;
+  return { identity, createdAt: now, endsAt: now + 12 * IDLE } as Session;
 }
 
 interface Site {
@@ -42,6 +42,7 @@ interface Site {
 async function startSite(publicUrl: string): Promise<Site> {
   const watched: SessionStore = {
     load: (id) => (isDown ? Promise.reject(new LatchgateError('session_store_unavailable', 'down')) : store.load(id)),
+    loadWhole: (id) => store.loadWhole(id),
     save: (...args) => {
       saves += 1;
       return store.save(...args);
@@ -66,7 +67,7 @@ async function startSite(publicUrl: string): Promise<Site> {
   app.use(sessions.middleware);
   app.get('/who', (req, res) => void res.send(req.session.record?.identity.subject ?? 'nobody'));
   app.get('/as/:subject', async (req, res) => {
-    await sessions.begin(req, session(req.params.subject));
+    await sessions.begin(req, session(req.params.subject), { idToken: 't' });
     res.send('in');
   });
   app.get('/out', async (req, res) => {
