@@ -51,14 +51,17 @@ export function composeGateway(config: Config, engines: Engines): Gateway {
   const proxy = composeProxy(config, engines, cookies, routes);
   const gateway = composePages(config, engines, { cookies, providers, routes });
   const publicServer = createPublicServer({ proxy, gateway });
-  const probes: Record<string, Probe> = { state: () => state.directory.probe() };
+  const probes: Record<string, Probe> = {
+    state: () => state.directory.probe(),
+    sessions: () => state.sessions.probe(),
+  };
   for (const [name, provider] of providers) probes[`login:${name}`] = (signal) => provider.probe(signal);
   for (const [name, { target }] of targets) probes[`target:${name}`] = (signal) => target.probe(signal);
   const adminServer = createServer(
     createAdminApp({
       readiness: createReadiness({ probes }),
       metrics,
-      refresh: async () => metrics.sessions((await state.sessions.list()).length),
+      refresh: async () => metrics.sessions(await state.sessions.count()),
     }),
   );
   let stopJobs: (() => Promise<void>) | undefined;
@@ -119,7 +122,7 @@ function composeProxy(
     sessions: {
       read: (cookie) => cookies.sessionFromCookie(cookie),
       handleOf: sessionHandle,
-      onEnded: (listener) => sessions.onEnded(listener),
+      onEnded: (listener, held) => sessions.onEnded(listener, held),
     },
     cookieNames: cookies.names,
     account: (person, target, signal) => engine.account(person, target, signal),

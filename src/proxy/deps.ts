@@ -40,8 +40,8 @@ export interface ProxySessions {
   read(cookie: string | undefined): Promise<ProxySession | undefined>;
   /** The handle under which the end of this session is announced. */
   handleOf(id: string): string;
-  /** Called with each handle that ended. Returns how to stop. */
-  onEnded(listener: (handle: string) => void): () => void;
+  /** Called with each handle that ended; `held` names those that something is open for. Returns how to stop. */
+  onEnded(listener: (handle: string) => void, held: () => Iterable<string>): () => void;
 }
 
 /** Answers a request that is refused: a page for people, JSON for programs. X-Request-Id stands in the response already. */

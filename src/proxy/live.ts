@@ -24,6 +24,10 @@ export class LiveWork {
     for (const work of set ?? []) work.cutOff();
   }
 
+  handles(): Iterable<string> {
+    return this.#bySession.keys();
+  }
+
   endAll(): void {
     for (const handle of [...this.#bySession.keys()]) this.end(handle);
   }

@@ -35,10 +35,14 @@ export class GatewayProxy {
     this.#match = createRouter(deps.routes);
     this.#prepared = new PreparedSessions((id) => deps.sessions.handleOf(id));
     this.#exchanges = new Exchanges(deps);
-    this.#stopListening = deps.sessions.onEnded((handle) => {
-      this.#prepared.end(handle);
-      this.#exchanges.live.end(handle);
-    });
+    const { live } = this.#exchanges;
+    this.#stopListening = deps.sessions.onEnded(
+      (handle) => {
+        this.#prepared.end(handle);
+        live.end(handle);
+      },
+      () => live.handles(),
+    );
   }
 
   /** `gateway` serves what is at or below /.latchgate; it finds the request id in the response's X-Request-Id. */

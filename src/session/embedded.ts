@@ -2,11 +2,13 @@ import type { Database } from '../directory/database.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
-import { BoundedMap } from './cache.ts';
 import { EndedSessions } from './ended.ts';
+import { EndedPoll } from './ended-poll.ts';
+import { RememberedSessions } from './remembered.ts';
 import { isSessionId, openSession, openTokens, sessionHandle } from './seal.ts';
 import {
   chosenBy,
+  countRows,
   endRows,
   expired,
   forgetEnded,
@@ -18,11 +20,12 @@ import {
   writeTouch,
   writeUnlessEnded,
 } from './session-rows.ts';
-import type { Session, SessionInfo, SessionSelector, SessionStore, SessionTokens, WholeSession } from './store.ts';
+import type { PrunedSessions, Session, SessionInfo, SessionSelector, SessionTokens, WholeSession } from './store.ts';
 
 /** How old a record may be that is used without asking the database. */
 const FRESH_MS = 1_000;
-const TOUCH_AT_MOST_EVERY_MS = 60_000;
+/** Uses are written once a minute at most. */
+const TOUCHES_BEHIND_MS = 60_000;
 const PRUNE_EVERY_MS = 60_000;
 /** Longer than any call takes: a save that was under way when the session ended does not bring it back. */
 const ENDED_KEPT_MS = 15 * 60_000;
@@ -35,45 +38,36 @@ export interface EmbeddedSessionsOptions {
   readonly cached?: number;
 }
 
-export interface PrunedSessions extends SessionStore {
-  /** Takes out what has run out, and tells the listeners. Runs by itself every minute. */
-  prune(): Promise<number>;
-}
-
 /**
  * Sessions in the state database, SQLite or PostgreSQL. A record is asked for once a second at most, in between it comes
- * from memory; ended here means refused here at once. Idle times are written once a minute at most (a tenth of the idle
- * limit when that is shorter): after a restart a session may end that much early, never late.
+ * from memory; ended here means refused here at once.
  */
 export function createEmbeddedSessions(database: Database, options: EmbeddedSessionsOptions): PrunedSessions {
   return new EmbeddedSessions(database, options);
 }
 
-interface Cached {
-  readonly session: Session;
-  readonly sealed: string;
-  readonly checkedAt: number;
-  idleUntil: number;
-  /** As it is written in the database. */
-  seenAt: number;
-}
-
 class EmbeddedSessions implements PrunedSessions {
   readonly #database: Database;
   readonly #clock: Clock;
-  readonly #cache: BoundedMap<Cached>;
-  readonly #loading = new Map<string, Promise<Cached | undefined>>();
+  readonly #remembered: RememberedSessions;
   readonly #ended: EndedSessions;
+  readonly #poll: EndedPoll;
   readonly #pruning: NodeJS.Timeout;
 
   constructor(database: Database, options: EmbeddedSessionsOptions) {
     this.#database = database;
     this.#clock = options.clock;
-    this.#cache = new BoundedMap(options.cached ?? CACHED_SESSIONS);
-    this.#ended = new EndedSessions(
+    this.#remembered = new RememberedSessions({
+      clock: options.clock,
+      limit: options.cached ?? CACHED_SESSIONS,
+      freshMs: () => FRESH_MS,
+      read: (handle) => readRow(database, handle),
+      writeTouch: (...touch) => writeTouch(database, ...touch),
+    });
+    this.#ended = new EndedSessions((handle) => this.#remembered.forget(handle), options.log);
+    this.#poll = new EndedPoll(
       (after) => readEnded(database, after),
-      (handle) => this.#forget(handle),
-      options.log,
+      (handle) => this.#ended.announce(handle),
     );
     this.#pruning = setInterval(() => {
       this.prune().catch((error: unknown) => options.log?.warn('expired sessions could not be removed', { error }));
@@ -85,12 +79,8 @@ class EmbeddedSessions implements PrunedSessions {
     if (!isSessionId(id)) return undefined;
     const handle = sessionHandle(id);
     if (this.#ended.has(handle)) return undefined;
-    const cached = this.#cache.get(handle);
-    const now = this.#clock.now();
-    if (cached !== undefined && isFresh(cached, now)) return isLive(cached, now) ? cached.session : undefined;
-    const read = await this.#readOnce(id, handle);
-    if (read === undefined || this.#ended.has(handle)) return undefined;
-    return isLive(read, this.#clock.now()) ? read.session : undefined;
+    const session = await this.#remembered.load(id, handle);
+    return this.#ended.has(handle) ? undefined : session;
   }
 
   async loadWhole(id: string): Promise<WholeSession | undefined> {
@@ -100,7 +90,7 @@ class EmbeddedSessions implements PrunedSessions {
     const now = this.#clock.now();
     if (row === undefined || this.#ended.has(handle)) return undefined;
     // A touch that is not written yet counts.
-    const idleUntil = Math.max(row.idle_until, this.#cache.get(handle)?.idleUntil ?? 0);
+    const idleUntil = Math.max(row.idle_until, this.#remembered.idleUntil(handle));
     if (idleUntil <= now || row.ends_at <= now) return undefined;
     const session = openSession(id, handle, row.sealed);
     const tokens = row.sealed_tokens === null ? {} : openTokens(id, handle, row.sealed_tokens);
@@ -113,42 +103,15 @@ class EmbeddedSessions implements PrunedSessions {
     if (this.#ended.has(handle)) return;
     const now = this.#clock.now();
     const row = sessionRow(id, session, tokens, now, ttlMs);
-    const saved = await writeUnlessEnded(this.#database, row);
-    // What a read under way brings is older than what was just written.
-    this.#loading.delete(handle);
-    if (!saved) this.#ended.announce(handle);
-    else if (!this.#ended.has(handle)) {
-      this.#cache.set(handle, {
-        session,
-        sealed: row.sealed,
-        checkedAt: now,
-        idleUntil: row.idle_until,
-        seenAt: now,
-      });
-    }
+    if (!(await writeUnlessEnded(this.#database, row))) this.#ended.announce(handle);
+    if (this.#ended.has(handle)) return;
+    this.#remembered.remember(handle, session, { sealed: row.sealed, idleUntil: row.idle_until, seenAt: now });
   }
 
   async touch(id: string, ttlMs: number): Promise<void> {
     if (!isSessionId(id)) return;
     const handle = sessionHandle(id);
-    if (this.#ended.has(handle)) return;
-    const now = this.#clock.now();
-    // The limit shrinks toward the end of the session, and must not make a write of every request then.
-    const writtenBefore = now - Math.min(TOUCH_AT_MOST_EVERY_MS, Math.max(FRESH_MS, ttlMs / 10));
-    const cached = this.#cache.get(handle);
-    const seenAt = cached?.seenAt;
-    if (cached !== undefined) {
-      if (!isLive(cached, now)) return;
-      cached.idleUntil = now + ttlMs;
-      if (cached.seenAt > writtenBefore) return;
-      cached.seenAt = now;
-    }
-    try {
-      await writeTouch(this.#database, handle, now, ttlMs, writtenBefore);
-    } catch (error) {
-      if (cached !== undefined && seenAt !== undefined) cached.seenAt = seenAt;
-      throw error;
-    }
+    if (!this.#ended.has(handle)) await this.#remembered.touch(handle, ttlMs);
   }
 
   async destroy(id: string): Promise<void> {
@@ -167,14 +130,28 @@ class EmbeddedSessions implements PrunedSessions {
     return listRows(this.#database, this.#clock.now());
   }
 
+  count(): Promise<number> {
+    return countRows(this.#database, this.#clock.now());
+  }
+
+  /** The end of a session is written in one transaction with the word of it: `held` has nothing to find. */
   onEnded(listener: (handle: string) => void): () => void {
-    return this.#ended.listen(listener);
+    const stop = this.#ended.listen(listener);
+    this.#poll.start();
+    return () => {
+      stop();
+      if (!this.#ended.isHeard()) this.#poll.stop();
+    };
+  }
+
+  async probe(): Promise<void> {
+    await countRows(this.#database, this.#clock.now());
   }
 
   async prune(): Promise<number> {
     const now = this.#clock.now();
     // A touch may not be written yet; `load` knows the idle limit without us.
-    const pruned = await this.#end(expired(now - TOUCH_AT_MOST_EVERY_MS, now));
+    const pruned = await this.#end(expired(now - TOUCHES_BEHIND_MS, now));
     await forgetEnded(this.#database, now - ENDED_KEPT_MS);
     return pruned;
   }
@@ -182,42 +159,7 @@ class EmbeddedSessions implements PrunedSessions {
   /** Stops the timers. The database is its owner's to close. */
   async close(): Promise<void> {
     clearInterval(this.#pruning);
-    this.#ended.stop();
-  }
-
-  #forget(handle: string): void {
-    this.#cache.delete(handle);
-    this.#loading.delete(handle);
-  }
-
-  #readOnce(id: string, handle: string): Promise<Cached | undefined> {
-    const underWay = this.#loading.get(handle);
-    if (underWay !== undefined) return underWay;
-    const read: Promise<Cached | undefined> = this.#read(id, handle)
-      .then((cached) => {
-        const isNewest = this.#loading.get(handle) === read;
-        if (isNewest && cached !== undefined) this.#cache.set(handle, cached);
-        if (isNewest && cached === undefined) this.#cache.delete(handle);
-        return cached;
-      })
-      .finally(() => {
-        if (this.#loading.get(handle) === read) this.#loading.delete(handle);
-      });
-    this.#loading.set(handle, read);
-    return read;
-  }
-
-  async #read(id: string, handle: string): Promise<Cached | undefined> {
-    const checkedAt = this.#clock.now();
-    const row = await readRow(this.#database, handle);
-    if (row === undefined) return undefined;
-    const before = this.#cache.get(handle);
-    const same = before !== undefined && before.sealed === row.sealed;
-    const session = same ? before.session : openSession(id, handle, row.sealed);
-    if (session === undefined) return undefined;
-    // A touch that is not written yet counts.
-    const idleUntil = same ? Math.max(row.idle_until, before.idleUntil) : row.idle_until;
-    return { session, sealed: row.sealed, checkedAt, idleUntil, seenAt: row.last_seen_at };
+    this.#poll.stop();
   }
 
   async #end(condition: Parameters<typeof endRows>[1]): Promise<number> {
@@ -226,13 +168,4 @@ class EmbeddedSessions implements PrunedSessions {
     for (const handle of handles) this.#ended.announce(handle);
     return handles.length;
   }
-}
-
-function isFresh(cached: Cached, now: number): boolean {
-  const age = now - cached.checkedAt;
-  return age >= 0 && age < FRESH_MS;
-}
-
-function isLive(cached: Cached, now: number): boolean {
-  return now < cached.idleUntil && now < cached.session.endsAt;
 }

@@ -1,34 +1,24 @@
 import type { Log } from '../ops/log.ts';
 import { BoundedMap } from './cache.ts';
 
-const POLL_MS = 500;
 const HANDLES_KEPT = 20_000;
 
-/** What other instances have ended since `after`, in order; `undefined` asks only where the list stands now. */
-export type ReadEnded = (
-  after: number | undefined,
-) => Promise<{ readonly position: number; readonly handles: readonly string[] }>;
+/** Who is told of the sessions that end. */
+interface Listener {
+  readonly tell: (handle: string) => void;
+  readonly held: (() => Iterable<string>) | undefined;
+}
 
-/**
- * Which sessions have ended, as this instance knows, and who wants to be told. Asks the store for the doings of other
- * instances twice a second, and only while somebody listens.
- */
+/** Which sessions have ended, as this instance knows, and who wants to be told. */
 export class EndedSessions {
-  readonly #read: ReadEnded;
   readonly #onEnd: (handle: string) => void;
   readonly #log: Pick<Log, 'warn'> | undefined;
-  readonly #listeners = new Set<(handle: string) => void>();
+  readonly #listeners = new Set<Listener>();
   /** By handle: whether the listeners have been told. */
   readonly #known = new BoundedMap<{ told: boolean }>(HANDLES_KEPT);
-  #position: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  /** Which round of listening this is; 0 when nobody listens. */
-  #round = 0;
-  #rounds = 0;
 
   /** `onEnd` is called before the listeners, for every handle once it is known to have ended. */
-  constructor(read: ReadEnded, onEnd: (handle: string) => void, log: Pick<Log, 'warn'> | undefined) {
-    this.#read = read;
+  constructor(onEnd: (handle: string) => void, log: Pick<Log, 'warn'> | undefined) {
     this.#onEnd = onEnd;
     this.#log = log;
   }
@@ -51,45 +41,29 @@ export class EndedSessions {
     state.told = true;
     for (const listener of this.#listeners) {
       try {
-        listener(handle);
+        listener.tell(handle);
       } catch (error) {
         this.#log?.warn('a listener to ended sessions failed', { error });
       }
     }
   }
 
-  listen(listener: (handle: string) => void): () => void {
-    // Its own function, so that one listener may be added twice.
-    const own = (handle: string) => listener(handle);
-    this.#listeners.add(own);
-    if (this.#round === 0) {
-      this.#rounds += 1;
-      this.#round = this.#rounds;
-      void this.#poll(this.#round);
-    }
-    return () => {
-      this.#listeners.delete(own);
-      if (this.#listeners.size === 0) this.stop();
-    };
+  /** Returns how to stop. */
+  listen(tell: (handle: string) => void, held?: () => Iterable<string>): () => void {
+    // Its own object, so that one listener may be added twice.
+    const listener = { tell, held };
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
-  stop(): void {
-    this.#round = 0;
-    this.#position = undefined;
-    clearTimeout(this.#timer);
+  isHeard(): boolean {
+    return this.#listeners.size > 0;
   }
 
-  async #poll(round: number): Promise<void> {
-    try {
-      const { position, handles } = await this.#read(this.#position);
-      if (this.#round !== round) return;
-      this.#position = position;
-      for (const handle of handles) this.announce(handle);
-    } catch {
-      // The position stays: what was missed comes with the next answer.
-    }
-    if (this.#round !== round) return;
-    this.#timer = setTimeout(() => void this.#poll(round), POLL_MS);
-    this.#timer.unref();
+  /** Handles for which a listener has something open. */
+  held(): Set<string> {
+    const handles = new Set<string>();
+    for (const { held } of this.#listeners) for (const handle of held?.() ?? []) handles.add(handle);
+    return handles;
   }
 }

@@ -2,6 +2,7 @@ import type { Expression, ExpressionBuilder, SqlBool } from 'kysely';
 import type { Database } from '../directory/database.ts';
 import type { SessionRow, Tables } from '../directory/tables.ts';
 import { LatchgateError } from '../model/errors.ts';
+import type { StoredSession } from './remembered.ts';
 import { providerSessionHash, sealSession, sealTokens, sessionHandle, subjectHash } from './seal.ts';
 import type { Session, SessionInfo, SessionSelector, SessionTokens } from './store.ts';
 
@@ -62,15 +63,12 @@ export function expired(idle: number, absolute: number): Condition {
   return (where) => where.or([where('idle_until', '<=', idle), where('ends_at', '<=', absolute)]);
 }
 
-export function readRow(
-  database: Database,
-  handle: string,
-): Promise<Pick<SessionRow, 'sealed' | 'idle_until' | 'last_seen_at'> | undefined> {
+export function readRow(database: Database, handle: string): Promise<StoredSession | undefined> {
   return answered(
     database.run((db) =>
       db
         .selectFrom('sessions')
-        .select(['sealed', 'idle_until', 'last_seen_at'])
+        .select(['sealed', 'idle_until as idleUntil', 'last_seen_at as seenAt'])
         .where('handle', '=', handle)
         .executeTakeFirst(),
     ),
@@ -112,6 +110,20 @@ export function listRows(database: Database, now: number): Promise<readonly Sess
         lastSeenAt: row.last_seen_at,
         endsAt: row.ends_at,
       }));
+    }),
+  );
+}
+
+export function countRows(database: Database, now: number): Promise<number> {
+  return answered(
+    database.run(async (db) => {
+      const row = await db
+        .selectFrom('sessions')
+        .select((select) => select.fn.countAll<number | string>().as('count'))
+        .where('idle_until', '>', now)
+        .where('ends_at', '>', now)
+        .executeTakeFirst();
+      return Number(row?.count ?? 0);
     }),
   );
 }

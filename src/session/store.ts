@@ -66,7 +66,20 @@ export interface SessionStore {
   /** Ends every session that fits; says how many. */
   destroyFor(selector: SessionSelector): Promise<number>;
   list(): Promise<readonly SessionInfo[]>;
-  /** Called with each handle that ended, on every instance within a second. Returns how to stop. */
-  onEnded(listener: (handle: string) => void): () => void;
+  /** How many there are, without looking at each. */
+  count(): Promise<number>;
+  /**
+   * Called with each handle that ended, on every instance within a second. Returns how to stop. `held` names the
+   * sessions for which the listener has something open: they are asked for now and then, should the word of an end have
+   * been lost.
+   */
+  onEnded(listener: (handle: string) => void, held?: () => Iterable<string>): () => void;
+  /** Resolves when the store can do its work. */
+  probe(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface PrunedSessions extends SessionStore {
+  /** Takes out what has run out, and tells the listeners; says how many. Runs by itself every minute. */
+  prune(): Promise<number>;
 }

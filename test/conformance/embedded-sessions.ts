@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 import { createEmbeddedSessions } from '../../src/session/embedded.ts';
-import type { SessionStore } from '../../src/session/store.ts';
+import type { PrunedSessions } from '../../src/session/store.ts';
 import type { SessionStoreHarness } from './session-store.ts';
 import type { StateFactory } from './state.ts';
 
 /** The embedded store on one state database, as the suite of all stores wants it. */
 export async function embeddedHarness(makeState: StateFactory): Promise<SessionStoreHarness> {
   const state = await makeState();
-  const stores: SessionStore[] = [];
+  const stores: PrunedSessions[] = [];
   return {
     open: async () => {
       const store = createEmbeddedSessions(await state.open(), { clock: state.clock });

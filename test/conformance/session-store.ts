@@ -1,5 +1,5 @@
 import { newSessionId, sessionHandle } from '../../src/session/seal.ts';
-import type { Session, SessionStore } from '../../src/session/store.ts';
+import type { PrunedSessions, Session } from '../../src/session/store.ts';
 
 const IDLE_MS = 60 * 60_000;
 const ABSOLUTE_MS = 12 * IDLE_MS;
@@ -8,7 +8,7 @@ const TOKENS = { idToken: 'secret-id-token', refreshToken: 'secret-refresh-token
 /** One empty store, as several instances see it. */
 export interface SessionStoreHarness {
   /** One more instance on the same store. */
-  open(): Promise<SessionStore>;
+  open(): Promise<PrunedSessions>;
   now(): number;
   /** Lets time pass, for the store's expiry and for every instance. */
   fastForward(ms: number): Promise<void>;
@@ -41,8 +41,8 @@ export function exampleSession(now: number, more: Partial<Session> = {}): Sessio
 export function describeSessionStore(name: string, makeHarness: () => Promise<SessionStoreHarness>): void {
   describe(`sessions in ${name}`, () => {
     let harness: SessionStoreHarness;
-    let here: SessionStore;
-    let there: SessionStore;
+    let here: PrunedSessions;
+    let there: PrunedSessions;
     let id: string;
 
     beforeEach(async () => {
@@ -320,6 +320,10 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
         },
         expect.objectContaining({ handle: sessionHandle(other), person: 'p_bob', createdAt: harness.now() }),
       ]);
+      expect(await there.count()).toBe(2);
+      await harness.fastForward(IDLE_MS);
+      expect(await here.list()).toEqual([]);
+      expect(await there.count()).toBe(0);
     });
 
     it('holds neither a usable cookie nor a readable token, cookie, name or subject', async () => {

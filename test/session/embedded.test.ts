@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Database } from '../../src/directory/database.ts';
-import { createEmbeddedSessions, type PrunedSessions } from '../../src/session/embedded.ts';
+import { createEmbeddedSessions } from '../../src/session/embedded.ts';
 import { newSessionId, sessionHandle } from '../../src/session/seal.ts';
+import type { PrunedSessions } from '../../src/session/store.ts';
 import { embeddedHarness } from '../conformance/embedded-sessions.ts';
 import { describeSessionStore, exampleSession } from '../conformance/session-store.ts';
 import { type State, sqliteState } from '../conformance/state.ts';

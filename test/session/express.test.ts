@@ -51,6 +51,8 @@ async function startSite(publicUrl: string): Promise<Site> {
     destroy: (id) => store.destroy(id),
     destroyFor: (selector) => store.destroyFor(selector),
     list: () => store.list(),
+    count: () => store.count(),
+    probe: () => store.probe(),
     onEnded: (listener) => store.onEnded(listener),
     close: () => store.close(),
   };
