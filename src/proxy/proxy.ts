@@ -2,16 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
-import type { Session } from '../session/store.ts';
-import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
-import { Exchanges, type TargetDoor } from './exchanges.ts';
-import { isFramingClear, isFromElsewhere, refuseUpgrade } from './framing.ts';
+import type { ProxyDeps, ProxyTarget } from './deps.ts';
+import { Exchanges } from './exchanges.ts';
+import { isFramingClear, refuseUpgrade } from './framing.ts';
+import { Gate } from './gate.ts';
 import type { FilteredHeaders } from './identity-headers.ts';
 import { isNavigation, loginAddress } from './login-redirect.ts';
 import type { Admitted, Passage } from './passage.ts';
-import { PreparedSessions } from './prepared.ts';
 import { drain } from './request-body.ts';
-import { createRouter, type Route } from './routes.ts';
 import { isAtOrBelow, parseRequestTarget } from './target.ts';
 import { refuseOnSocket } from './upgrade.ts';
 
@@ -21,24 +19,20 @@ const GATEWAY_PATH = '/.latchgate';
 export class GatewayProxy {
   readonly #deps: ProxyDeps;
   readonly #authorities: readonly string[];
-  readonly #origins: readonly string[];
-  readonly #match: ReturnType<typeof createRouter<Session>>;
-  readonly #prepared: PreparedSessions;
+  readonly #gate: Gate;
   readonly #exchanges: Exchanges;
   readonly #stopListening: () => void;
 
   constructor(deps: ProxyDeps) {
-    const { origin, host, port, protocol } = new URL(deps.publicUrl);
+    const { host, port, protocol } = new URL(deps.publicUrl);
     this.#deps = deps;
     this.#authorities = port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host];
-    this.#origins = [origin, ...(deps.allowedOrigins ?? [])];
-    this.#match = createRouter(deps.routes);
-    this.#prepared = new PreparedSessions((id) => deps.sessions.handleOf(id));
+    this.#gate = new Gate(deps);
     this.#exchanges = new Exchanges(deps);
     const { live } = this.#exchanges;
     this.#stopListening = deps.sessions.onEnded(
       (handle) => {
-        this.#prepared.end(handle);
+        this.#gate.end(handle);
         live.end(handle);
       },
       () => live.handles(),
@@ -102,17 +96,17 @@ export class GatewayProxy {
   }
 
   async #pass(req: IncomingMessage, res: ServerResponse, passage: Passage, expectsContinue: boolean): Promise<void> {
-    const route = this.#route(passage, res);
+    const route = this.#gate.route(passage, res);
     const door = this.#exchanges.door(route.target);
     if (isLogout(door.target, passage)) return redirect(res, 302, `${GATEWAY_PATH}/logout`, passage.requestId);
-    this.#guard(req, passage, door.target);
+    this.#gate.guard(req.headers, passage, door.target);
     const filtered = door.filter(req.rawHeaders);
     let admitted: Admitted | undefined;
     if (!route.isPublic) {
       const who = await this.#deps.sessions.read(filtered.cookie);
       if (who === undefined) return this.#askForLogin(req, res, passage);
       passage.who = who;
-      admitted = await this.#admit(who, route, door);
+      admitted = await this.#gate.admit(who, route, door.target);
       if (admitted.session.ended) return this.#askForLogin(req, res, passage);
     }
     if (res.destroyed) return;
@@ -128,55 +122,20 @@ export class GatewayProxy {
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<void> {
     const passage = this.#read(req, requestId);
     if (passage === undefined || isAtOrBelow(passage.target.path, GATEWAY_PATH)) throw invalid();
-    const refusal = refuseUpgrade(passage.method, req.rawHeaders, this.#origins);
+    const refusal = refuseUpgrade(passage.method, req.rawHeaders, this.#gate.origins);
     if (refusal !== undefined) throw new LatchgateError(refusal, 'the upgrade is not one that is forwarded');
-    const route = this.#route(passage);
+    const route = this.#gate.route(passage);
     const door = this.#exchanges.door(route.target);
     const filtered: FilteredHeaders = door.filter(req.rawHeaders);
     // Public routes too: a tunnel is never opened for nobody.
     const who = await this.#deps.sessions.read(filtered.cookie);
-    const admitted = who === undefined ? undefined : await this.#admit(who, route, door);
+    const admitted = who === undefined ? undefined : await this.#gate.admit(who, route, door.target);
     if (who === undefined || admitted === undefined || admitted.session.ended) {
       throw new LatchgateError('login_required', 'no session');
     }
     passage.who = who;
     if (socket.destroyed) return;
     await this.#exchanges.upgrade(req, socket, head, passage, door, filtered, admitted);
-  }
-
-  #route(passage: Passage, res?: ServerResponse): Route<Session> {
-    // A backend that answers it sends back what it was sent: the tokens that we add among them (RFC 9110 §9.3.8).
-    if (passage.method === 'TRACE') throw new LatchgateError('method_not_allowed', 'TRACE is never forwarded');
-    const match = this.#match(passage.target.path, passage.method);
-    if ('route' in match) {
-      passage.route = match.route;
-      return match.route;
-    }
-    if (match.code === 'method_not_allowed') res?.setHeader('Allow', match.allow);
-    throw new LatchgateError(match.code, 'no route serves this request', { detail: { method: passage.method } });
-  }
-
-  #guard({ headers }: IncomingMessage, { target: { path } }: Passage, target: ProxyTarget): void {
-    if (target.isClosed?.(path) === true) {
-      throw new LatchgateError('route_forbidden', 'a path of the backend that is closed', {
-        detail: { target: target.name },
-      });
-    }
-    if (target.isForOwnPages?.(path) === true && isFromElsewhere(headers, this.#origins)) {
-      throw new LatchgateError('origin_not_allowed', 'a call of another origin to a path that checks none');
-    }
-  }
-
-  async #admit(who: ProxySession, route: Route<Session>, door: TargetDoor): Promise<Admitted> {
-    // Before anything is waited for, so that the end of the session is not missed meanwhile.
-    const session = this.#prepared.get(who);
-    if (route.when !== undefined && !route.when(who.session)) {
-      throw new LatchgateError('route_forbidden', 'the route is not for this person', {
-        detail: { target: route.target },
-      });
-    }
-    const prepared = await session.for(door.target, this.#deps).headers(who.session.identity);
-    return { session, prepared };
   }
 
   #askForLogin(req: IncomingMessage, res: ServerResponse, { requestId, target, method }: Passage): void {

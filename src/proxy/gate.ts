@@ -1,0 +1,67 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { LatchgateError } from '../model/errors.ts';
+import type { Session } from '../session/store.ts';
+import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
+import { isFromElsewhere } from './framing.ts';
+import type { Admitted, Passage } from './passage.ts';
+import { PreparedSessions } from './prepared.ts';
+import { createRouter, type Route } from './routes.ts';
+
+/** Who gets through, and with what: one answer for requests that are forwarded and for those that are only asked about. */
+export class Gate {
+  /** Our own, whose pages may do what those of others may not. */
+  readonly origins: readonly string[];
+  readonly #deps: ProxyDeps;
+  readonly #match: ReturnType<typeof createRouter<Session>>;
+  readonly #prepared: PreparedSessions;
+
+  constructor(deps: ProxyDeps) {
+    this.#deps = deps;
+    this.origins = [new URL(deps.publicUrl).origin, ...(deps.allowedOrigins ?? [])];
+    this.#match = createRouter(deps.routes);
+    this.#prepared = new PreparedSessions((id) => deps.sessions.handleOf(id));
+  }
+
+  /** Throws `route_unknown`, `method_not_allowed`; then `Allow` is set on the answer, if there is one. */
+  route(passage: Passage, res?: ServerResponse): Route<Session> {
+    // A backend that answers it sends back what it was sent: the tokens that we add among them (RFC 9110 §9.3.8).
+    if (passage.method === 'TRACE') throw new LatchgateError('method_not_allowed', 'TRACE is never forwarded');
+    const match = this.#match(passage.target.path, passage.method);
+    if ('route' in match) {
+      passage.route = match.route;
+      return match.route;
+    }
+    if (match.code === 'method_not_allowed') res?.setHeader('Allow', match.allow);
+    throw new LatchgateError(match.code, 'no route serves this request', { detail: { method: passage.method } });
+  }
+
+  /** Throws `route_forbidden`, `origin_not_allowed` for what the backend itself does not watch. */
+  guard(headers: IncomingHttpHeaders, { target: { path } }: Passage, target: ProxyTarget): void {
+    if (target.isClosed?.(path) === true) {
+      throw new LatchgateError('route_forbidden', 'a path of the backend that is closed', {
+        detail: { target: target.name },
+      });
+    }
+    if (target.isForOwnPages?.(path) === true && isFromElsewhere(headers, this.origins)) {
+      throw new LatchgateError('origin_not_allowed', 'a call of another origin to a path that checks none');
+    }
+  }
+
+  /** Throws `route_forbidden`, `no_access`, or why the account is not ready. */
+  async admit(who: ProxySession, route: Route<Session>, target: ProxyTarget): Promise<Admitted> {
+    // Before anything is waited for, so that the end of the session is not missed meanwhile.
+    const session = this.#prepared.get(who);
+    if (route.when !== undefined && !route.when(who.session)) {
+      throw new LatchgateError('route_forbidden', 'the route is not for this person', {
+        detail: { target: route.target },
+      });
+    }
+    const prepared = await session.for(target, this.#deps).headers(who.session.identity);
+    return { session, prepared };
+  }
+
+  /** What was made ready for this session is not used any more. */
+  end(handle: string): void {
+    this.#prepared.end(handle);
+  }
+}
