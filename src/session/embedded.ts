@@ -17,6 +17,7 @@ import {
   readRow,
   readWholeRow,
   sessionRow,
+  writeRenewal,
   writeTouch,
   writeUnlessEnded,
 } from './session-rows.ts';
@@ -106,6 +107,16 @@ class EmbeddedSessions implements PrunedSessions {
     if (!(await writeUnlessEnded(this.#database, row))) this.#ended.announce(handle);
     if (this.#ended.has(handle)) return;
     this.#remembered.remember(handle, session, { sealed: row.sealed, idleUntil: row.idle_until, seenAt: now });
+  }
+
+  async renew(id: string, session: Session, tokens?: SessionTokens): Promise<boolean> {
+    if (!isSessionId(id)) throw new LatchgateError('internal', 'a session id has another shape');
+    const handle = sessionHandle(id);
+    if (this.#ended.has(handle)) return false;
+    const row = sessionRow(id, session, tokens, this.#clock.now(), 0);
+    const isThere = await writeRenewal(this.#database, row);
+    if (isThere) this.#remembered.renew(handle, session, row.sealed);
+    return isThere && !this.#ended.has(handle);
   }
 
   async touch(id: string, ttlMs: number): Promise<void> {

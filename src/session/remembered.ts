@@ -88,6 +88,13 @@ export class RememberedSessions {
     this.#records.set(handle, { session, hash: hashOf(sealed), checkedAt: seenAt, idleUntil, seenAt });
   }
 
+  /** Another record of a session that is used as before. What is not remembered is read when it is needed. */
+  renew(handle: string, session: Session, sealed: string): void {
+    this.#reading.delete(handle);
+    const known = this.#records.get(handle);
+    if (known !== undefined) this.#records.set(handle, { ...known, session, hash: hashOf(sealed) });
+  }
+
   /** The idle limit with uses that are not written yet; 0 when nothing is known of it. */
   idleUntil(handle: string): number {
     return this.#records.get(handle)?.idleUntil ?? 0;

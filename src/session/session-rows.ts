@@ -150,6 +150,17 @@ export function writeUnlessEnded(database: Database, row: WrittenRow): Promise<b
   return answered(writing);
 }
 
+/** Leaves alone when the session was used and when it ends. False: there is none. */
+export async function writeRenewal(
+  database: Database,
+  { created_at: _made, last_seen_at: _used, idle_until: _idle, ...row }: WrittenRow,
+): Promise<boolean> {
+  const updated = await answered(
+    database.run((db) => db.updateTable('sessions').set(row).where('handle', '=', row.handle).executeTakeFirst()),
+  );
+  return updated.numUpdatedRows === 1n;
+}
+
 /** Puts the idle limit off, unless that was done after `writtenBefore` or the limit has passed. */
 export async function writeTouch(
   database: Database,

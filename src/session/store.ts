@@ -60,6 +60,11 @@ export interface SessionStore {
    * that is no error.
    */
   save(id: string, session: Session, ttlMs: number, tokens?: SessionTokens): Promise<void>;
+  /**
+   * Replaces the record of a session that is there, and its tokens when they are given; its idle limit stays as it is.
+   * False: there is none to replace, and none is made.
+   */
+  renew(id: string, session: Session, tokens?: SessionTokens): Promise<boolean>;
   /** Puts the idle limit off, without writing the record. */
   touch(id: string, ttlMs: number): Promise<void>;
   destroy(id: string): Promise<void>;

@@ -120,6 +120,39 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
       expect(await there.loadWhole(id)).toEqual({ session: changed, tokens: { refreshToken: 'second' } });
     });
 
+    it('renews a session that is there, seen here at once and elsewhere within a second', async () => {
+      await here.save(id, session(), IDLE_MS, TOKENS);
+      await there.load(id);
+      const renewed = of({ groups: ['other'] }, { checkAt: harness.now() });
+      expect(await here.renew(id, renewed)).toBe(true);
+      expect(await here.load(id)).toEqual(renewed);
+      expect(await there.loadWhole(id)).toEqual({ session: renewed, tokens: TOKENS });
+      await harness.fastForward(1_000);
+      expect(await there.load(id)).toEqual(renewed);
+      expect(await there.renew(id, renewed, { refreshToken: 'second' })).toBe(true);
+      expect(await here.loadWhole(id)).toEqual({ session: renewed, tokens: { refreshToken: 'second' } });
+    });
+
+    it('is found by what the renewed record says', async () => {
+      await here.save(id, session(), IDLE_MS);
+      expect(await here.renew(id, session({ providerSession: 'sid-9' }))).toBe(true);
+      expect(await there.destroyFor({ issuer: 'https://id.example', providerSession: 'sid-1' })).toBe(0);
+      expect(await there.destroyFor({ issuer: 'https://id.example', providerSession: 'sid-9' })).toBe(1);
+    });
+
+    it('neither makes a session by a renewal nor brings one back', async () => {
+      expect(await here.renew(id, session(), TOKENS)).toBe(false);
+      expect(await there.load(id)).toBeUndefined();
+      await here.save(id, session(), IDLE_MS, TOKENS);
+      await there.load(id);
+      await here.destroy(id);
+      expect(await here.renew(id, session(), TOKENS)).toBe(false);
+      expect(await there.renew(id, session(), TOKENS)).toBe(false);
+      await harness.fastForward(1_000);
+      expect(await here.load(id)).toBeUndefined();
+      expect(await there.load(id)).toBeUndefined();
+    });
+
     it('keeps many loads at once apart and together', async () => {
       const ids = Array.from({ length: 5 }, newSessionId);
       await Promise.all(ids.map((one, at) => here.save(one, of({ person: `p_${at}` }), IDLE_MS)));
@@ -159,6 +192,18 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
         await there.touch(id, IDLE_MS);
         await harness.fastForward(IDLE_MS * 0.9);
         expect(await there.load(id)).toBeDefined();
+      });
+
+      it('is not put off by a renewal', async () => {
+        await here.save(id, session(), IDLE_MS);
+        await there.load(id);
+        await harness.fastForward(IDLE_MS - 2_000);
+        await here.renew(id, session({ createdAt: harness.now() - IDLE_MS }));
+        await there.renew(id, session());
+        expect(await here.load(id)).toBeDefined();
+        await harness.fastForward(2_000);
+        expect(await here.load(id)).toBeUndefined();
+        expect(await there.load(id)).toBeUndefined();
       });
 
       it('does not revive what was idle for too long', async () => {
