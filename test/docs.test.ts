@@ -65,6 +65,7 @@ describe('docs/storage.md', () => {
       grants: true,
       leases: true,
       once_keys: true,
+      provider_logouts: true,
       retries: true,
       decisions: true,
       state_values: true,

@@ -100,6 +100,19 @@ export interface Leases {
   acquire(name: string, ttlMs: number, signal: AbortSignal): Promise<Lease>;
   /** True for the first caller with this purpose and key, false for every other until `expiresAt`. */
   once(purpose: string, key: string, expiresAt: Date): Promise<boolean>;
+  /** Whether somebody has asked `once` for it before, and it has not expired. */
+  seen(purpose: string, key: string): Promise<boolean>;
+}
+
+/**
+ * What providers said of logins that are over, by opaque keys, and when. Kept for a while, so that a login that is being
+ * finished at that moment does not outlive its end.
+ */
+export interface Logouts {
+  /** An older word does not replace a newer one. */
+  save(key: string, at: Date, expiresAt: Date): Promise<void>;
+  /** undefined: nothing was said, or it has expired. */
+  latest(key: string): Promise<Date | undefined>;
 }
 
 /** A reconcile that could not be done and will be tried again in the background. */
@@ -153,6 +166,7 @@ export interface Directory {
   readonly accounts: Accounts;
   readonly ledger: Ledger;
   readonly leases: Leases;
+  readonly logouts: Logouts;
   readonly retries: Retries;
   readonly decisions: Decisions;
   readonly values: StateValues;

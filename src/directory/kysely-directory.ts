@@ -5,6 +5,7 @@ import { createDecisions } from './decisions.ts';
 import type { Directory } from './directory.ts';
 import { createLeases } from './leases.ts';
 import { createLedger } from './ledger.ts';
+import { createLogouts } from './logouts.ts';
 import { createPeople } from './people.ts';
 import { createRetries } from './retries.ts';
 import { createStateValues } from './values.ts';
@@ -17,6 +18,7 @@ export function createDirectory(database: Database, clock: Clock): Directory {
     accounts: createAccounts(database, clock),
     ledger: createLedger(database, clock),
     leases,
+    logouts: createLogouts(database, clock),
     retries: createRetries(database),
     decisions: createDecisions(database),
     values: createStateValues(database),

@@ -60,6 +60,17 @@ export function createLeases(database: Database, clock: Clock): HeldLeases {
       );
       return written.numInsertedOrUpdatedRows === 1n;
     },
+    seen: (purpose, key) =>
+      database.run(async (db) => {
+        const row = await db
+          .selectFrom('once_keys')
+          .select('key')
+          .where('purpose', '=', purpose)
+          .where('key', '=', key)
+          .where('expires_at', '>', clock.now())
+          .executeTakeFirst();
+        return row !== undefined;
+      }),
     async releaseAll() {
       await Promise.all([...held].map((lease) => lease.release()));
     },

@@ -14,11 +14,22 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0002_audit': { up: createAudit },
     '0003_sessions': { up: (db) => createSessions(db, engine) },
     '0004_session_tokens': { up: addSessionTokens },
+    '0005_provider_logouts': { up: createProviderLogouts },
   };
 }
 
 async function addSessionTokens(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('sessions').addColumn('sealed_tokens', 'text').execute();
+}
+
+async function createProviderLogouts(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('provider_logouts')
+    .addColumn('key', 'text', (column) => column.primaryKey())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex('provider_logouts_expiry').on('provider_logouts').column('expires_at').execute();
 }
 
 async function createDirectory(db: Kysely<unknown>): Promise<void> {

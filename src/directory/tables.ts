@@ -70,6 +70,12 @@ export interface OnceRow {
   expires_at: number;
 }
 
+export interface LogoutRow {
+  key: string;
+  at: number;
+  expires_at: number;
+}
+
 export interface RetryRow {
   person_id: string;
   target: string;
@@ -139,6 +145,7 @@ export interface Tables {
   grants: GrantRow;
   leases: LeaseRow;
   once_keys: OnceRow;
+  provider_logouts: LogoutRow;
   retries: RetryRow;
   decisions: DecisionRow;
   state_values: ValueRow;

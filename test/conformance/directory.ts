@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { AccountLink, DecisionRecord, Directory } from '../../src/directory/directory.ts';
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import type { Grant } from '../../src/model/entitlement.ts';
@@ -384,15 +385,35 @@ function describeLeases(world: World): void {
       expect(answers.filter(Boolean)).toHaveLength(1);
       expect(await here.leases.once('state', 'a', until)).toBe(true);
       expect(await here.leases.once('jti', 'b', until)).toBe(true);
+      expect([await there.leases.seen('jti', 'a'), await there.leases.seen('state', 'b')]).toEqual([true, false]);
       state.clock.fastForward(9_999);
       expect(await there.leases.once('jti', 'a', until)).toBe(false);
       state.clock.fastForward(100_000);
+      expect(await there.leases.seen('jti', 'a')).toBe(false);
       expect(await there.leases.once('jti', 'a', new Date(state.clock.now() + 1_000))).toBe(true);
     });
   });
 }
 
 function describeRest(world: World): void {
+  it('remembers what a provider last said of a login, for as long as it was asked to', async () => {
+    const { here, there, state } = world();
+    const at = (seconds: number) => new Date(state.clock.now() + seconds * 1_000);
+    await here.logouts.save('alice', at(0), at(60));
+    expect(await there.logouts.latest('alice')).toEqual(at(0));
+    expect(await there.logouts.latest('bob')).toBeUndefined();
+    await there.logouts.save('alice', at(5), at(60));
+    await here.logouts.save('alice', at(2), at(600));
+    expect(await here.logouts.latest('alice')).toEqual(at(5));
+    await Promise.all(Array.from({ length: 20 }, (_, n) => (n % 2 ? here : there).logouts.save('bob', at(n), at(60))));
+    expect(await here.logouts.latest('bob')).toEqual(at(19));
+    state.clock.fastForward(60_000);
+    expect(await here.logouts.latest('alice')).toBeUndefined();
+    await here.logouts.save('carol', at(0), at(60));
+    const { rows } = await (await state.open()).run((db) => sql`select key from provider_logouts`.execute(db));
+    expect(rows).toEqual([{ key: 'carol' }]);
+  });
+
   it('keeps a retry until it is done, and counts the attempts', async () => {
     const { here, there, state } = world();
     const now = state.clock.now();

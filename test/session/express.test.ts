@@ -47,6 +47,7 @@ async function startSite(publicUrl: string): Promise<Site> {
       saves += 1;
       return store.save(...args);
     },
+    renew: (...args) => store.renew(...args),
     touch: (...args) => store.touch(...args),
     destroy: (id) => store.destroy(id),
     destroyFor: (selector) => store.destroyFor(selector),
