@@ -88,6 +88,7 @@ it('every reason code that the docs name is one of ours', () => {
     /`((?:account|login|provider|target|token|groups|email|profile|denied|state|upstream|user_name)_[a-z_]+)`/g;
   const notCodes = new Set([
     'email_domains',
+    'provider_logouts',
     'email_verified',
     'groups_absent',
     'groups_separator',
