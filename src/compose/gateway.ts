@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Config } from '../config/schema.ts';
 import { sendFailure } from '../login/answer.ts';
@@ -9,10 +10,11 @@ import { createLoginStates } from '../login/state.ts';
 import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { createAdminApp } from '../ops/admin.ts';
-import { createReadiness, type Probe } from '../ops/health.ts';
+import { createReadiness, type Probe, type Readiness } from '../ops/health.ts';
+import type { MetricValues } from '../ops/metrics.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
 import { createRouter, type Route } from '../proxy/routes.ts';
-import { createPublicServer } from '../proxy/server.ts';
+import { createPublicServer, LAST_REQUEST_MS } from '../proxy/server.ts';
 import { parseRequestTarget } from '../proxy/target.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
 import { createExpressSessions } from '../session/express.ts';
@@ -24,21 +26,32 @@ import { startJobs } from './jobs.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
 
 /** After SIGTERM: open requests have this long. */
-const DRAIN_MS = 25_000;
+export const DRAIN_MS = 25_000;
 const IDLE_LOOK_MS = 50;
 
 export interface Gateway {
-  /** Starts both listeners; the addresses are those that were really taken. */
+  /** Starts the listeners; the addresses are those that were really taken. */
   listen(): Promise<{ readonly public: string; readonly admin: string }>;
+  readiness(): Promise<Readiness>;
+  metrics(): Promise<MetricValues>;
   /** No new connections, open requests end, then everything is closed. */
   close(): Promise<void>;
+}
+
+/** Which part of the work is this process's. By default all of it. */
+export interface GatewayPart {
+  /** False: somebody else has the admin listener, and asks for `readiness` and `metrics`. */
+  readonly admin?: boolean;
+  /** False: somebody else does what goes on beside the requests. */
+  readonly jobs?: boolean;
 }
 
 type Providers = ReturnType<typeof composeProviders>;
 
 /** The whole running gateway over its engines. Nothing listens and nothing goes out before `listen`. */
-export function composeGateway(config: Config, engines: Engines): Gateway {
+export function composeGateway(config: Config, engines: Engines, part: GatewayPart = {}): Gateway {
   const { state, metrics, targets } = engines;
+  const closing = new AbortController();
   const providers = composeProviders(config, state, metrics);
   const cookies = createSessionCookies({
     publicUrl: config.public_url,
@@ -50,33 +63,34 @@ export function composeGateway(config: Config, engines: Engines): Gateway {
   const routes = composeRoutes(config);
   const proxy = composeProxy(config, engines, cookies, routes);
   const gateway = composePages(config, engines, { cookies, providers, routes });
-  const publicServer = createPublicServer({ proxy, gateway });
+  const publicServer = createPublicServer({ proxy, gateway, closing: closing.signal });
   const probes: Record<string, Probe> = {
     state: () => state.directory.probe(),
     sessions: () => state.sessions.probe(),
   };
   for (const [name, provider] of providers) probes[`login:${name}`] = (signal) => provider.probe(signal);
   for (const [name, { target }] of targets) probes[`target:${name}`] = (signal) => target.probe(signal);
-  const adminServer = createServer(
-    createAdminApp({
-      readiness: createReadiness({ probes }),
-      metrics,
-      refresh: async () => metrics.sessions(await state.sessions.count()),
-    }),
-  );
+  const readiness = createReadiness({ probes, closing: closing.signal });
+  const refresh = async (): Promise<void> => {
+    if (part.jobs !== false) await state.sessions.count().then(metrics.sessions, () => {});
+  };
+  const adminServer = createServer(createAdminApp({ readiness, metrics: () => refresh().then(metrics.render) }));
   let stopJobs: (() => Promise<void>) | undefined;
   return {
     listen: async () => {
       const [own, admin] = await Promise.all([
         listen(publicServer, config.listen),
-        listen(adminServer, config.admin_listen),
+        part.admin === false ? '' : listen(adminServer, config.admin_listen),
       ]);
-      stopJobs = startJobs(engines);
+      if (part.jobs !== false) stopJobs = startJobs(engines);
       return { public: own, admin };
     },
+    readiness,
+    metrics: () => refresh().then(metrics.values),
     close: async () => {
+      closing.abort();
       proxy.endTunnels();
-      await drain(publicServer);
+      await drain(publicServer, LAST_REQUEST_MS, () => proxy.endTunnels());
       await stopJobs?.();
       await proxy.close();
       await drain(adminServer);
@@ -197,7 +211,8 @@ function composePages(config: Config, engines: Engines, { cookies, providers, ro
   return app;
 }
 
-async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
+/** Resolves to the address that was really taken. Throws `address_unavailable`. */
+export async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const address = `${host}:${port}`;
@@ -212,13 +227,18 @@ async function listen(server: Server, { host, port }: { host: string; port: numb
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`;
 }
 
-async function drain(server: Server): Promise<void> {
+/** `waitMs`: how long idle connections are still waited for, after which `onWaited` is called. */
+export async function drain(server: Server, waitMs = 0, onWaited?: () => void): Promise<void> {
   if (!server.listening) return;
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const limit = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  // Not yet that of an HTTP server, which would cut off idle connections on which a request may just be under way.
+  const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+  await Promise.race([closed, sleep(waitMs, undefined, { ref: false })]);
+  onWaited?.();
+  server.close();
   // Again and again: a connection whose request has just ended is idle only then, and its client would keep it open.
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
-  const timer = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
   await closed;
   clearInterval(idle);
-  clearTimeout(timer);
+  clearTimeout(limit);
 }

@@ -1,16 +1,19 @@
 import express, { type Express } from 'express';
-import type { Readiness } from './health.ts';
-import type { Metrics } from './metrics.ts';
+import { type Readiness, STOPPING } from './health.ts';
+import type { RenderedMetrics } from './metrics.ts';
 
 export interface AdminOptions {
+  /** Whether the process can serve; default: as long as it answers. */
+  readonly isAlive?: () => Promise<boolean>;
   readonly readiness: () => Promise<Readiness>;
-  readonly metrics: Pick<Metrics, 'render'>;
-  /** Brings gauges up to date before they are read. */
-  readonly refresh: () => Promise<void>;
+  readonly metrics: () => Promise<RenderedMetrics>;
 }
 
-/** The admin listener: `/healthz` (the process), `/readyz` (each dependency, with reasons), `/metrics` (Prometheus). */
-export function createAdminApp({ readiness, metrics, refresh }: AdminOptions): Express {
+/**
+ * The admin listener: `/healthz` (the process), `/readyz` (each dependency, with reasons; `/readyz/NAME` one of them),
+ * `/metrics` (Prometheus).
+ */
+export function createAdminApp({ isAlive, readiness, metrics }: AdminOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -18,16 +21,24 @@ export function createAdminApp({ readiness, metrics, refresh }: AdminOptions): E
     res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
     next();
   });
-  app.get('/healthz', (_req, res) => {
-    res.json({ ok: true });
+  app.get('/healthz', async (_req, res) => {
+    const ok = (await isAlive?.()) !== false;
+    res.status(ok ? 200 : 503).json({ ok });
   });
   app.get('/readyz', async (_req, res) => {
     const state = await readiness();
     res.status(state.ready ? 200 : 503).json(state);
   });
+  app.get('/readyz/:name', async (req, res, next) => {
+    const { checks } = await readiness();
+    const check = Object.hasOwn(checks, req.params.name) ? checks[req.params.name] : undefined;
+    if (check === undefined) return next();
+    // Whoever is stopping is not ready, whatever works.
+    const ready = check.ok && checks[STOPPING] === undefined;
+    res.status(ready ? 200 : 503).json({ ready, checks: { [req.params.name]: check } });
+  });
   app.get('/metrics', async (_req, res) => {
-    await refresh().catch(() => {});
-    const { contentType, body } = await metrics.render();
+    const { contentType, body } = await metrics();
     res.set('Content-Type', contentType).send(body);
   });
   app.use((_req, res) => {

@@ -22,17 +22,26 @@ export interface ReadinessOptions {
   /** How long an answer stands; default 2 s, so that pollers cannot load the dependencies. */
   readonly cacheMs?: number;
   readonly clock?: Clock;
+  /** From then on nothing is ready: a check of its own says so. */
+  readonly closing?: AbortSignal;
 }
+
+/** Name of the check that is there, and fails, once the gateway is stopping. */
+export const STOPPING = 'stopping';
 
 /** Readiness out of named probes, which run at the same time. Callers at once share one run; never throws. */
 export function createReadiness(options: ReadinessOptions): () => Promise<Readiness> {
-  const { probes, timeoutMs = 3_000, cacheMs = 2_000, clock = systemClock } = options;
+  const { probes, timeoutMs = 3_000, cacheMs = 2_000, clock = systemClock, closing } = options;
   let last: { readonly at: number; readonly result: Promise<Readiness> } | undefined;
   return () => {
     const now = clock.now();
     if (last === undefined || now - last.at >= cacheMs) last = { at: now, result: runAll(probes, timeoutMs) };
-    return last.result;
+    return closing?.aborted === true ? last.result.then(stopping) : last.result;
   };
+}
+
+function stopping({ checks }: Readiness): Readiness {
+  return { ready: false, checks: { ...checks, [STOPPING]: { ok: false, reason: 'the gateway is stopping' } } };
 }
 
 async function runAll(probes: Readonly<Record<string, Probe>>, timeoutMs: number): Promise<Readiness> {
@@ -65,4 +74,25 @@ async function runOne(probe: Probe, timeoutMs: number): Promise<ProbeResult> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What one of several workers says of itself; undefined: it did not answer. */
+export type WorkerReadiness = readonly [worker: string, readiness: Readiness | undefined];
+
+/**
+ * Ready when every worker is. Of each check the worst answer stands there, and `workers` says who did not answer.
+ */
+export function mergeReadiness(workers: readonly WorkerReadiness[]): Readiness {
+  const checks: Record<string, ProbeResult> = {};
+  for (const [worker, readiness] of workers) {
+    for (const [name, result] of Object.entries(readiness?.checks ?? {})) {
+      if (result.ok) checks[name] ??= result;
+      else if (checks[name]?.ok !== false)
+        checks[name] = { ...result, reason: `worker ${worker}: ${result.reason ?? ''}` };
+    }
+  }
+  const silent = workers.filter(([, readiness]) => readiness === undefined).map(([worker]) => worker);
+  checks['workers'] =
+    silent.length === 0 ? { ok: true } : { ok: false, reason: `no answer of worker ${silent.join(', ')}` };
+  return { ready: Object.values(checks).every(({ ok }) => ok), checks };
 }

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What the product counts. Labels hold codes and configured names only, never a claim value or a path. */
 export interface Metrics {
@@ -17,9 +17,19 @@ export interface Metrics {
   httpRetry(client: string): void;
   /** Reconciles that wait for their next try. */
   retriesWaiting(count: number): void;
-  /** Text of the Prometheus exposition format. */
-  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+  render(): Promise<RenderedMetrics>;
+  /** For `mergeMetrics`, in another process. */
+  values(): Promise<MetricValues>;
 }
+
+/** Text of the Prometheus exposition format. */
+export interface RenderedMetrics {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** The metrics of one process, as plain data. */
+export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const PROVISIONING_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -32,7 +42,8 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
 
   const counter = (name: string, help: string, labelNames: string[]) =>
     new Counter({ name: `latchgate_${name}`, help, labelNames, registers });
-  const gauge = (name: string, help: string) => new Gauge({ name: `latchgate_${name}`, help, registers });
+  const gauge = (name: string, help: string, aggregator: 'sum' | 'max') =>
+    new Gauge({ name: `latchgate_${name}`, help, registers, aggregator });
   const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) =>
     new Histogram({ name: `latchgate_${name}`, help, labelNames, buckets, registers });
 
@@ -48,10 +59,10 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   const requests = counter('proxy_requests_total', 'Proxied requests by status class', ['target', 'status']);
   const requestSeconds = histogram('proxy_request_seconds', 'Duration of a request', ['target'], REQUEST_SECONDS);
   const refusals = counter('refusals_total', 'Requests and logins that were refused, by code', ['code']);
-  const sessions = gauge('sessions', 'Live sessions');
-  const sockets = gauge('upgraded_sockets', 'Open WebSocket tunnels');
+  const sessions = gauge('sessions', 'Live sessions', 'max');
+  const sockets = gauge('upgraded_sockets', 'Open WebSocket tunnels', 'sum');
   const httpRetries = counter('http_retries_total', 'Outgoing calls that were tried again', ['client']);
-  const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try');
+  const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try', 'max');
 
   return {
     login: (login, outcome, code) => logins.inc({ login, outcome, code }),
@@ -69,6 +80,19 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     sockets: (open) => sockets.set(open),
     httpRetry: (client) => httpRetries.inc({ client }),
     retriesWaiting: (count) => retriesWaiting.set(count),
-    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    render: () => rendered(registry),
+    values: () => registry.getMetricsAsJSON(),
   };
+}
+
+/**
+ * The metrics of all workers of one gateway: sums, but for what each of them sees whole (live sessions, what waits for
+ * another try).
+ */
+export function mergeMetrics(workers: readonly MetricValues[]): Promise<RenderedMetrics> {
+  return rendered(AggregatorRegistry.aggregate([...workers]));
+}
+
+async function rendered(registry: Registry): Promise<RenderedMetrics> {
+  return { contentType: registry.contentType, body: await registry.metrics() };
 }

@@ -13,7 +13,12 @@ export interface PublicServerDeps {
   readonly headTimeoutMs?: number;
   /** For a whole request, body included; default 5 min. */
   readonly requestTimeoutMs?: number;
+  /** From then on every answer is the last of its connection, and says so. */
+  readonly closing?: AbortSignal;
 }
+
+/** Once the gateway is closing, a connection has this long to bring a last request. */
+export const LAST_REQUEST_MS = 1_000;
 
 const MAX_HEAD_BYTES = 32 * 1024;
 /** Longer than load balancers keep idle connections. */
@@ -21,7 +26,10 @@ const KEEP_ALIVE_MS = 65_000;
 
 /** The public listener, not listening yet. Node's strict parser stands in front of everything. */
 export function createPublicServer(deps: PublicServerDeps): Server {
-  const { proxy, gateway } = deps;
+  const { proxy, gateway, closing } = deps;
+  const open = new Set<ServerResponse>();
+  /** Connections that have not brought a request yet: browsers open some ahead, and Node does not count them as idle. */
+  const unused = new Set<Duplex>();
   const answering = new WeakMap<Duplex, number>();
   const server = createServer({
     insecureHTTPParser: false,
@@ -39,13 +47,32 @@ export function createPublicServer(deps: PublicServerDeps): Server {
 
   const serve = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
     const { socket } = req;
+    unused.delete(socket);
     answering.set(socket, (answering.get(socket) ?? 0) + 1);
-    res.once('close', () => answering.set(socket, (answering.get(socket) ?? 1) - 1));
+    if (closing?.aborted === true) res.shouldKeepAlive = false;
+    open.add(res);
+    res.once('close', () => {
+      open.delete(res);
+      answering.set(socket, (answering.get(socket) ?? 1) - 1);
+    });
     proxy.handle(req, res, expectsContinue, gateway);
   };
+  closing?.addEventListener('abort', () => {
+    for (const res of open) res.shouldKeepAlive = false;
+    setTimeout(() => {
+      for (const socket of unused) socket.destroy();
+    }, LAST_REQUEST_MS).unref();
+  });
+  server.on('connection', (socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
   server.on('request', (req, res) => serve(req, res, false));
   server.on('checkContinue', (req, res) => serve(req, res, true));
-  server.on('upgrade', (req, socket, head) => proxy.handleUpgrade(req, socket, head));
+  server.on('upgrade', (req, socket, head) => {
+    unused.delete(socket);
+    proxy.handleUpgrade(req, socket, head);
+  });
   server.on('connect', (_req, socket) => {
     refuseOnSocket(socket, new LatchgateError('method_not_allowed', 'CONNECT is not served'), newRequestId());
   });
