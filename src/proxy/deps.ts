@@ -17,7 +17,7 @@ export interface ProxyTarget {
   readonly name: string;
   /** Only its origin counts: paths go through unchanged. */
   readonly url: string;
-  /** Host that the upstream is asked by. `public` (default): the one of public_url, so that its own links are right. */
+  /** Host that the upstream is asked by. `public` (default): the one that we are asked by, so that its own links are right. */
   readonly host?: 'public' | 'upstream';
   readonly signIn?: SignIn;
   readonly backendSession?: BackendSession;
@@ -63,8 +63,8 @@ export interface ProxyRefusal {
 
 export interface ProxyDeps {
   readonly publicUrl: string;
-  /** Origins besides our own whose pages may open WebSockets. */
-  readonly allowedOrigins?: readonly string[];
+  /** Normalised paths that are served under any host, with everything below them: machines call them by other names. */
+  readonly anyHostPaths?: readonly string[];
   /** Addresses and CIDR blocks whose X-Forwarded-For is continued. */
   readonly trustedProxies: readonly string[];
   readonly routes: readonly Route<Session>[];

@@ -17,7 +17,8 @@ import { openTunnel, refuseOnSocket } from './upgrade.ts';
 export interface TargetDoor {
   readonly target: ProxyTarget;
   readonly upstream: Upstream;
-  readonly host: string;
+  /** Absent: the one that we are asked by. */
+  readonly host: string | undefined;
   readonly filter: (rawHeaders: readonly string[]) => FilteredHeaders;
   readonly answer: ReturnType<typeof createAnswerFilter>;
 }
@@ -28,16 +29,12 @@ export class Exchanges {
   readonly #deps: ProxyDeps;
   readonly #doors: ReadonlyMap<string, TargetDoor>;
   readonly #isTrusted: (address: string) => boolean;
-  readonly #place: { readonly proto: string; readonly host: string; readonly port: string };
   readonly #tunnels = new Set<Ongoing>();
 
   constructor(deps: ProxyDeps) {
-    const { protocol, host, port } = new URL(deps.publicUrl);
-    const proto = protocol.slice(0, -1);
     this.#deps = deps;
-    this.#place = { proto, host, port: port || (proto === 'https' ? '443' : '80') };
     this.#isTrusted = createPeerList(deps.trustedProxies);
-    this.#doors = new Map(deps.targets.map((target) => [target.name, createDoor(target, deps, host)]));
+    this.#doors = new Map(deps.targets.map((target) => [target.name, createDoor(target, deps)]));
   }
 
   /** Throws `route_unknown` for a target that the proxy was not given. */
@@ -62,7 +59,8 @@ export class Exchanges {
     if (res.destroyed) return;
     if (admitted?.session.ended === true) throw new LatchgateError('login_required', 'the session ended');
     const body = hasBody(req.rawHeaders) ? new RequestBody(req) : null;
-    const request = { method: passage.method, path: passage.target.forward, headers, host: door.host, body };
+    const host = door.host ?? passage.host.host;
+    const request = { method: passage.method, path: passage.target.forward, headers, host, body };
     this.#send(request, res, passage, door, admitted, { refuse });
   }
 
@@ -83,7 +81,8 @@ export class Exchanges {
     res.assignSocket(socket as Socket);
     socket.on('drain', () => res.emit('drain'));
     res.on('finish', () => socket.end(() => socket.destroy()));
-    const request = { method: 'GET', path: passage.target.forward, headers, host: door.host, body: null };
+    const host = door.host ?? passage.host.host;
+    const request = { method: 'GET', path: passage.target.forward, headers, host, body: null };
     this.#send({ ...request, upgrade: 'websocket' as const }, res, passage, door, admitted, {
       refuse: (error) => {
         res.detachSocket(socket as Socket);
@@ -123,7 +122,7 @@ export class Exchanges {
     }
     const peer = plainAddress(req.socket.remoteAddress);
     const forwardedFor = this.#isTrusted(peer) ? filtered.forwardedFor : undefined;
-    for (const part of originHeaders(this.#place, peer, forwardedFor)) headers.push(part);
+    for (const part of originHeaders(passage.host, peer, forwardedFor)) headers.push(part);
     headers.push('X-Request-Id', passage.requestId);
     return headers;
   }
@@ -209,7 +208,7 @@ export class Exchanges {
   }
 }
 
-function createDoor(target: ProxyTarget, deps: ProxyDeps, publicHost: string): TargetDoor {
+function createDoor(target: ProxyTarget, deps: ProxyDeps): TargetDoor {
   const kept = target.backendSession?.cookieNames ?? [];
   const reserved = [...deps.cookieNames, ...kept, ...(target.signIn?.dropCookies ?? [])];
   // A sign-in header of one target is an identity header for all; Authorization is the business of each.
@@ -219,7 +218,7 @@ function createDoor(target: ProxyTarget, deps: ProxyDeps, publicHost: string): T
   return {
     target,
     upstream: createUpstream(target.url, target.timeouts),
-    host: target.host === 'upstream' ? new URL(target.url).host : publicHost,
+    host: target.host === 'upstream' ? new URL(target.url).host : undefined,
     filter: createHeaderFilter({ drop: [...everywhere, ...(target.signIn?.drop ?? [])], dropCookies: reserved }),
     answer: createAnswerFilter({
       forbidden: new Set(deps.cookieNames.map((name) => name.toLowerCase())),

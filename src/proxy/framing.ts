@@ -1,34 +1,39 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /**
- * What Node's strict parser lets through and two servers could still read differently: none or more than one Host, an odd
- * Transfer-Encoding (RFC 9112 §6.1), chunks in HTTP/1.0. True: nothing of it.
+ * The Host that is asked; empty when HTTP/1.0 names none. Undefined for what Node's strict parser lets through and two
+ * servers could still read differently: none or more than one Host, an odd Transfer-Encoding (RFC 9112 §6.1), chunks in
+ * HTTP/1.0.
  */
-export function isFramingClear(rawHeaders: readonly string[], httpVersion: string): boolean {
+export function hostOfClearFraming(rawHeaders: readonly string[], httpVersion: string): string | undefined {
+  let host = '';
   let hosts = 0;
   let encodings = 0;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
-    else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+    if (name.length === 4 && name.toLowerCase() === 'host') {
+      hosts += 1;
+      host = rawHeaders[at + 1] as string;
+    } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
       encodings += 1;
-      if ((rawHeaders[at + 1] as string).toLowerCase() !== 'chunked') return false;
+      if ((rawHeaders[at + 1] as string).toLowerCase() !== 'chunked') return undefined;
     }
   }
-  if (httpVersion === '1.1') return hosts === 1 && encodings <= 1;
-  return httpVersion === '1.0' && hosts <= 1 && encodings === 0;
+  const isClear =
+    httpVersion === '1.1' ? hosts === 1 && encodings <= 1 : httpVersion === '1.0' && hosts <= 1 && encodings === 0;
+  return isClear ? host : undefined;
 }
 
 export type UpgradeRefusal = 'request_invalid' | 'origin_not_allowed';
 
 /**
- * Whether an upgrade may be thought about: a WebSocket handshake (RFC 6455 §4.1) from one of our own origins and
- * nothing else. h2c and other protocols would carry requests that nobody checks.
+ * Whether an upgrade may be thought about: a WebSocket handshake (RFC 6455 §4.1) from a page of the host that it asks
+ * and nothing else. h2c and other protocols would carry requests that nobody checks.
  */
 export function refuseUpgrade(
   method: string,
   rawHeaders: readonly string[],
-  origins: readonly string[],
+  origin: string,
 ): UpgradeRefusal | undefined {
   const all = (wanted: string): string[] =>
     rawHeaders.filter((_, at) => at % 2 === 1 && (rawHeaders[at - 1] as string).toLowerCase() === wanted);
@@ -44,15 +49,15 @@ export function refuseUpgrade(
     all('content-length').every((length) => length === '0');
   if (!isHandshake) return 'request_invalid';
   const from = all('origin');
-  return from.length === 1 && origins.includes(from[0] as string) ? undefined : 'origin_not_allowed';
+  return from.length === 1 && from[0] === origin ? undefined : 'origin_not_allowed';
 }
 
 /**
  * Whether a page of another origin made this request, as far as browsers say so: by Sec-Fetch-Site, else by Origin.
  * What a person typed or followed (`none`) and programs come from nowhere.
  */
-export function isFromElsewhere(headers: IncomingHttpHeaders, origins: readonly string[]): boolean {
+export function isFromElsewhere(headers: IncomingHttpHeaders, own: string): boolean {
   const { origin, 'sec-fetch-site': site } = headers;
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
-  return origin !== undefined && !origins.includes(origin) && !(origin === 'null' && site === 'same-origin');
+  return origin !== undefined && origin !== own && !(origin === 'null' && site === 'same-origin');
 }

@@ -3,22 +3,20 @@ import { LatchgateError } from '../model/errors.ts';
 import type { Session } from '../session/store.ts';
 import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
 import { isFromElsewhere } from './framing.ts';
+import type { Hosts } from './hosts.ts';
 import type { Admitted, Passage } from './passage.ts';
 import { PreparedSessions } from './prepared.ts';
-import { createRouter, type Route } from './routes.ts';
+import { createHostRouter, type Route } from './routes.ts';
 
 /** Who gets through, and with what: one answer for requests that are forwarded and for those that are only asked about. */
 export class Gate {
-  /** Our own, whose pages may do what those of others may not. */
-  readonly origins: readonly string[];
   readonly #deps: ProxyDeps;
-  readonly #match: ReturnType<typeof createRouter<Session>>;
+  readonly #match: ReturnType<typeof createHostRouter<Session>>;
   readonly #prepared: PreparedSessions;
 
-  constructor(deps: ProxyDeps) {
+  constructor(deps: ProxyDeps, hosts: Hosts) {
     this.#deps = deps;
-    this.origins = [new URL(deps.publicUrl).origin, ...(deps.allowedOrigins ?? [])];
-    this.#match = createRouter(deps.routes);
+    this.#match = createHostRouter(deps.routes, hosts);
     this.#prepared = new PreparedSessions((id) => deps.sessions.handleOf(id));
   }
 
@@ -26,7 +24,7 @@ export class Gate {
   route(passage: Passage, res?: ServerResponse): Route<Session> {
     // A backend that answers it sends back what it was sent: the tokens that we add among them (RFC 9110 §9.3.8).
     if (passage.method === 'TRACE') throw new LatchgateError('method_not_allowed', 'TRACE is never forwarded');
-    const match = this.#match(passage.target.path, passage.method);
+    const match = this.#match(passage.host, passage.target.path, passage.method);
     if ('route' in match) {
       passage.route = match.route;
       return match.route;
@@ -36,13 +34,13 @@ export class Gate {
   }
 
   /** Throws `route_forbidden`, `origin_not_allowed` for what the backend itself does not watch. */
-  guard(headers: IncomingHttpHeaders, { target: { path } }: Passage, target: ProxyTarget): void {
+  guard(headers: IncomingHttpHeaders, { host, target: { path } }: Passage, target: ProxyTarget): void {
     if (target.isClosed?.(path) === true) {
       throw new LatchgateError('route_forbidden', 'a path of the backend that is closed', {
         detail: { target: target.name },
       });
     }
-    if (target.isForOwnPages?.(path) === true && isFromElsewhere(headers, this.origins)) {
+    if (target.isForOwnPages?.(path) === true && isFromElsewhere(headers, host.origin)) {
       throw new LatchgateError('origin_not_allowed', 'a call of another origin to a path that checks none');
     }
   }

@@ -1,3 +1,5 @@
+import type { ServedHost } from './hosts.ts';
+
 /** What decides how somebody without a session is answered. Values as they arrived. */
 export interface Caller {
   readonly method: string;
@@ -19,7 +21,11 @@ export function isNavigation({ method, accept, requestedWith, fetchMode }: Calle
   );
 }
 
-/** `back` is a path with its query on our own origin. */
-export function loginAddress(back: string): string {
-  return `/.latchgate/login?rd=${encodeURIComponent(back)}`;
+/**
+ * Where the login begins for who asked `host` for `back`, a path with its query. Logins begin and end on the main host:
+ * the cookie that binds them to the browser is its own, and the provider knows no other.
+ */
+export function loginAddress(host: ServedHost, main: ServedHost, back: string): string {
+  const path = '/.latchgate/login?rd=';
+  return host.isMain ? path + encodeURIComponent(back) : main.origin + path + encodeURIComponent(host.origin + back);
 }

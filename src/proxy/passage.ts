@@ -1,5 +1,6 @@
 import type { Session } from '../session/store.ts';
 import type { ProxySession } from './deps.ts';
+import type { ServedHost } from './hosts.ts';
 import type { Prepared, PreparedSession } from './prepared.ts';
 import type { Route } from './routes.ts';
 import type { RequestTarget } from './target.ts';
@@ -9,6 +10,8 @@ export interface Passage {
   readonly requestId: string;
   /** On the monotonic clock, in milliseconds. */
   readonly startedAt: number;
+  /** The one that was asked. */
+  readonly host: ServedHost;
   readonly target: RequestTarget;
   readonly method: string;
   route?: Route<Session>;

@@ -4,30 +4,35 @@ import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
 import type { ProxyDeps, ProxyTarget } from './deps.ts';
 import { Exchanges } from './exchanges.ts';
-import { isFramingClear, refuseUpgrade } from './framing.ts';
+import { hostOfClearFraming, refuseUpgrade } from './framing.ts';
 import { Gate } from './gate.ts';
+import { type Hosts, isAuthority } from './hosts.ts';
 import type { FilteredHeaders } from './identity-headers.ts';
 import { isNavigation, loginAddress } from './login-redirect.ts';
 import type { Admitted, Passage } from './passage.ts';
 import { drain } from './request-body.ts';
+import { hostsOfRoutes } from './routes.ts';
 import { isAtOrBelow, parseRequestTarget } from './target.ts';
 import { refuseOnSocket } from './upgrade.ts';
 
 const GATEWAY_PATH = '/.latchgate';
+/** Asked by web servers, identity providers and backends, which may know us by an internal name. */
+const ANY_HOST_PATHS = ['auth', 'backchannel-logout', 'jwks.json'].map((name) => `${GATEWAY_PATH}/${name}`);
 
 /** The hot path: everything on the public listener that is not the gateway's own. */
 export class GatewayProxy {
   readonly #deps: ProxyDeps;
-  readonly #authorities: readonly string[];
+  readonly #hosts: Hosts;
+  readonly #anyHostPaths: readonly string[];
   readonly #gate: Gate;
   readonly #exchanges: Exchanges;
   readonly #stopListening: () => void;
 
   constructor(deps: ProxyDeps) {
-    const { host, port, protocol } = new URL(deps.publicUrl);
     this.#deps = deps;
-    this.#authorities = port === '' ? [host, `${host}:${protocol === 'https:' ? 443 : 80}`] : [host];
-    this.#gate = new Gate(deps);
+    this.#hosts = hostsOfRoutes(deps.publicUrl, deps.routes);
+    this.#anyHostPaths = [...ANY_HOST_PATHS, ...(deps.anyHostPaths ?? [])];
+    this.#gate = new Gate(deps, this.#hosts);
     this.#exchanges = new Exchanges(deps);
     const { live } = this.#exchanges;
     this.#stopListening = deps.sessions.onEnded(
@@ -47,10 +52,12 @@ export class GatewayProxy {
     gateway: (req: IncomingMessage, res: ServerResponse) => void,
   ): void {
     const requestId = newRequestId();
-    const passage = this.#read(req, requestId);
-    if (passage === undefined) {
+    let passage: Passage;
+    try {
+      passage = this.#read(req, requestId);
+    } catch (thrown) {
       res.setHeader('Connection', 'close');
-      this.#refuse(req, res, invalid(), requestId);
+      this.#refuse(req, res, toLatchgateError(thrown), requestId);
       return;
     }
     if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) {
@@ -88,11 +95,19 @@ export class GatewayProxy {
     this.#exchanges.endTunnels();
   }
 
-  #read(req: IncomingMessage, requestId: string): Passage | undefined {
-    if (!isFramingClear(req.rawHeaders, req.httpVersion)) return undefined;
-    const target = parseRequestTarget(req.url ?? '', this.#authorities);
-    if (target === undefined) return undefined;
-    return { requestId, startedAt: performance.now(), target, method: req.method ?? '' };
+  /** Throws `request_invalid`, `host_unknown`. */
+  #read(req: IncomingMessage, requestId: string): Passage {
+    const asked = hostOfClearFraming(req.rawHeaders, req.httpVersion);
+    if (asked === undefined) throw invalid();
+    const host = this.#hosts.find(asked);
+    const target = parseRequestTarget(req.url ?? '', host?.authorities ?? [asked.toLowerCase()]);
+    if (target === undefined) throw invalid();
+    if (host === undefined && !this.#anyHostPaths.some((path) => isAtOrBelow(target.path, path))) {
+      if (asked !== '' && !isAuthority(asked)) throw invalid();
+      throw new LatchgateError('host_unknown', 'no route names the host that was asked', { detail: { host: asked } });
+    }
+    const startedAt = performance.now();
+    return { requestId, startedAt, host: host ?? this.#hosts.main, target, method: req.method ?? '' };
   }
 
   async #pass(req: IncomingMessage, res: ServerResponse, passage: Passage, expectsContinue: boolean): Promise<void> {
@@ -121,8 +136,8 @@ export class GatewayProxy {
 
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<void> {
     const passage = this.#read(req, requestId);
-    if (passage === undefined || isAtOrBelow(passage.target.path, GATEWAY_PATH)) throw invalid();
-    const refusal = refuseUpgrade(passage.method, req.rawHeaders, this.#gate.origins);
+    if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) throw invalid();
+    const refusal = refuseUpgrade(passage.method, req.rawHeaders, passage.host.origin);
     if (refusal !== undefined) throw new LatchgateError(refusal, 'the upgrade is not one that is forwarded');
     const route = this.#gate.route(passage);
     const door = this.#exchanges.door(route.target);
@@ -138,19 +153,20 @@ export class GatewayProxy {
     await this.#exchanges.upgrade(req, socket, head, passage, door, filtered, admitted);
   }
 
-  #askForLogin(req: IncomingMessage, res: ServerResponse, { requestId, target, method }: Passage): void {
+  #askForLogin(req: IncomingMessage, res: ServerResponse, { requestId, host, target, method }: Passage): void {
     const { headers } = req;
     const requestedWith = headers['x-requested-with'] as string | undefined;
     const fetchMode = headers['sec-fetch-mode'] as string | undefined;
     this.#deps.metrics.refused('login_required');
     drain(req);
     if (isNavigation({ method, accept: headers.accept, requestedWith, fetchMode })) {
-      redirect(res, 302, loginAddress(target.forward), requestId);
+      redirect(res, 302, loginAddress(host, this.#hosts.main, target.forward), requestId);
       return;
     }
     // What a script called is no place to come back to.
     const isScript = requestedWith !== undefined || fetchMode !== undefined || (method !== 'GET' && method !== 'HEAD');
-    const login_url = new URL(loginAddress(isScript ? '/' : target.forward), this.#deps.publicUrl).href;
+    const address = loginAddress(host, this.#hosts.main, isScript ? '/' : target.forward);
+    const login_url = new URL(address, host.origin).href;
     const body = `${JSON.stringify({ error: 'login_required', login_url, request_id: requestId })}\n`;
     res.writeHead(401, {
       'Content-Type': 'application/json',

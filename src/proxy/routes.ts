@@ -1,7 +1,10 @@
+import { createHosts, type Hosts, type ServedHost } from './hosts.ts';
 import { isAtOrBelow } from './target.ts';
 
 /** A route of the config, ready to be asked. `Subject` is whom `when` is asked about. */
 export interface Route<Subject> {
+  /** As `host` or `host:port`; absent: that of `public_url`. */
+  readonly host?: string;
   /** A prefix of whole segments. */
   readonly path: string;
   readonly target: string;
@@ -18,7 +21,7 @@ export type RouteMatch<Subject> =
   | { readonly code: 'method_not_allowed'; readonly allow: string };
 
 /**
- * Which route serves a normalised path: the longest prefix. A method that it does not serve is refused and never falls
+ * Which route of one host serves a normalised path: the longest prefix. A method that it does not serve is refused and never falls
  * through to a shorter prefix, whose `when` may be wider. Routes of one path with different methods stand side by side.
  */
 export function createRouter<Subject>(
@@ -40,6 +43,25 @@ export function createRouter<Subject>(
       allow: [...new Set(candidates.flatMap((one) => one.methods ?? []))].join(', '),
     };
   };
+}
+
+/** The host of `publicUrl` and those that the routes name. */
+export function hostsOfRoutes(publicUrl: string, routes: readonly Route<never>[]): Hosts {
+  return createHosts(
+    publicUrl,
+    routes.flatMap(({ host }) => host ?? []),
+  );
+}
+
+/** A router for each host: what one host serves is nothing to the others. */
+export function createHostRouter<Subject>(
+  routes: readonly Route<Subject>[],
+  hosts: Hosts,
+): (host: ServedHost, path: string, method: string) => RouteMatch<Subject> {
+  const routers = new Map(
+    hosts.all.map((host) => [host, createRouter(routes.filter((route) => hosts.named(route.host) === host))]),
+  );
+  return (host, path, method) => routers.get(host)?.(path, method) ?? { code: 'route_unknown' };
 }
 
 function serves(route: Route<never>, method: string): boolean {
