@@ -47,11 +47,6 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
     instead: 'use an OIDC client of the same provider',
     entry: 2,
   },
-  {
-    path: ['login', '*', 'refresh'],
-    feature: 'checking a live session with the provider',
-    instead: 'leave it out: a session lasts as session.idle and session.absolute say',
-  },
   ...SAML_KEYS.map((key) => ({ path: ['login', '*', key], feature: 'login by SAML', instead: 'leave it out' })),
   {
     path: ['session', 'store'],

@@ -11,7 +11,7 @@ import { asLoginError } from './oidc-errors.ts';
 const BACKOFF_MS = 1_000;
 const METADATA_AGE_MS = 3_600_000;
 const KEYS_AGE_MS = 300_000;
-const KEYS_COOLDOWN_MS = 2_000;
+export const KEYS_COOLDOWN_MS = 2_000;
 const ASYMMETRIC = /^(?:RS|PS|ES)(?:256|384|512)$|^EdDSA$|^Ed25519$/;
 
 export interface ProviderKeys {
@@ -119,6 +119,7 @@ function checkMetadata(metadata: ServerMetadata, { issuer, name }: DiscoveryOpti
     'jwks_uri',
     'userinfo_endpoint',
     'end_session_endpoint',
+    'revocation_endpoint',
     'pushed_authorization_request_endpoint',
   ] as const;
   for (const member of addresses) {

@@ -4,7 +4,7 @@ import { compileClaimName, findClaim } from '../mapping/claims.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Discovered } from './discovery.ts';
 
-const TOLERANCE_SECONDS = 30;
+export const TOLERANCE_SECONDS = 30;
 /** A token of a code that was just exchanged is young. */
 const OLDEST_SECONDS = 600;
 
@@ -74,7 +74,7 @@ export function keyIdOf(token: unknown, provider: string): string | undefined {
     return decodeProtectedHeader(token).kid;
   } catch {
     const detail = { provider, check: 'form' };
-    throw new LatchgateError('token_invalid', 'the ID token is not a signed JWT', { detail });
+    throw new LatchgateError('token_invalid', 'the token is not a signed JWT', { detail });
   }
 }
 
@@ -93,7 +93,8 @@ export function lacksClaim(
   return Object.values(names).some((candidates) => findClaim(claims, candidates.map(compileClaimName)) === undefined);
 }
 
-function fitSubject(subject: unknown, provider: string): string {
+/** Throws `subject_invalid`. */
+export function fitSubject(subject: unknown, provider: string): string {
   const fits =
     typeof subject === 'string' && subject.length > 0 && subject.length <= 255 && !/[\p{Cc}\p{Cs}]/u.test(subject);
   if (!fits) throw new LatchgateError('subject_invalid', 'the subject is not usable', { detail: { provider } });

@@ -76,6 +76,8 @@ export interface ClientOptions {
   readonly name: string;
   readonly config: OidcLoginConfig;
   readonly http: HttpClient;
+  /** Given the refresh token of an answer before the answer is looked at. */
+  readonly keep?: ((refreshToken: string) => Promise<void>) | undefined;
 }
 
 /**
@@ -83,7 +85,7 @@ export interface ClientOptions {
  * from ours. openid-client's own key cache would refuse a token of a key that was rotated in within the last minute.
  */
 export async function clientFor(
-  { name, config, http }: ClientOptions,
+  { name, config, http, keep }: ClientOptions,
   { metadata, keys }: Discovered,
   credentials: ClientCredentials,
   signal: AbortSignal,
@@ -98,7 +100,11 @@ export async function clientFor(
     if (href === hrefOf(metadata.jwks_uri)) return Response.json(await keys.holding(kid));
     const signals = init.signal === undefined ? [signal] : [signal, init.signal];
     const answer = await http.fetch(url, { ...init, signal: AbortSignal.any(signals) } as RequestInit);
-    if (href === hrefOf(metadata.token_endpoint)) kid = await keyIdOfAnswer(answer.clone(), name);
+    if (href === hrefOf(metadata.token_endpoint)) {
+      const { refresh_token: refreshToken, id_token: idToken } = await membersOf(answer.clone());
+      if (typeof refreshToken === 'string') await keep?.(refreshToken);
+      kid = idToken === undefined ? undefined : keyIdOf(idToken, name);
+    }
     return answer;
   };
   return client;
@@ -108,15 +114,13 @@ function hrefOf(address: string | undefined): string | undefined {
   return address === undefined ? undefined : new URL(address).href;
 }
 
-/** Any answer but one with an ID token is left to openid-client. */
-async function keyIdOfAnswer(answer: Response, provider: string): Promise<string | undefined> {
-  if (answer.status !== 200) return undefined;
-  let body: unknown;
+/** Of an answer that says yes. Any other is left to openid-client. */
+async function membersOf(answer: Response): Promise<{ readonly id_token?: unknown; readonly refresh_token?: unknown }> {
+  if (answer.status !== 200) return {};
   try {
-    body = await answer.json();
+    const body: unknown = await answer.json();
+    return typeof body === 'object' && body !== null ? body : {};
   } catch {
-    return undefined;
+    return {};
   }
-  if (typeof body !== 'object' || body === null || !('id_token' in body)) return undefined;
-  return keyIdOf(body.id_token, provider);
 }

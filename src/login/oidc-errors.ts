@@ -8,7 +8,7 @@ import {
 import { type ErrorCode, LatchgateError } from '../model/errors.ts';
 
 /** What we were doing when the provider or its library failed. */
-export type OidcStep = 'discovery' | 'authorize' | 'code' | 'refresh' | 'userinfo' | 'token';
+export type OidcStep = 'discovery' | 'authorize' | 'code' | 'refresh' | 'userinfo' | 'token' | 'logout' | 'revoke';
 
 /** Answers of the authorization endpoint (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6) that are about the person. */
 const REFUSALS = new Set([
@@ -18,6 +18,8 @@ const REFUSALS = new Set([
   'interaction_required',
   'account_selection_required',
 ]);
+/** At a refresh: the person has to come themselves, or is not let in any more (Auth0: `unauthorized`). */
+const ENDS = new Set([...REFUSALS, 'invalid_grant', 'unauthorized']);
 const OUTAGES = new Set(['server_error', 'temporarily_unavailable']);
 const KNOWN_ERRORS = new Set([
   ...REFUSALS,
@@ -109,7 +111,8 @@ function forAuthorizationError(error: string): ErrorCode {
 
 function forBodyError({ error, status }: ResponseBodyError, step: OidcStep): ErrorCode {
   if (status >= 500 || status === 429 || OUTAGES.has(error)) return 'provider_unavailable';
-  if (error === 'invalid_grant') return step === 'refresh' ? 'login_ended' : 'login_expired';
+  if (step === 'refresh' && ENDS.has(error)) return 'login_ended';
+  if (error === 'invalid_grant') return 'login_expired';
   return 'provider_misconfigured';
 }
 

@@ -9,6 +9,7 @@ import {
   fetchUserInfo,
   refreshTokenGrant,
   type TokenEndpointResponse,
+  tokenRevocation,
 } from 'openid-client';
 import { LatchgateError } from '../model/errors.ts';
 import type { Assertion } from '../model/person.ts';
@@ -24,6 +25,7 @@ import {
   type VerifiedClaims,
   verifyIdToken,
 } from './id-token.ts';
+import { verifyLogoutToken } from './logout-token.ts';
 import { type ClientCredentials, type ClientKey, clientFor, createCredentials } from './oidc-client.ts';
 import { asLoginError, type OidcStep } from './oidc-errors.ts';
 import type {
@@ -32,8 +34,10 @@ import type {
   CompleteInput,
   LoginProvider,
   LogoutInput,
+  ProviderLogout,
   Refreshable,
   RefreshInput,
+  TellsLogouts,
 } from './provider.ts';
 import type { OidcLoginConfig } from './schema.ts';
 
@@ -51,7 +55,7 @@ export interface OidcProviderOptions {
   readonly log: Log;
 }
 
-export interface OidcProvider extends LoginProvider, Refreshable {
+export interface OidcProvider extends LoginProvider, Refreshable, TellsLogouts {
   readonly type: 'oidc';
   /** The key of private_key_jwt as the provider wants to read it from our JWK Set. */
   publicKeys(): Promise<readonly ClientKey[]>;
@@ -70,6 +74,7 @@ class OidcLogin implements OidcProvider {
   readonly name: string;
   readonly label: string;
   readonly emailDomains: readonly string[];
+  readonly refreshEveryMs?: number;
   readonly #options: OidcProviderOptions;
   readonly #redirectUri: string;
   readonly #credentials: ClientCredentials;
@@ -81,6 +86,7 @@ class OidcLogin implements OidcProvider {
     this.name = name;
     this.label = config.label ?? name;
     this.emailDomains = config.email_domains;
+    if (config.refresh !== undefined) this.refreshEveryMs = config.refresh;
     this.#redirectUri = `${publicUrl}/.latchgate/callback/${name}`;
     this.#credentials = createCredentials(name, config);
     const { issuer, client_id: clientId, timeout: timeoutMs } = config;
@@ -120,7 +126,7 @@ class OidcLogin implements OidcProvider {
       const expected = { nonce: transaction.nonce, accessToken: tokens.access_token };
       const claims = await this.#verified(tokens.id_token as string, found, expected);
       const more = await this.#userInfo(found, tokens.access_token, claims, claims.sub, signal);
-      return toCompleted(this.#assertion(claims, personClaims(more, claims)), claims['sid'], tokens);
+      return toCompleted(this.#assertion(claims, personClaims(more, claims)), claims, tokens);
     });
   }
 
@@ -129,21 +135,42 @@ class OidcLogin implements OidcProvider {
     if (found.metadata.issuer !== previous.issuer) throw refreshRefused(this.name, 'iss');
     return this.#attempt('refresh', async () => {
       const before = previous.idToken === undefined ? {} : decodeJwt(previous.idToken);
-      const tokens = await refreshTokenGrant(await this.#client(found, signal), previous.refreshToken);
+      const client = await this.#client(found, signal, previous.keep);
+      const tokens = await refreshTokenGrant(client, previous.refreshToken);
       const { id_token: idToken, access_token: accessToken } = tokens;
       if (idToken === undefined) {
         // Nothing signed came: userinfo is fresh, what only the old token knew stays.
         const fresh = await this.#userInfo(found, accessToken, {}, previous.subject, signal);
         const same = { iss: previous.issuer, sub: previous.subject };
-        return toCompleted(this.#assertion(same, personClaims(before, fresh)), before['sid'], tokens, previous);
+        return toCompleted(
+          this.#assertion(same, personClaims(before, fresh)),
+          { sid: before['sid'] },
+          tokens,
+          previous,
+        );
       }
       const nonce = typeof before['nonce'] === 'string' ? { nonceIfAny: before['nonce'] } : {};
       const claims = await this.#verified(idToken, found, { accessToken, ...nonce });
       checkRefreshed(claims, previous, before, this.name);
       const more = await this.#userInfo(found, accessToken, claims, claims.sub, signal);
       const assertion = this.#assertion(claims, personClaims(more, claims));
-      return toCompleted(assertion, claims['sid'] ?? before['sid'], tokens, previous);
+      return toCompleted(assertion, { sid: before['sid'], ...claims }, tokens, previous);
     });
+  }
+
+  async revoke(refreshToken: string, signal: AbortSignal): Promise<void> {
+    const found = await this.#discovery.get();
+    if (found.metadata.revocation_endpoint === undefined) return;
+    await this.#attempt('revoke', async () =>
+      tokenRevocation(await this.#client(found, signal), refreshToken, { token_type_hint: 'refresh_token' }),
+    );
+  }
+
+  async verifyLogout(token: string, signal: AbortSignal): Promise<ProviderLogout> {
+    const found = await this.#discovery.get();
+    const { name: provider, config, clock } = this.#options;
+    const expected = { provider, clientId: config.client_id, now: clock.now() };
+    return this.#attempt('logout', () => verifyLogoutToken(token, found, expected, signal));
   }
 
   async verify(token: string, signal: AbortSignal): Promise<Assertion> {
@@ -173,8 +200,8 @@ class OidcLogin implements OidcProvider {
     return this.#credentials.publicKeys();
   }
 
-  #client(found: Discovered, signal: AbortSignal): Promise<Configuration> {
-    return clientFor(this.#options, found, this.#credentials, signal);
+  #client(found: Discovered, signal: AbortSignal, keep?: RefreshInput['keep']): Promise<Configuration> {
+    return clientFor({ ...this.#options, keep }, found, this.#credentials, signal);
   }
 
   #verified(token: string, found: Discovered, expected: Partial<IdTokenExpectations>): Promise<VerifiedClaims> {
@@ -250,7 +277,7 @@ function refreshRefused(provider: string, check: string): LatchgateError {
 /** What the provider did not send anew is kept from the last time. */
 function toCompleted(
   assertion: Assertion,
-  sid: unknown,
+  { sid, iat }: { readonly sid?: unknown; readonly iat?: unknown },
   tokens: TokenEndpointResponse,
   previous?: Pick<RefreshInput, 'idToken' | 'refreshToken'>,
 ): Completed {
@@ -259,6 +286,7 @@ function toCompleted(
   return {
     assertion,
     ...(typeof sid === 'string' && sid !== '' && sid.length <= 255 ? { providerSession: sid } : {}),
+    ...(typeof iat === 'number' ? { issuedAt: iat * 1_000 } : {}),
     tokens: {
       ...(idToken === undefined ? {} : { idToken }),
       ...(refreshToken === undefined ? {} : { refreshToken }),

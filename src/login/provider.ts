@@ -14,6 +14,8 @@ export interface Transaction {
 export interface Completed {
   readonly assertion: Assertion;
   readonly providerSession?: string;
+  /** When the provider issued the ID token, in milliseconds since the epoch; absent: it sent none. */
+  readonly issuedAt?: number;
   readonly tokens: { readonly idToken?: string; readonly refreshToken?: string };
 }
 
@@ -58,13 +60,50 @@ export interface RefreshInput {
   readonly subject: string;
   readonly refreshToken: string;
   readonly idToken?: string;
+  /**
+   * Given a new refresh token as soon as it has arrived, and waited for, before anything else of the answer is looked at:
+   * by then the provider may take the former one for stolen.
+   */
+  readonly keep?: (refreshToken: string) => Promise<void>;
 }
 
 /** A provider that can say how things stand without the person: asked again for live sessions. */
 export interface Refreshable {
+  /** How often it is asked for one session, in milliseconds; absent: never. */
+  readonly refreshEveryMs?: number;
   /**
    * New claims and tokens of the same subject. Throws `login_ended` when the provider ended the login, `token_invalid`
    * when it answers for somebody else, `provider_unavailable` when it should be asked again later.
    */
   refresh(previous: RefreshInput, signal: AbortSignal): Promise<Completed>;
+  /** RFC 7009, for a token that nobody is going to use; does nothing where the provider has no address for it. */
+  revoke(refreshToken: string, signal: AbortSignal): Promise<void>;
+}
+
+/** The word of a provider that logins of it are over. */
+export interface ProviderLogout {
+  /** No other word of this issuer has it. */
+  readonly id: string;
+  readonly issuer: string;
+  /** Without `providerSession`: every login of this subject. One of the two is there. */
+  readonly subject?: string;
+  readonly providerSession?: string;
+  /** When it was said. */
+  readonly at: Date;
+  /** From then on it is not accepted any more. */
+  readonly expiresAt: Date;
+}
+
+/** A provider that tells us by itself when logins are over (OpenID Connect Back-Channel Logout 1.0). */
+export interface TellsLogouts {
+  /** §2.6. Throws `token_invalid` with the failed check in its detail, `token_key_unknown`, `provider_unavailable`. */
+  verifyLogout(token: string, signal: AbortSignal): Promise<ProviderLogout>;
+}
+
+export function isRefreshable(provider: LoginProvider): provider is LoginProvider & Refreshable {
+  return 'refresh' in provider;
+}
+
+export function tellsLogouts(provider: LoginProvider): provider is LoginProvider & TellsLogouts {
+  return 'verifyLogout' in provider;
 }

@@ -21,6 +21,13 @@ const privateKey = text
   )
   .meta({ title: 'PEM text' });
 
+const refreshInterval = z
+  .union(
+    [durationMs, z.enum(['off', '0']).transform(() => undefined), z.literal(0).transform(() => undefined)],
+    'must be a number and a unit, such as 30s, 5m or 12h, or off',
+  )
+  .meta({ title: 'duration or `off`' });
+
 /** Attributes that every login has; others are made by naming a claim for them. */
 export const BUILT_IN_CLAIMS = {
   given_name: 'given_name',
@@ -96,6 +103,11 @@ export const oidcLoginSchema = z.strictObject({
   groups_separator: text
     .optional()
     .describe('Where one text of the groups claim is cut into several groups. Without it one text is one group.'),
+  refresh: refreshInterval
+    .prefault('5m')
+    .describe(
+      'How often the provider is asked whether a live session still holds and which groups the person has, by its refresh token (some providers give one only for the scope `offline_access`). `off`: never.',
+    ),
   timeout: durationMs.prefault('10s').describe('For one answer of the provider.'),
 });
 
