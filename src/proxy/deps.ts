@@ -36,8 +36,8 @@ export interface ProxySession {
 }
 
 export interface ProxySessions {
-  /** The live session of a raw Cookie header. Throws `session_store_unavailable`. */
-  read(cookie: string | undefined): Promise<ProxySession | undefined>;
+  /** The live session of a raw Cookie header; at once, when nobody has to be asked. Throws `session_store_unavailable`. */
+  read(cookie: string | undefined): ProxySession | undefined | Promise<ProxySession | undefined>;
   /** The handle under which the end of this session is announced. */
   handleOf(id: string): string;
   /** Called with each handle that ended; `held` names those that something is open for. Returns how to stop. */

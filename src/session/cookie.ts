@@ -3,9 +3,10 @@ import type { ServerResponse } from 'node:http';
 import type { Clock } from '../ops/clock.ts';
 import { BoundedMap } from './cache.ts';
 import type { SessionConfig } from './schema.ts';
+import { sessionHandle } from './seal.ts';
 import type { Session, SessionStore } from './store.ts';
 
-/** Verified cookies that are remembered, so that the hot path does no HMAC. */
+/** Verified cookies that are remembered, so that the hot path does neither HMAC nor hash. */
 const REMEMBERED = 10_000;
 
 /** Every cookie name that is ours on some deployment: never forwarded to an upstream, never taken from one. */
@@ -22,7 +23,14 @@ export interface SessionCookiesOptions {
 
 export interface LiveSession {
   readonly id: string;
+  readonly handle: string;
   readonly session: Session;
+}
+
+/** What a cookie says that we signed. */
+interface Verified {
+  readonly id: string;
+  readonly handle: string;
 }
 
 export interface SessionCookies {
@@ -38,8 +46,11 @@ export interface SessionCookies {
   /** The cookie pair by which this id travels, as express-session writes it. */
   pair(id: string): string;
   clear(res: ServerResponse): void;
-  /** Verified, loaded and its idle limit put off. Throws `session_store_unavailable`. */
-  sessionFromCookie(header: string | undefined): Promise<LiveSession | undefined>;
+  /**
+   * Verified, loaded and its idle limit put off; at once, when the store has not to be asked. Throws
+   * `session_store_unavailable`.
+   */
+  sessionFromCookie(header: string | undefined): LiveSession | undefined | Promise<LiveSession | undefined>;
 }
 
 export interface CookieAttributes {
@@ -54,16 +65,25 @@ export function createSessionCookies(options: SessionCookiesOptions): SessionCoo
   const secure = new URL(options.publicUrl).protocol === 'https:';
   const name = secure ? '__Host-latchgate' : 'latchgate';
   const signingKeys = options.secrets.map((secret) => deriveKey(secret, 'session cookie').toString('hex'));
-  const remembered = new BoundedMap<string>(REMEMBERED);
+  const remembered = new BoundedMap<Verified>(REMEMBERED);
 
-  const read = (header: string | undefined): string | undefined => {
-    const [value, ...more] = cookieValues(header, name);
-    if (value === undefined || more.length > 0) return undefined;
+  const verify = (header: string | undefined): Verified | undefined => {
+    const value = onlyCookieValue(header, name);
+    if (value === undefined) return undefined;
     const known = remembered.get(value);
     if (known !== undefined) return known;
     const id = openSigned(value, signingKeys);
-    if (id !== undefined) remembered.set(value, id);
-    return id;
+    if (id === undefined) return undefined;
+    const verified = { id: unsliced(id), handle: sessionHandle(id) };
+    remembered.set(unsliced(value), verified);
+    return verified;
+  };
+  const load = async ({ id, handle }: Verified): Promise<LiveSession | undefined> => {
+    const session = await store.load(id);
+    const now = clock.now();
+    if (session === undefined || session.endsAt <= now) return undefined;
+    await store.touch(id, idleLimit(session, config, now));
+    return { id, handle, session };
   };
 
   return {
@@ -71,18 +91,17 @@ export function createSessionCookies(options: SessionCookiesOptions): SessionCoo
     names: RESERVED_NAMES,
     attributes: { httpOnly: true, secure, sameSite: 'lax', path: '/' },
     signingKeys,
-    read,
+    read: (header) => verify(header)?.id,
     pair: (id) => `${name}=${encodeURIComponent(sign(id, signingKeys[0] as string))}`,
     clear: (res) => {
       appendCookie(res, `${name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`);
     },
-    sessionFromCookie: async (header) => {
-      const id = read(header);
-      const session = id === undefined ? undefined : await store.load(id);
-      const now = clock.now();
-      if (id === undefined || session === undefined || session.endsAt <= now) return undefined;
-      await store.touch(id, idleLimit(session, config, now));
-      return { id, session };
+    sessionFromCookie: (header) => {
+      const verified = verify(header);
+      if (verified === undefined) return undefined;
+      const { id, handle } = verified;
+      const session = store.peek?.(handle, config.idle);
+      return session === undefined ? load(verified) : { id, handle, session };
     },
   };
 }
@@ -96,11 +115,21 @@ export function idleLimit(session: Session, config: Pick<SessionConfig, 'idle'>,
 export function cookieValues(header: string | undefined, name: string): string[] {
   if (header === undefined || !header.includes(name)) return [];
   const values: string[] = [];
-  for (const pair of header.split(';')) {
-    const at = pair.indexOf('=');
-    if (at !== -1 && trimBlanks(pair.slice(0, at)) === name) values.push(trimBlanks(pair.slice(at + 1)));
+  for (let start = 0; start < header.length; ) {
+    const semicolon = header.indexOf(';', start);
+    const end = semicolon === -1 ? header.length : semicolon;
+    const at = header.indexOf('=', start);
+    if (at === -1) break;
+    if (at < end && trimBlanks(header.slice(start, at)) === name) values.push(trimBlanks(header.slice(at + 1, end)));
+    start = end + 1;
   }
   return values;
+}
+
+/** Undefined when there is none, or more than one: which of them is ours is not to be guessed. */
+function onlyCookieValue(header: string | undefined, name: string): string | undefined {
+  const values = cookieValues(header, name);
+  return values.length === 1 ? values[0] : undefined;
 }
 
 /** A key for one purpose out of one secret (HKDF-SHA-256, RFC 5869). */
@@ -130,6 +159,11 @@ function openSigned(value: string, keys: readonly string[]): string | undefined 
     return expected.length === given.length && timingSafeEqual(expected, given);
   });
   return fits.length > 0 ? id : undefined;
+}
+
+/** A part of a text keeps the whole of it in memory: here the Cookie header that it came in. */
+function unsliced(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 /** Blank and tab only: `trim` would also take characters that a browser counts to the name. */

@@ -59,21 +59,32 @@ export class RememberedSessions {
     return read !== undefined && isLive(read, clock.now()) ? read.session : undefined;
   }
 
+  /** As `load` and `touch`, when neither has to ask or write anything; else undefined. */
+  peek(handle: string, idleMs: number): Session | undefined {
+    const known = this.#records.get(handle);
+    if (known === undefined) return undefined;
+    const now = this.#options.clock.now();
+    if (!isFresh(known, now, this.#options.freshMs()) || !isLive(known, now)) return undefined;
+    const ttlMs = Math.min(idleMs, known.session.endsAt - now);
+    if (known.seenAt <= writtenBefore(now, ttlMs)) return undefined;
+    known.idleUntil = now + ttlMs;
+    return known.session;
+  }
+
   async touch(handle: string, ttlMs: number): Promise<void> {
     const { clock, writeTouch } = this.#options;
     const now = clock.now();
-    // The limit shrinks toward the end of the session, and must not make a write of every request then.
-    const writtenBefore = now - Math.min(TOUCH_AT_MOST_EVERY_MS, Math.max(TOUCH_AT_LEAST_EVERY_MS, ttlMs / 10));
+    const before = writtenBefore(now, ttlMs);
     const known = this.#records.get(handle);
     const seenAt = known?.seenAt;
     if (known !== undefined) {
       if (!isLive(known, now)) return;
       known.idleUntil = now + ttlMs;
-      if (known.seenAt > writtenBefore) return;
+      if (known.seenAt > before) return;
       known.seenAt = now;
     }
     try {
-      await writeTouch(handle, now, ttlMs, writtenBefore);
+      await writeTouch(handle, now, ttlMs, before);
     } catch (error) {
       if (known !== undefined && seenAt !== undefined) known.seenAt = seenAt;
       throw error;
@@ -141,6 +152,11 @@ export class RememberedSessions {
     const idleUntil = same ? Math.max(stored.idleUntil, before.idleUntil) : stored.idleUntil;
     return { session, hash, checkedAt, idleUntil, seenAt };
   }
+}
+
+/** A use that was written before is to be written again. The limit shrinks toward the end of a session, and must not make a write of every request then. */
+function writtenBefore(now: number, ttlMs: number): number {
+  return now - Math.min(TOUCH_AT_MOST_EVERY_MS, Math.max(TOUCH_AT_LEAST_EVERY_MS, ttlMs / 10));
 }
 
 function isFresh(record: Remembered, now: number, freshMs: number): boolean {

@@ -52,6 +52,11 @@ export type SessionSelector =
 export interface SessionStore {
   /** undefined: unknown, ended, idle too long, or a record that does not belong to this id. */
   load(id: string): Promise<Session | undefined>;
+  /**
+   * The record when it can be used without the store: it was read just now, and its use was written lately enough. Its
+   * idle limit, `idleMs` from now and not past its end, is put off. undefined: `load` and `touch` are to be asked.
+   */
+  peek?(handle: string, idleMs: number): Session | undefined;
   /** As it is in the store at this moment, whatever is remembered here. undefined as for `load`. */
   loadWhole(id: string): Promise<WholeSession | undefined>;
   /**

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { type Database, openDatabase } from '../../src/directory/database.ts';
 import { cookieValues, createSessionCookies, type SessionCookies } from '../../src/session/cookie.ts';
 import { createEmbeddedSessions } from '../../src/session/embedded.ts';
+import { sessionHandle } from '../../src/session/seal.ts';
 import type { Session, SessionStore } from '../../src/session/store.ts';
 
 const SECRET = 'a secret of at least thirty-two characters';
@@ -198,6 +199,27 @@ describe('the session of a request', () => {
       });
     }
     now += IDLE + 1;
+    expect(await one.sessionFromCookie(one.pair(id))).toBeUndefined();
+  });
+
+  it('is there at once when its store was asked just now, and its idle limit is put off all the same', async () => {
+    const one = cookies();
+    const id = newId();
+    await store.save(id, session({ endsAt: now + 100 * IDLE }), IDLE);
+    const atOnce = () => {
+      const found = one.sessionFromCookie(one.pair(id));
+      return found instanceof Promise ? undefined : found;
+    };
+    expect(atOnce()).toMatchObject({ id, handle: sessionHandle(id), session: { identity: { subject: 'alice' } } });
+    now += 999;
+    expect(atOnce()).toBeDefined();
+    now += 1;
+    expect(atOnce()).toBeUndefined();
+    expect(await one.sessionFromCookie(one.pair(id))).toBeDefined();
+    now += IDLE - 1;
+    expect(await one.sessionFromCookie(one.pair(id))).toBeDefined();
+    expect(atOnce()).toBeDefined();
+    await store.destroy(id);
     expect(await one.sessionFromCookie(one.pair(id))).toBeUndefined();
   });
 
