@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
@@ -30,32 +31,37 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   const open = new Set<ServerResponse>();
   /** Connections that have not brought a request yet: browsers open some ahead, and Node does not count them as idle. */
   const unused = new Set<Duplex>();
-  const answering = new WeakMap<Duplex, number>();
+  const waiting = new WaitingAnswers();
+  /** Whose answer says that it is the last: nothing that follows is looked at (RFC 9112 §9.6). */
+  const over = new WeakSet<Duplex>();
+  const headTimeoutMs = deps.headTimeoutMs ?? 20_000;
   const server = createServer({
     insecureHTTPParser: false,
     maxHeaderSize: MAX_HEAD_BYTES,
-    headersTimeout: deps.headTimeoutMs ?? 20_000,
+    headersTimeout: headTimeoutMs,
     requestTimeout: deps.requestTimeoutMs ?? 300_000,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: 5_000,
+    connectionsCheckingInterval: Math.min(headTimeoutMs, 5_000),
     // Looked at with the rest of the framing, so that the refusal has a request id too.
     requireHostHeader: false,
     noDelay: true,
+    // Finds peers that are gone without a word.
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
   });
   // Beyond a limit Node would leave headers out without a word; the size of the head is limit enough.
   server.maxHeadersCount = 0;
 
   const serve = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
     const { socket } = req;
+    if (over.has(socket)) return;
     unused.delete(socket);
-    answering.set(socket, (answering.get(socket) ?? 0) + 1);
     if (closing?.aborted === true) res.shouldKeepAlive = false;
     open.add(res);
-    res.once('close', () => {
-      open.delete(res);
-      answering.set(socket, (answering.get(socket) ?? 1) - 1);
-    });
+    res.once('close', () => open.delete(res));
+    waiting.add(socket, req, res);
     proxy.handle(req, res, expectsContinue, gateway);
+    if (res.writableEnded && res.getHeader('connection') === 'close') over.add(socket);
   };
   closing?.addEventListener('abort', () => {
     for (const res of open) res.shouldKeepAlive = false;
@@ -71,17 +77,62 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   server.on('checkContinue', (req, res) => serve(req, res, true));
   server.on('upgrade', (req, socket, head) => {
     unused.delete(socket);
-    proxy.handleUpgrade(req, socket, head);
+    if (over.has(socket) || waiting.has(socket)) socket.destroy();
+    else proxy.handleUpgrade(req, socket, head);
   });
   server.on('connect', (_req, socket) => {
-    refuseOnSocket(socket, new LatchgateError('method_not_allowed', 'CONNECT is not served'), newRequestId());
+    if (over.has(socket) || waiting.has(socket)) socket.destroy();
+    else refuseOnSocket(socket, new LatchgateError('method_not_allowed', 'CONNECT is not served'), newRequestId());
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    // Nothing is written into an answer that is under way.
-    if (error.code === 'ECONNRESET' || !socket.writable || (answering.get(socket) ?? 0) > 0) socket.destroy();
+    if (error.code === 'ECONNRESET' || !socket.writable || !waiting.takeOver(socket)) socket.destroy();
     else refuseOnSocket(socket, failureOf(error), newRequestId());
   });
   return server;
+}
+
+/** The answers that are not over, by connection: several when its client does not wait for one before it asks again. */
+class WaitingAnswers {
+  readonly #bySocket = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>();
+
+  add(socket: Socket, req: IncomingMessage, res: ServerResponse): void {
+    let answers = this.#bySocket.get(socket);
+    if (answers === undefined) {
+      const all = new Map<ServerResponse, IncomingMessage>();
+      this.#bySocket.set(socket, all);
+      socket.once('close', () => {
+        for (const one of all.keys()) tellClosed(one);
+      });
+      answers = all;
+    }
+    answers.set(res, req);
+    res.once('close', () => answers.delete(res));
+  }
+
+  has(socket: Duplex): boolean {
+    return (this.#bySocket.get(socket)?.size ?? 0) > 0;
+  }
+
+  /**
+   * Whether an answer can be written onto the bare socket: nothing is written into one that is under way, nor in the
+   * place of one whose request came whole. A request that breaks off in its body has its answer taken away.
+   */
+  takeOver(socket: Duplex): boolean {
+    const answers = this.#bySocket.get(socket);
+    const [first] = answers ?? [];
+    if (answers === undefined || first === undefined) return true;
+    const [res, req] = first;
+    if (answers.size > 1 || req.complete || res.headersSent) return false;
+    res.detachSocket(socket as Socket);
+    return true;
+  }
+}
+
+/** Of the answers of a connection that ended, Node tells only the one whose turn it was. */
+function tellClosed(res: ServerResponse): void {
+  if (res.socket !== null) return;
+  res.destroy();
+  res.emit('close');
 }
 
 function failureOf(error: NodeJS.ErrnoException): LatchgateError {
