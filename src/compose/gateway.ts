@@ -142,8 +142,8 @@ function composeProxy(
     account: (person, target, signal) => engine.account(person, target, signal),
     signer,
     pages: {
-      refuse: (req, res, error) =>
-        sendFailure(req, res, error, error.status === 403 ? { switchAddress: '/.latchgate/logout' } : {}),
+      refuse: (req, res, error, { status }) =>
+        sendFailure(req, res, error, error.status === 403 ? { switchAddress: '/.latchgate/logout' } : {}, status),
     },
     onRefused: ({ requestId, error, person, origin, target, method, path }) => {
       const record = { requestId, at: new Date(clock.now()), origin, person, code: error.code, message: error.message };

@@ -73,9 +73,18 @@ export function sendRedirect(res: ServerResponse, status: 302 | 303, location: s
   res.end();
 }
 
-/** The page or JSON for a failure: what to do, the reason code and the request id. Nothing else of the error shows. */
-export function sendFailure(req: IncomingMessage, res: ServerResponse, error: LatchgateError, ways: WaysOn = {}): void {
-  const { code, status, publicMessage } = error;
+/**
+ * The page or JSON for a failure: what to do, the reason code and the request id. Nothing else of the error shows.
+ * `status` is the error's own by default.
+ */
+export function sendFailure(
+  req: IncomingMessage,
+  res: ServerResponse,
+  error: LatchgateError,
+  ways: WaysOn = {},
+  status: number = error.status,
+): void {
+  const { code, publicMessage } = error;
   if (error.retryAfterSeconds !== undefined || status === 503) {
     res.setHeader('Retry-After', String(Math.ceil(error.retryAfterSeconds ?? DEFAULT_RETRY_SECONDS)));
   }

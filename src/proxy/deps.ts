@@ -46,7 +46,13 @@ export interface ProxySessions {
 
 /** Answers a request that is refused: a page for people, JSON for programs. X-Request-Id stands in the response already. */
 export interface RefusalPages {
-  refuse(request: IncomingMessage, response: ServerResponse, error: LatchgateError, requestId: string): void;
+  refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    error: LatchgateError,
+    /** `status` stands instead of the error's own. */
+    answer: { readonly requestId: string; readonly status: number },
+  ): void;
 }
 
 /** A person was there and did not get through: what `why ID` shows. */

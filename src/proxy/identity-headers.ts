@@ -107,7 +107,8 @@ export function createHeaderFilter(policy: HeaderPolicy): (rawHeaders: readonly 
   };
 }
 
-function namesOf(patterns: readonly string[]): { readonly names: string[]; readonly prefixes: string[] } {
+/** Exact names, and beginnings of names: those that are written with a `*` at the end. */
+export function namesOf(patterns: readonly string[]): { readonly names: string[]; readonly prefixes: string[] } {
   return {
     names: patterns.filter((pattern) => !pattern.endsWith('*')),
     prefixes: patterns.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1)),

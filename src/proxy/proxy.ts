@@ -4,16 +4,17 @@ import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
 import type { ProxyDeps, ProxyTarget } from './deps.ts';
 import { Exchanges } from './exchanges.ts';
+import { FORWARD_AUTH_PATH, ForwardAuth, isEnvoyCheck } from './forward-auth.ts';
 import { hostOfClearFraming, refuseUpgrade } from './framing.ts';
 import { Gate } from './gate.ts';
 import { type Hosts, isAuthority } from './hosts.ts';
 import type { FilteredHeaders } from './identity-headers.ts';
-import { isNavigation, loginAddress } from './login-redirect.ts';
+import { callerOf, isNavigation, loginAddress, placeToReturn, sendLoginRequired } from './login-redirect.ts';
 import type { Admitted, Passage } from './passage.ts';
 import { drain } from './request-body.ts';
 import { hostsOfRoutes } from './routes.ts';
 import { isAtOrBelow, parseRequestTarget } from './target.ts';
-import { refuseOnSocket } from './upgrade.ts';
+import { refuseOnSocket, responseOn } from './upgrade.ts';
 
 const GATEWAY_PATH = '/.latchgate';
 /** Asked by web servers, identity providers and backends, which may know us by an internal name. */
@@ -26,6 +27,7 @@ export class GatewayProxy {
   readonly #anyHostPaths: readonly string[];
   readonly #gate: Gate;
   readonly #exchanges: Exchanges;
+  readonly #forwardAuth: ForwardAuth;
   readonly #stopListening: () => void;
 
   constructor(deps: ProxyDeps) {
@@ -34,6 +36,16 @@ export class GatewayProxy {
     this.#anyHostPaths = [...ANY_HOST_PATHS, ...(deps.anyHostPaths ?? [])];
     this.#gate = new Gate(deps, this.#hosts);
     this.#exchanges = new Exchanges(deps);
+    this.#forwardAuth = new ForwardAuth({
+      deps,
+      hosts: this.#hosts,
+      gate: this.#gate,
+      targetOf: (name) => this.#exchanges.door(name).target,
+      refuse: (req, res, error, requestId, at) => {
+        res.setHeader('X-Latchgate-Code', error.code);
+        this.#refuse(req, res, error, requestId, at.passage, at.status);
+      },
+    });
     const { live } = this.#exchanges;
     this.#stopListening = deps.sessions.onEnded(
       (handle) => {
@@ -60,6 +72,7 @@ export class GatewayProxy {
       this.#refuse(req, res, toLatchgateError(thrown), requestId);
       return;
     }
+    if (passage.target.path === FORWARD_AUTH_PATH) return void this.#forwardAuth.answer(req, res, requestId);
     if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) {
       res.setHeader('X-Request-Id', requestId);
       // In the one spelling that its pages are found by: `/%2elatchgate/…` is at the same place.
@@ -100,7 +113,10 @@ export class GatewayProxy {
     const asked = hostOfClearFraming(req.rawHeaders, req.httpVersion);
     if (asked === undefined) throw invalid();
     const host = this.#hosts.find(asked);
-    const target = parseRequestTarget(req.url ?? '', host?.authorities ?? [asked.toLowerCase()]);
+    // Before anything is resolved: behind that prefix is an address of its own.
+    const target = isEnvoyCheck(req.url)
+      ? { path: FORWARD_AUTH_PATH, forward: FORWARD_AUTH_PATH }
+      : parseRequestTarget(req.url ?? '', host?.authorities ?? [asked.toLowerCase()]);
     if (target === undefined) throw invalid();
     if (host === undefined && !this.#anyHostPaths.some((path) => isAtOrBelow(target.path, path))) {
       if (asked !== '' && !isAuthority(asked)) throw invalid();
@@ -136,6 +152,10 @@ export class GatewayProxy {
 
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<void> {
     const passage = this.#read(req, requestId);
+    // Caddy asks with the whole handshake.
+    if (passage.target.path === FORWARD_AUTH_PATH) {
+      return this.#forwardAuth.answer(req, responseOn(socket, req), requestId);
+    }
     if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) throw invalid();
     const refusal = refuseUpgrade(passage.method, req.rawHeaders, passage.host.origin);
     if (refusal !== undefined) throw new LatchgateError(refusal, 'the upgrade is not one that is forwarded');
@@ -154,27 +174,12 @@ export class GatewayProxy {
   }
 
   #askForLogin(req: IncomingMessage, res: ServerResponse, { requestId, host, target, method }: Passage): void {
-    const { headers } = req;
-    const requestedWith = headers['x-requested-with'] as string | undefined;
-    const fetchMode = headers['sec-fetch-mode'] as string | undefined;
+    const caller = callerOf(req.headers, method);
     this.#deps.metrics.refused('login_required');
     drain(req);
-    if (isNavigation({ method, accept: headers.accept, requestedWith, fetchMode })) {
-      redirect(res, 302, loginAddress(host, this.#hosts.main, target.forward), requestId);
-      return;
-    }
-    // What a script called is no place to come back to.
-    const isScript = requestedWith !== undefined || fetchMode !== undefined || (method !== 'GET' && method !== 'HEAD');
-    const address = loginAddress(host, this.#hosts.main, isScript ? '/' : target.forward);
-    const login_url = new URL(address, host.origin).href;
-    const body = `${JSON.stringify({ error: 'login_required', login_url, request_id: requestId })}\n`;
-    res.writeHead(401, {
-      'Content-Type': 'application/json',
-      'Content-Length': Buffer.byteLength(body),
-      'Cache-Control': 'no-store',
-      'X-Request-Id': requestId,
-    });
-    res.end(method === 'HEAD' ? undefined : body);
+    const address = loginAddress(host, this.#hosts.main, placeToReturn(caller, target.forward));
+    if (isNavigation(caller)) redirect(res, 302, address, requestId);
+    else sendLoginRequired(res, { loginUrl: new URL(address, host.origin).href, requestId, isHead: method === 'HEAD' });
   }
 
   #refuse(
@@ -183,12 +188,13 @@ export class GatewayProxy {
     error: LatchgateError,
     requestId: string,
     passage?: Passage,
+    status: number = error.status,
   ): void {
     this.#note(error, requestId, passage);
     if (res.headersSent || res.destroyed) return;
     if (!req.complete) drain(req);
     res.setHeader('X-Request-Id', requestId);
-    this.#deps.pages.refuse(req, res, error, requestId);
+    this.#deps.pages.refuse(req, res, error, { requestId, status });
   }
 
   #note(error: LatchgateError, requestId: string, passage?: Passage): void {

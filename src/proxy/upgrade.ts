@@ -1,3 +1,5 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { LatchgateError } from '../model/errors.ts';
 import type { FlatHeaders } from './identity-headers.ts';
@@ -23,6 +25,16 @@ export function openTunnel(client: Duplex, upstream: Duplex, head: Buffer, heade
   client.pipe(upstream);
   upstream.pipe(client);
   return { cutOff: end };
+}
+
+/** For an upgrade that is answered in plain HTTP: a response on the bare socket, which is closed after it. */
+export function responseOn(socket: Duplex, req: IncomingMessage): ServerResponse {
+  const res = new ServerResponse(req);
+  res.shouldKeepAlive = false;
+  res.assignSocket(socket as Socket);
+  socket.on('drain', () => res.emit('drain'));
+  res.on('finish', () => socket.end(() => socket.destroy()));
+  return res;
 }
 
 /** The answer to a refused upgrade: on the bare socket, which is closed after it. */

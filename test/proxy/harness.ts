@@ -145,10 +145,15 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   return { port, proxy, clock, sessions, accounts, refused, logged, calls, end, publicKeys: () => signer.publicKeys() };
 }
 
-function sendRefusal(_req: IncomingMessage, res: ServerResponse, error: LatchgateError, requestId: string): void {
+function sendRefusal(
+  _req: IncomingMessage,
+  res: ServerResponse,
+  error: LatchgateError,
+  { requestId, status }: { readonly requestId: string; readonly status: number },
+): void {
   const body = JSON.stringify({ error: error.code, request_id: requestId });
   res.setHeader('X-Request-Id', requestId);
-  res.writeHead(error.status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   res.end(body);
 }
 

@@ -216,11 +216,10 @@ describe('a request for any other host', () => {
   it('is served what machines ask for, which know us by internal names', async () => {
     const upstream = await startUpstream();
     const { port, calls } = await startWorld({ upstream: upstream.url, deps: { anyHostPaths: ['/scim/v2'] } });
-    const served = ['/auth', '/auth/nginx', '/backchannel-logout/staff', '/jwks.json'].map(
-      (path) => `/.latchgate${path}`,
-    );
+    const served = ['/auth/nginx', '/backchannel-logout/staff', '/jwks.json'].map((path) => `/.latchgate${path}`);
     for (const path of served) expect((await askHost(port, `GET ${path}`, 'latchgate:4180')).status).toBe(200);
     expect(calls.gateway).toEqual(served);
+    expect((await askHost(port, 'GET /.latchgate/auth', 'latchgate:4180')).status).toBe(202);
     const others = ['/.latchgate/authx', '/.latchgate/userinfo', '/.latchgate/backchannel-logoutx', '/scim/v20', '/x'];
     for (const path of others) expect((await askHost(port, `GET ${path}`, 'latchgate:4180')).status).toBe(421);
     const dotted = await askHost(port, 'GET /.latchgate/auth/../userinfo', 'latchgate:4180');

@@ -1,0 +1,282 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import { withoutCookies } from './cookies.ts';
+import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
+import type { Gate } from './gate.ts';
+import type { Hosts, ServedHost } from './hosts.ts';
+import { type FlatHeaders, identityHeaders, namesOf } from './identity-headers.ts';
+import { callerOf, isNavigation, loginAddress, placeToReturn, sendLoginRequired } from './login-redirect.ts';
+import { type OriginalRequest, readOriginal } from './original-request.ts';
+import type { Passage } from './passage.ts';
+import { createPeerList, plainAddress } from './peers.ts';
+import { drain, hasBody } from './request-body.ts';
+import { isAtOrBelow } from './target.ts';
+
+export const FORWARD_AUTH_PATH = '/.latchgate/auth';
+const GATEWAY_PATH = '/.latchgate';
+const ENVOY_PATH = `${FORWARD_AUTH_PATH}/envoy`;
+const ACCOUNT_TIMEOUT_MS = 5_000;
+const NOTICE_EVERY_MS = 60_000;
+
+/** Told in every answer that says yes, with an empty value where there is nothing to say. */
+const IDENTITY_NAMES = [
+  'X-Forwarded-User',
+  'X-Forwarded-Email',
+  'X-Forwarded-Preferred-Username',
+  'X-Forwarded-Groups',
+  'X-Latchgate-Assertion',
+];
+
+export interface ForwardAuthParts {
+  readonly deps: ProxyDeps;
+  readonly hosts: Hosts;
+  readonly gate: Gate;
+  readonly targetOf: (name: string) => ProxyTarget;
+  /** Answers with the page or the JSON of a failure under this status, and notes it. */
+  readonly refuse: (
+    req: IncomingMessage,
+    res: ServerResponse,
+    error: LatchgateError,
+    requestId: string,
+    at: { readonly passage: Passage | undefined; readonly status: number },
+  ) => void;
+}
+
+/** How the server in front wants to be answered. */
+interface Dialect {
+  readonly allowed: 200 | 202;
+  /** A browser without a session is sent to the login by our answer; else the server in front makes that of a 401. */
+  readonly redirects: boolean;
+}
+
+interface Reserved {
+  readonly headers: readonly string[];
+  readonly cookies: { readonly names: ReadonlySet<string>; readonly prefixes: readonly string[] };
+}
+
+/** One question, as it arrived. */
+interface Question {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly requestId: string;
+  readonly dialect: Dialect;
+}
+
+/** Whether Envoy asks: it puts the original address behind ours and takes 200 alone for a yes. `url` as it arrived. */
+export function isEnvoyCheck(url: string | undefined): boolean {
+  return url?.startsWith(`${ENVOY_PATH}/`) === true;
+}
+
+/**
+ * `GET /.latchgate/auth`: whether a server in front (nginx, Traefik, Caddy, Envoy) may let a request through, and whose it
+ * is. The original request is believed of `trusted_proxies` alone, and then everything that holds for a forwarded request
+ * holds for it. For anybody else the session alone decides, and nothing is given that signs in anywhere.
+ */
+export class ForwardAuth {
+  readonly #parts: ForwardAuthParts;
+  readonly #isTrusted: (address: string) => boolean;
+  /** By target: what only we may say. */
+  readonly #reserved: ReadonlyMap<string, Reserved>;
+  /** By what was prepared for one session in one target: that stays the same for many requests. */
+  readonly #completed = new WeakMap<readonly string[], readonly string[]>();
+  #noticedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: ForwardAuthParts) {
+    const { targets, trustedProxies } = parts.deps;
+    this.#parts = parts;
+    this.#isTrusted = createPeerList(trustedProxies);
+    const everywhere = targets
+      .flatMap(({ signIn }) => signIn?.drop ?? [])
+      .filter((name) => !/^authorization$/i.test(name));
+    this.#reserved = new Map(
+      targets.map(({ name, signIn, backendSession }) => {
+        const headers = exactNames([...IDENTITY_NAMES, ...everywhere, ...(signIn?.drop ?? [])]);
+        const kept = [...(backendSession?.cookieNames ?? []), ...(signIn?.dropCookies ?? [])];
+        const { names, prefixes } = namesOf([...parts.deps.cookieNames, ...kept]);
+        return [name, { headers, cookies: { names: new Set(names), prefixes } }];
+      }),
+    );
+  }
+
+  /** Never throws. */
+  async answer(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
+    const isEnvoy = isEnvoyCheck(req.url);
+    const redirects = isEnvoy || /\?(?:[^#]*&)?redirect=1(?:&|$)/.test(req.url ?? '');
+    const question: Question = { req, res, requestId, dialect: { allowed: isEnvoy ? 200 : 202, redirects } };
+    if (hasBody(req.rawHeaders)) drain(req);
+    if (!isEnvoy && req.method !== 'GET' && req.method !== 'HEAD') {
+      res.setHeader('Allow', 'GET, HEAD');
+      const error = new LatchgateError('method_not_allowed', 'forward-auth takes GET and HEAD');
+      this.#parts.refuse(req, res, error, requestId, { passage: undefined, status: error.status });
+      return;
+    }
+    let passage: Passage | undefined;
+    try {
+      const original = this.#original(question, isEnvoy);
+      if (original === undefined) return await this.#bySessionAlone(question);
+      const { target, method } = original;
+      const host = this.#host(original, req.headers.host, isEnvoy);
+      passage = { requestId, startedAt: performance.now(), host, target, method };
+      await this.#decide(question, passage);
+    } catch (thrown) {
+      const error = toLatchgateError(thrown);
+      this.#parts.refuse(req, res, error, requestId, { passage, status: statusOf(error) });
+    }
+  }
+
+  /** Undefined: nobody whom we believe says what the question is about. */
+  #original({ req }: Question, isEnvoy: boolean): OriginalRequest | undefined {
+    const { method, socket, url = '' } = req;
+    const known = isEnvoy ? { address: url.slice(ENVOY_PATH.length), method: method ?? '' } : undefined;
+    const original = readOriginal(req, known);
+    const peer = plainAddress(socket.remoteAddress);
+    if (this.#isTrusted(peer)) {
+      if (original !== 'odd') return original;
+      throw new LatchgateError('request_invalid', 'what is said of the original request contradicts itself or is odd');
+    }
+    if (original !== undefined) this.#noticeStranger(peer);
+    return undefined;
+  }
+
+  /** Envoy asks under the host that it was asked by; others may know us by an internal name. */
+  #host({ host: said }: OriginalRequest, asked: string | undefined, isEnvoy: boolean): ServedHost {
+    const { hosts } = this.#parts;
+    const host = hosts.find(said ?? asked ?? '') ?? (said === undefined && !isEnvoy ? hosts.main : undefined);
+    if (host !== undefined) return host;
+    throw new LatchgateError('host_unknown', 'no route names the host of the original request');
+  }
+
+  async #decide(question: Question, passage: Passage): Promise<void> {
+    const { deps, gate, targetOf } = this.#parts;
+    const { req, dialect } = question;
+    const { path } = passage.target;
+    if (isAtOrBelow(path, GATEWAY_PATH)) {
+      throw new LatchgateError('route_unknown', 'pages of the gateway are served by it, and never asked about');
+    }
+    const route = gate.route(passage);
+    const target = targetOf(route.target);
+    if (dialect.redirects && passage.method === 'GET' && target.logoutPaths?.includes(path) === true) {
+      return this.#redirect(question, `${passage.host.origin}${GATEWAY_PATH}/logout`);
+    }
+    gate.guard(req.headers, passage, target);
+    const isHandshake = wantsWebSocket(req.headers);
+    if (isHandshake && !isOfPagesOf(passage.host, req)) {
+      throw new LatchgateError('origin_not_allowed', 'a WebSocket that a page of another origin opens');
+    }
+    if (route.isPublic && !isHandshake) return this.#allow(question, [], route.target);
+    const who = await deps.sessions.read(req.headers.cookie);
+    if (who === undefined) return this.#askForLogin(question, passage);
+    passage.who = who;
+    const { session, prepared } = await gate.admit(who, route, target);
+    if (session.ended) return this.#askForLogin(question, passage);
+    this.#allow(question, prepared.headers, route.target);
+  }
+
+  async #bySessionAlone(question: Question): Promise<void> {
+    const { req, res, requestId } = question;
+    const who = await this.#parts.deps.sessions.read(req.headers.cookie);
+    if (who !== undefined) return this.#allow(question, await this.#told(who), undefined);
+    this.#parts.deps.metrics.refused('login_required');
+    const { main } = this.#parts.hosts;
+    const loginUrl = main.origin + loginAddress(main, main, '/');
+    sendLoginRequired(res, { loginUrl, requestId, isHead: req.method === 'HEAD' });
+  }
+
+  /** What is no secret to anybody who has the cookie. The user name is that of a target: told when there is only one. */
+  async #told({ session: { identity } }: ProxySession): Promise<FlatHeaders> {
+    const { account, targets } = this.#parts.deps;
+    const [target, ...more] = targets;
+    const state =
+      target === undefined || more.length > 0
+        ? undefined
+        : await account(identity.person, target.name, AbortSignal.timeout(ACCOUNT_TIMEOUT_MS)).catch(() => undefined);
+    const userName = state?.status === 'ready' ? state.userName : undefined;
+    const [, , ...others] = identityHeaders({ ...identity, userName: '' });
+    return userName === undefined ? others : identityHeaders({ ...identity, userName });
+  }
+
+  #allow({ req, res, requestId, dialect }: Question, headers: readonly string[], target: string | undefined): void {
+    const { accessLog, log } = this.#parts.deps;
+    if (accessLog === true) log.info('asked about a request', { requestId, method: req.method, target });
+    const reserved = target === undefined ? undefined : this.#reserved.get(target);
+    const all = [...this.#withEmpty(headers, reserved?.headers ?? IDENTITY_NAMES)];
+    const { cookie } = req.headers;
+    if (reserved !== undefined && cookie !== undefined) {
+      const { names, prefixes } = reserved.cookies;
+      all.push('Cookie', withoutCookies(cookie, names, prefixes) ?? '');
+    }
+    all.push('Content-Length', '0', 'Cache-Control', 'no-store', 'X-Request-Id', requestId);
+    res.writeHead(dialect.allowed, all);
+    res.end();
+  }
+
+  /** A server in front that only adds what it is told would leave what a client sent under a name that we leave out. */
+  #withEmpty(headers: readonly string[], names: readonly string[]): readonly string[] {
+    let completed = this.#completed.get(headers);
+    if (completed === undefined) {
+      const told = new Set(headers.filter((_, at) => at % 2 === 0).map((name) => name.toLowerCase()));
+      completed = [...headers, ...names.flatMap((name) => (told.has(name.toLowerCase()) ? [] : [name, '']))];
+      this.#completed.set(headers, completed);
+    }
+    return completed;
+  }
+
+  #askForLogin(question: Question, { host, target, method }: Passage): void {
+    const { req, res, requestId, dialect } = question;
+    const { deps, hosts } = this.#parts;
+    deps.metrics.refused('login_required');
+    // Who does not say the method asks as for a GET.
+    const caller = callerOf(req.headers, method === '' ? 'GET' : method);
+    // Absolute: the server in front may read an address without origin as one of its own upstream.
+    const address = loginAddress(host, hosts.main, placeToReturn(caller, target.forward));
+    const loginUrl = new URL(address, host.origin).href;
+    if (dialect.redirects && isNavigation(caller)) {
+      this.#redirect(question, loginUrl);
+      return;
+    }
+    const forBrowsers: Readonly<Record<string, string>> = isNavigation(caller) ? { 'X-Latchgate-Login': loginUrl } : {};
+    sendLoginRequired(res, { loginUrl, requestId, isHead: req.method === 'HEAD' }, forBrowsers);
+  }
+
+  #redirect({ res, requestId }: Question, location: string): void {
+    res.writeHead(302, {
+      Location: location,
+      'Content-Length': 0,
+      'Cache-Control': 'no-store',
+      'X-Request-Id': requestId,
+    });
+    res.end();
+  }
+
+  #noticeStranger(peer: string): void {
+    const { clock, log } = this.#parts.deps;
+    if (clock.now() - this.#noticedAt < NOTICE_EVERY_MS) return;
+    this.#noticedAt = clock.now();
+    log.warn('forward-auth is asked by a peer that is not in trusted_proxies: routes do not count', { peer });
+  }
+}
+
+/** Servers in front take the handshake's Upgrade out of what they ask; what only browsers can say of it stays. */
+function wantsWebSocket(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers['sec-websocket-key'] !== undefined ||
+    headers['sec-websocket-version'] !== undefined ||
+    headers.upgrade !== undefined ||
+    headers['sec-fetch-mode'] === 'websocket'
+  );
+}
+
+function isOfPagesOf({ origin }: ServedHost, { rawHeaders }: IncomingMessage): boolean {
+  const from = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'origin');
+  return from.length === 1 && from[0] === origin;
+}
+
+/** Without those that are only a beginning of names. */
+function exactNames(patterns: readonly string[]): readonly string[] {
+  return [...new Map(namesOf(patterns).names.map((name) => [name.toLowerCase(), name])).values()];
+}
+
+/** nginx knows 401 and 403 and takes every other refusal for a failure of ours. */
+function statusOf({ status }: LatchgateError): number {
+  return status >= 500 || status === 401 ? status : 403;
+}
