@@ -32,7 +32,7 @@ export async function composeState(config: Config, log: Log): Promise<State> {
   const clock = systemClock;
   const database = await openDatabase(config.state.database, { log });
   const directory = createDirectory(database, clock);
-  const sessions = createEmbeddedSessions(database, { clock, log });
+  const sessions = await composeSessions(config, database, log);
   return {
     database,
     directory,
@@ -47,11 +47,21 @@ export async function composeState(config: Config, log: Log): Promise<State> {
   };
 }
 
+async function composeSessions({ session }: Config, database: Database, log: Log): Promise<SessionStore> {
+  const options = { clock: systemClock, log };
+  if (session.store === 'embedded') return createEmbeddedSessions(database, options);
+  // Here, so that its client takes memory only where it is used.
+  const { createRedisSessions } = await import('../session/redis.ts');
+  return createRedisSessions(session.store, options);
+}
+
 /** What must never be seen in a log, wherever it turns up. */
 function secretsOf(config: Config): string[] {
   const logins = Object.values(config.login).flatMap((login) => [login.client_secret, login.private_key]);
   const targets = Object.values(config.targets).flatMap((target) =>
     target.type === 'gooddata' ? [target.token] : [target.service_password],
   );
-  return [...config.session.secrets, ...logins, ...targets].filter((secret) => secret !== undefined);
+  const { store, secrets } = config.session;
+  const redis = store === 'embedded' ? [] : [store.password, store.sentinelPassword];
+  return [...secrets, ...logins, ...targets, ...redis].filter((secret) => secret !== undefined);
 }

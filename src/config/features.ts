@@ -18,8 +18,6 @@ const isOneOf =
   (value: unknown): boolean =>
     typeof value === 'string' && words.includes(value);
 
-const isRedis = (value: unknown): boolean => typeof value === 'string' && /^redis/i.test(value);
-
 const SAML_KEYS = [
   'metadata',
   'want_response_signed',
@@ -48,12 +46,6 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
     entry: 2,
   },
   ...SAML_KEYS.map((key) => ({ path: ['login', '*', key], feature: 'login by SAML', instead: 'leave it out' })),
-  {
-    path: ['session', 'store'],
-    needs: isRedis,
-    feature: 'sessions in Redis',
-    instead: 'write embedded, and run one instance',
-  },
   {
     path: ['session', 'cookie_domain'],
     feature: 'one session for several host names',
@@ -114,9 +106,7 @@ export function refuseMissingFeatures(config: unknown): Refused {
       if (isDropped(path) || (missing.needs !== undefined && !missing.needs(value))) continue;
       dropped.push(path.slice(0, missing.entry ?? path.length));
       const shown =
-        missing.needs !== undefined && typeof value === 'string' && !isRedis(value)
-          ? `${showPath(path)}: ${value}`
-          : showPath(path);
+        missing.needs !== undefined && typeof value === 'string' ? `${showPath(path)}: ${value}` : showPath(path);
       findings.push({
         path,
         at: missing.needs === undefined ? 'key' : 'value',

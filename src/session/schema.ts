@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMs, text, textList } from '../config/values.ts';
+import { domainName, durationMs, text, textList } from '../config/values.ts';
 
 /** Where sessions are, when they are in Redis. */
 export interface RedisServers {
@@ -73,6 +73,7 @@ const storeSchema = z
 export const sessionSchema = z.strictObject({
   store: storeSchema
     .prefault('embedded')
+    .meta({ title: '`embedded`, a Redis address, or a map' })
     .describe(
       'Where sessions are kept: `embedded`, in the state database, or the address of the Redis that several instances share.',
     ),
@@ -89,6 +90,11 @@ export const sessionSchema = z.strictObject({
     }),
   idle: durationMs.prefault('1h').describe('A session that is not used ends after this.'),
   absolute: durationMs.prefault('12h').describe('Every session ends after this.'),
+  cookie_domain: domainName.optional().meta({
+    description:
+      'The domain that all hosts of `public_url` and `routes` are in, when there are several: one login is good for all of them, and every host below the domain gets the cookie.',
+    examples: ['example.com'],
+  }),
 });
 
 export type SessionConfig = z.output<typeof sessionSchema>;
