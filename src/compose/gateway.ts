@@ -18,7 +18,6 @@ import { createPublicServer, LAST_REQUEST_MS } from '../proxy/server.ts';
 import { parseRequestTarget } from '../proxy/target.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
 import { createExpressSessions } from '../session/express.ts';
-import { sessionHandle } from '../session/seal.ts';
 import type { Session } from '../session/store.ts';
 import { isPasswordLogin, isSecurityApi } from '../targets/superset/guarded-paths.ts';
 import { composeProviders, type Engines } from './engine.ts';
@@ -135,7 +134,6 @@ function composeProxy(
     })),
     sessions: {
       read: (cookie) => cookies.sessionFromCookie(cookie),
-      handleOf: sessionHandle,
       onEnded: (listener, held) => sessions.onEnded(listener, held),
     },
     cookieNames: cookies.names,

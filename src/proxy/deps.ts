@@ -31,15 +31,14 @@ export interface ProxyTarget {
 }
 
 export interface ProxySession {
-  readonly id: string;
+  /** Under which the end of this session is announced. */
+  readonly handle: string;
   readonly session: Session;
 }
 
 export interface ProxySessions {
   /** The live session of a raw Cookie header; at once, when nobody has to be asked. Throws `session_store_unavailable`. */
   read(cookie: string | undefined): ProxySession | undefined | Promise<ProxySession | undefined>;
-  /** The handle under which the end of this session is announced. */
-  handleOf(id: string): string;
   /** Called with each handle that ended; `held` names those that something is open for. Returns how to stop. */
   onEnded(listener: (handle: string) => void, held: () => Iterable<string>): () => void;
 }

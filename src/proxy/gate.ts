@@ -12,12 +12,11 @@ import { createHostRouter, type Route } from './routes.ts';
 export class Gate {
   readonly #deps: ProxyDeps;
   readonly #match: ReturnType<typeof createHostRouter<Session>>;
-  readonly #prepared: PreparedSessions;
+  readonly #prepared = new PreparedSessions();
 
   constructor(deps: ProxyDeps, hosts: Hosts) {
     this.#deps = deps;
     this.#match = createHostRouter(deps.routes, hosts);
-    this.#prepared = new PreparedSessions((id) => deps.sessions.handleOf(id));
   }
 
   /** Throws `route_unknown`, `method_not_allowed`; then `Allow` is set on the answer, if there is one. */
@@ -45,8 +44,8 @@ export class Gate {
     }
   }
 
-  /** Throws `route_forbidden`, `no_access`, or why the account is not ready. */
-  async admit(who: ProxySession, route: Route<Session>, target: ProxyTarget): Promise<Admitted> {
+  /** At once, when everything is ready. Throws `route_forbidden`, `no_access`, or why the account is not ready. */
+  admit(who: ProxySession, route: Route<Session>, target: ProxyTarget): Admitted | Promise<Admitted> {
     // Before anything is waited for, so that the end of the session is not missed meanwhile.
     const session = this.#prepared.get(who);
     if (route.when !== undefined && !route.when(who.session)) {
@@ -54,8 +53,12 @@ export class Gate {
         detail: { target: route.target },
       });
     }
-    const prepared = await session.for(target, this.#deps).headers(who.session.identity);
-    return { session, prepared };
+    const prepared = session.for(target, this.#deps).headers(who.session.identity);
+    if (!(prepared instanceof Promise)) return { session, prepared };
+    return this.#prepared.watching(
+      session,
+      prepared.then((made) => ({ session, prepared: made })),
+    );
   }
 
   /** What was made ready for this session is not used any more. */

@@ -184,14 +184,13 @@ function percent(byte: number): string {
 }
 
 /** Where a request came from, as told to the upstream. Nothing of it is taken from an untrusted peer. */
-export function originHeaders(
+export function addOriginHeaders(
+  headers: FlatHeaders,
   place: { readonly proto: string; readonly host: string; readonly port: string },
   peer: string,
   trustedForwardedFor: string | undefined,
-): FlatHeaders {
+): void {
   const isUsable = trustedForwardedFor !== undefined && /^[\w.:[\], -]{1,1024}$/.test(trustedForwardedFor);
-  return [
-    ...['X-Forwarded-For', isUsable ? `${trustedForwardedFor}, ${peer}` : peer],
-    ...['X-Forwarded-Proto', place.proto, 'X-Forwarded-Host', place.host, 'X-Forwarded-Port', place.port],
-  ];
+  headers.push('X-Forwarded-For', isUsable ? `${trustedForwardedFor}, ${peer}` : peer);
+  headers.push('X-Forwarded-Proto', place.proto, 'X-Forwarded-Host', place.host, 'X-Forwarded-Port', place.port);
 }

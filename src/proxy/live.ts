@@ -5,23 +5,27 @@ export interface Ongoing {
 
 /** What is under way, by session handle, so that a session that ends takes all of it along. */
 export class LiveWork {
-  readonly #bySession = new Map<string, Set<Ongoing>>();
+  /** Mostly one thing at a time: a set of its own for it would be made and dropped with each request. */
+  readonly #bySession = new Map<string, Ongoing | Set<Ongoing>>();
 
   add(handle: string, work: Ongoing): void {
-    const set = this.#bySession.get(handle);
-    if (set === undefined) this.#bySession.set(handle, new Set([work]));
-    else set.add(work);
+    const known = this.#bySession.get(handle);
+    if (known === undefined) this.#bySession.set(handle, work);
+    else if (known instanceof Set) known.add(work);
+    else this.#bySession.set(handle, new Set([known, work]));
   }
 
   remove(handle: string, work: Ongoing): void {
-    const set = this.#bySession.get(handle);
-    if (set?.delete(work) === true && set.size === 0) this.#bySession.delete(handle);
+    const known = this.#bySession.get(handle);
+    if (known === work) this.#bySession.delete(handle);
+    else if (known instanceof Set && known.delete(work) && known.size === 0) this.#bySession.delete(handle);
   }
 
   end(handle: string): void {
-    const set = this.#bySession.get(handle);
+    const known = this.#bySession.get(handle);
     this.#bySession.delete(handle);
-    for (const work of set ?? []) work.cutOff();
+    if (known instanceof Set) for (const work of known) work.cutOff();
+    else known?.cutOff();
   }
 
   handles(): Iterable<string> {

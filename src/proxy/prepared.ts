@@ -1,6 +1,7 @@
 import { ERRORS, type ErrorCode, LatchgateError } from '../model/errors.ts';
 import type { Identity } from '../model/person.ts';
 import type { AccountState } from '../provisioning/provision.ts';
+import { BoundedMap } from '../session/cache.ts';
 import { ASSERTION_LIFETIME_S, signAssertion } from './assertion.ts';
 import { BackendCookieJar } from './backend-cookies.ts';
 import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
@@ -143,41 +144,35 @@ export class PreparedTarget {
   }
 }
 
-/** The sessions that were seen lately, least recently used first. */
+/** The sessions that were seen lately. */
 export class PreparedSessions {
-  readonly #handleOf: (id: string) => string;
-  readonly #byId = new Map<string, PreparedSession>();
-  readonly #ids = new Map<string, string>();
+  readonly #sessions = new BoundedMap<PreparedSession>(MAX_SESSIONS);
+  /** Those that something is being prepared for, which may be forgotten meanwhile and still end. */
+  readonly #waiting = new Set<PreparedSession>();
 
-  constructor(handleOf: (id: string) => string) {
-    this.#handleOf = handleOf;
+  get({ handle }: ProxySession): PreparedSession {
+    const known = this.#sessions.get(handle);
+    if (known !== undefined) return known;
+    const made = new PreparedSession(handle);
+    this.#sessions.set(handle, made);
+    return made;
   }
 
-  get({ id }: ProxySession): PreparedSession {
-    let prepared = this.#byId.get(id);
-    if (prepared === undefined) {
-      prepared = new PreparedSession(this.#handleOf(id));
-      this.#ids.set(prepared.handle, id);
-    } else this.#byId.delete(id);
-    this.#byId.set(id, prepared);
-    if (this.#byId.size > MAX_SESSIONS) this.#forgetOldest();
-    return prepared;
+  /** Learns of an end of the session until `work` is over. */
+  async watching<T>(session: PreparedSession, work: Promise<T>): Promise<T> {
+    this.#waiting.add(session);
+    try {
+      return await work;
+    } finally {
+      this.#waiting.delete(session);
+    }
   }
 
   end(handle: string): void {
-    const id = this.#ids.get(handle);
-    if (id === undefined) return;
-    const prepared = this.#byId.get(id);
-    if (prepared !== undefined) prepared.ended = true;
-    this.#byId.delete(id);
-    this.#ids.delete(handle);
-  }
-
-  #forgetOldest(): void {
-    const [oldest] = this.#byId;
-    if (oldest === undefined) return;
-    this.#byId.delete(oldest[0]);
-    this.#ids.delete(oldest[1].handle);
+    const known = this.#sessions.get(handle);
+    if (known !== undefined) known.ended = true;
+    this.#sessions.delete(handle);
+    for (const session of this.#waiting) if (session.handle === handle) session.ended = true;
   }
 }
 

@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
-import type { ProxyDeps, ProxyTarget } from './deps.ts';
+import type { Session } from '../session/store.ts';
+import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
+import type { TargetDoor } from './door.ts';
 import { Exchanges } from './exchanges.ts';
 import { FORWARD_AUTH_PATH, ForwardAuth, isEnvoyCheck } from './forward-auth.ts';
 import { hostOfClearFraming, refuseUpgrade } from './framing.ts';
@@ -12,13 +14,22 @@ import type { FilteredHeaders } from './identity-headers.ts';
 import { callerOf, isNavigation, loginAddress, placeToReturn, sendLoginRequired } from './login-redirect.ts';
 import type { Admitted, Passage } from './passage.ts';
 import { drain } from './request-body.ts';
-import { hostsOfRoutes } from './routes.ts';
+import { hostsOfRoutes, type Route } from './routes.ts';
 import { isAtOrBelow, parseRequestTarget } from './target.ts';
 import { refuseOnSocket, responseOn } from './upgrade.ts';
 
 const GATEWAY_PATH = '/.latchgate';
 /** Asked by web servers, identity providers and backends, which may know us by an internal name. */
 const ANY_HOST_PATHS = ['auth', 'backchannel-logout', 'jwks.json'].map((name) => `${GATEWAY_PATH}/${name}`);
+
+/** One request, and how it ends when it is not forwarded. */
+interface Visit {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly passage: Passage;
+  readonly expectsContinue: boolean;
+  readonly refuse: (thrown: unknown) => void;
+}
 
 /** The hot path: everything on the public listener that is not the gateway's own. */
 export class GatewayProxy {
@@ -82,9 +93,12 @@ export class GatewayProxy {
       return;
     }
     if (expectsContinue) res.setHeader('Connection', 'close');
-    this.#pass(req, res, passage, expectsContinue).catch((thrown: unknown) => {
-      this.#refuse(req, res, toLatchgateError(thrown), requestId, passage);
-    });
+    const refuse = (thrown: unknown) => this.#refuse(req, res, toLatchgateError(thrown), requestId, passage);
+    try {
+      this.#pass({ req, res, passage, expectsContinue, refuse })?.catch(refuse);
+    } catch (thrown) {
+      refuse(thrown);
+    }
   }
 
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -126,28 +140,53 @@ export class GatewayProxy {
     return { requestId, startedAt, host: host ?? this.#hosts.main, target, method: req.method ?? '' };
   }
 
-  async #pass(req: IncomingMessage, res: ServerResponse, passage: Passage, expectsContinue: boolean): Promise<void> {
+  /** Without a wait, when everything that it takes is there already: hundreds of thousands of turns of the loop a minute. */
+  #pass(visit: Visit): Promise<void> | undefined {
+    const { req, res, passage } = visit;
     const route = this.#gate.route(passage, res);
     const door = this.#exchanges.door(route.target);
-    if (isLogout(door.target, passage)) return redirect(res, 302, `${GATEWAY_PATH}/logout`, passage.requestId);
+    if (isLogout(door.target, passage)) {
+      redirect(res, 302, `${GATEWAY_PATH}/logout`, passage.requestId);
+      return undefined;
+    }
     this.#gate.guard(req.headers, passage, door.target);
     const filtered = door.filter(req.rawHeaders);
-    let admitted: Admitted | undefined;
-    if (!route.isPublic) {
-      const who = await this.#deps.sessions.read(filtered.cookie);
-      if (who === undefined) return this.#askForLogin(req, res, passage);
-      passage.who = who;
-      admitted = await this.#gate.admit(who, route, door.target);
-      if (admitted.session.ended) return this.#askForLogin(req, res, passage);
-    }
-    if (res.destroyed) return;
-    if (expectsContinue) {
+    if (route.isPublic) return this.#forward(visit, door, filtered, undefined);
+    const who = this.#deps.sessions.read(filtered.cookie);
+    return who instanceof Promise
+      ? who.then((found) => this.#enter(visit, route, door, filtered, found))
+      : this.#enter(visit, route, door, filtered, who);
+  }
+
+  #enter(
+    visit: Visit,
+    route: Route<Session>,
+    door: TargetDoor,
+    filtered: FilteredHeaders,
+    who: ProxySession | undefined,
+  ): Promise<void> | undefined {
+    if (who === undefined) return this.#askForLogin(visit);
+    visit.passage.who = who;
+    const admitted = this.#gate.admit(who, route, door.target);
+    return admitted instanceof Promise
+      ? admitted.then((now) => this.#forward(visit, door, filtered, now))
+      : this.#forward(visit, door, filtered, admitted);
+  }
+
+  #forward(
+    visit: Visit,
+    door: TargetDoor,
+    filtered: FilteredHeaders,
+    admitted: Admitted | undefined,
+  ): Promise<void> | undefined {
+    const { req, res, passage, refuse } = visit;
+    if (admitted?.session.ended === true) return this.#askForLogin(visit);
+    if (res.destroyed) return undefined;
+    if (visit.expectsContinue) {
       res.removeHeader('Connection');
       res.writeContinue();
     }
-    await this.#exchanges.forward(req, res, passage, door, filtered, admitted, (error) => {
-      this.#refuse(req, res, error, passage.requestId, passage);
-    });
+    return this.#exchanges.forward(req, res, passage, door, filtered, admitted, refuse);
   }
 
   async #upgrade(req: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): Promise<void> {
@@ -173,7 +212,8 @@ export class GatewayProxy {
     await this.#exchanges.upgrade(req, socket, head, passage, door, filtered, admitted);
   }
 
-  #askForLogin(req: IncomingMessage, res: ServerResponse, { requestId, host, target, method }: Passage): void {
+  #askForLogin({ req, res, passage }: Visit): undefined {
+    const { requestId, host, target, method } = passage;
     const caller = callerOf(req.headers, method);
     this.#deps.metrics.refused('login_required');
     drain(req);

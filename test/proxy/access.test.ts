@@ -243,9 +243,8 @@ describe('a person whose account is not ready', () => {
         sessions: {
           read: async () => {
             if (isDown) throw new LatchgateError('session_store_unavailable', 'down');
-            return { id: 'x', session: sessionOf(bob) };
+            return { handle: 'x', session: sessionOf(bob) };
           },
-          handleOf: (id) => id,
           onEnded: () => () => {},
         },
       },

@@ -103,9 +103,8 @@ export async function startWorld(options: WorldOptions): Promise<World> {
       read: async (cookie) => {
         const ids = [...(cookie ?? '').matchAll(/(?:^|; ?)latchgate=([^;]*)/g)].map((match) => match[1] ?? '');
         const session = ids.length === 1 ? sessions.get(ids[0] ?? '') : undefined;
-        return session === undefined ? undefined : { id: ids[0] ?? '', session };
+        return session === undefined ? undefined : { handle: `h-${ids[0]}`, session };
       },
-      handleOf: (id) => `h-${id}`,
       onEnded: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
