@@ -104,10 +104,6 @@ class RedisSessions implements PrunedSessions {
     return this.#ended.has(handle) ? undefined : this.#remembered.peek(handle, idleMs);
   }
 
-  peek(handle: string, idleMs: number): Session | undefined {
-    return this.#ended.has(handle) ? undefined : this.#remembered.peek(handle, idleMs);
-  }
-
   async loadWhole(id: string): Promise<WholeSession | undefined> {
     if (!isSessionId(id)) return undefined;
     const handle = sessionHandle(id);
