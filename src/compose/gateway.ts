@@ -20,6 +20,7 @@ import { createSessionCookies, type SessionCookies } from '../session/cookie.ts'
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
 import { isPasswordLogin, isSecurityApi } from '../targets/superset/guarded-paths.ts';
+import { composeEnds } from './ended-sessions.ts';
 import { composeProviders, type Engines } from './engine.ts';
 import { startJobs } from './jobs.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
@@ -202,6 +203,7 @@ function composePages(config: Config, engines: Engines, { cookies, providers, ro
       },
       backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
       onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
+      ...composeEnds(config, state),
       clock,
       log,
     }),

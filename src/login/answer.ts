@@ -11,6 +11,8 @@ const DEFAULT_RETRY_SECONDS = 5;
 export interface WaysOn {
   readonly retryAddress?: string;
   readonly switchAddress?: string;
+  /** Goes along with the form to `switchAddress`. */
+  readonly switchHint?: string;
 }
 
 /** The id of this request: what an earlier part set on the answer, else a new one. Never the client's. */

@@ -10,15 +10,18 @@ import {
   ownAddress,
   PREFIX,
   providerNamed,
+  reportEnd,
   single,
   startLogin,
   stepLimit,
 } from './context.ts';
-import type { Completed, LoginProvider } from './provider.ts';
+import { type Completed, isRefreshable, type LoginProvider } from './provider.ts';
 import type { OpenedState } from './state.ts';
 
 /** Logins in a row that came back without their state, until we stop trying. */
 const MOST_RESTARTS = 3;
+/** Said once of each, not at every login. */
+const withoutRefreshToken = new WeakSet<LoginProvider>();
 
 /** `GET /.latchgate/callback/NAME`: the browser comes back from the provider. */
 export async function finishLogin(
@@ -35,13 +38,18 @@ export async function finishLogin(
     return withoutState(options, req, res, provider);
   }
   const { transaction } = opened;
-  let isProvisioning = false;
+  let isRecorded = false;
+  let completed: Completed | undefined;
   try {
     if (!opened.live || !(await opened.use())) return await resume(options, req, res, provider, opened);
-    const completed = await provider.complete({ callback, state, transaction }, stepLimit());
-    isProvisioning = true;
+    completed = await provider.complete({ callback, state, transaction }, stepLimit());
+    isRecorded = true;
     const provisioned = await provision(options, req, res, completed, transaction.returnTo);
-    await options.sessions.begin(req, toSession(options, completed, provisioned), completed.tokens);
+    await options.sessions.begin(req, toSession(options, provider, completed, provisioned), completed.tokens);
+    isRecorded = false;
+    if (await endIfOver(options, req, res, provider, completed, provisioned)) {
+      return await again(options, req, res, provider, opened);
+    }
     options.log.info('login', {
       requestId: requestIdOf(res),
       login: provider.name,
@@ -53,7 +61,8 @@ export async function finishLogin(
     await refuse(options, req, res, toLatchgateError(thrown), {
       provider,
       returnTo: transaction.returnTo,
-      isProvisioning,
+      isRecorded,
+      idToken: completed?.tokens.idToken,
     });
   }
 }
@@ -69,7 +78,7 @@ async function withoutState(
   const error = new LatchgateError('login_state_invalid', 'the state is not one of ours', {
     detail: { provider: provider.name, check: 'seal' },
   });
-  return refuse(options, req, res, error, { provider, returnTo: '/', isProvisioning: false });
+  return refuse(options, req, res, error, { provider, returnTo: '/', isRecorded: false });
 }
 
 /** The state ran out, was used, or began in another browser: no reason to trouble anybody who is logged in. */
@@ -78,14 +87,57 @@ async function resume(
   req: Request,
   res: Response,
   provider: LoginProvider,
-  { transaction, restarts }: OpenedState,
+  opened: OpenedState,
 ): Promise<void> {
-  const { returnTo } = transaction;
-  if (req.session.record !== undefined) return sendRedirect(res, 302, returnTo);
+  const { transaction, restarts } = opened;
+  if (req.session.record !== undefined) return sendRedirect(res, 302, transaction.returnTo);
   if (restarts >= MOST_RESTARTS) {
     throw new LatchgateError('login_loop', 'logins keep coming back without their state', { detail: { restarts } });
   }
-  return startLogin(options, req, res, { provider, returnTo, restarts: restarts + 1 });
+  return again(options, req, res, provider, opened);
+}
+
+async function again(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  provider: LoginProvider,
+  { transaction, restarts }: OpenedState,
+): Promise<void> {
+  if (restarts >= MOST_RESTARTS) throw new LatchgateError('login_ended', 'the provider ends each login as it begins');
+  return startLogin(options, req, res, { provider, returnTo: transaction.returnTo, restarts: restarts + 1 });
+}
+
+/**
+ * The session is stored by now: an end that comes later finds it. One that came while the login was being finished did
+ * not, and is made up for: `users disable` (throws `person_disabled`), or the provider (true).
+ */
+async function endIfOver(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  provider: LoginProvider,
+  { assertion, providerSession, issuedAt }: Completed,
+  { identity }: Provisioned,
+): Promise<boolean> {
+  const { issuer, subject } = assertion;
+  const isOver = async (): Promise<'person_disabled' | 'login_ended' | undefined> => {
+    const who = await options.people.get(identity.person);
+    if (who?.disabled === true) return 'person_disabled';
+    const isEnded = await options.endedLogins.has({ issuer, subject, providerSession, issuedAt });
+    return isEnded ? 'login_ended' : undefined;
+  };
+  const code = await isOver().catch(async (thrown: unknown) => {
+    // Nobody can say: then it must not live.
+    await options.sessions.end(req, res);
+    throw thrown;
+  });
+  if (code === undefined) return false;
+  await options.sessions.end(req, res);
+  const requestId = requestIdOf(res);
+  await reportEnd(options, { requestId, login: provider.name, code, sessions: 1, subject: { issuer, subject } });
+  if (code === 'person_disabled') throw new LatchgateError(code, 'this person was disabled meanwhile');
+  return true;
 }
 
 async function provision(
@@ -111,17 +163,25 @@ async function provision(
 }
 
 function toSession(
-  { clock, sessionConfig }: LoginRoutesOptions,
+  { clock, sessionConfig, log }: LoginRoutesOptions,
+  provider: LoginProvider,
   completed: Completed,
   { identity }: Provisioned,
 ): Session {
   const now = clock.now();
-  const { providerSession } = completed;
+  const { providerSession, tokens } = completed;
+  const refreshEveryMs = isRefreshable(provider) ? provider.refreshEveryMs : undefined;
+  const canRefresh = refreshEveryMs !== undefined && tokens.refreshToken !== undefined;
+  if (refreshEveryMs !== undefined && !canRefresh && !withoutRefreshToken.has(provider)) {
+    withoutRefreshToken.add(provider);
+    log.warn('the provider gives no refresh token: its sessions are not checked', { login: provider.name });
+  }
   return {
     identity,
     ...(providerSession === undefined ? {} : { providerSession }),
     createdAt: now,
     endsAt: now + sessionConfig.absolute,
+    ...(canRefresh ? { checkAt: now + refreshEveryMs } : {}),
   };
 }
 
@@ -130,9 +190,15 @@ async function refuse(
   req: Request,
   res: Response,
   error: LatchgateError,
-  at: { readonly provider: LoginProvider; readonly returnTo: string; readonly isProvisioning: boolean },
+  at: {
+    readonly provider: LoginProvider;
+    readonly returnTo: string;
+    /** Provisioning has written down how it ended. */
+    readonly isRecorded: boolean;
+    readonly idToken?: string | undefined;
+  },
 ): Promise<void> {
-  const { provider, returnTo, isProvisioning } = at;
+  const { provider, returnTo, isRecorded, idToken } = at;
   const requestId = requestIdOf(res);
   const level = error.status >= 500 ? 'error' : 'warn';
   options.log[level]('login refused', { requestId, login: provider.name, code: error.code, error });
@@ -140,12 +206,13 @@ async function refuse(
     requestId,
     login: provider.name,
     code: error.code,
-    beforeProvisioning: !isProvisioning,
+    beforeProvisioning: !isRecorded,
     detail: error.detail,
   });
   const isRefusal = error.status === 403 || error.status === 409;
   sendFailure(req, res, error, {
     retryAddress: loginAddress(returnTo, provider.name),
+    ...(isRefusal && idToken !== undefined ? { switchHint: options.logoutHints.seal(provider.name, idToken) } : {}),
     ...(isRefusal ? { switchAddress: `${PREFIX}/logout?${new URLSearchParams({ login: provider.name })}` } : {}),
   });
 }

@@ -1,12 +1,16 @@
 import type { Request, Response } from 'express';
 import type { JWK } from 'jose';
-import { LatchgateError } from '../model/errors.ts';
+import type { People } from '../directory/directory.ts';
+import { type ErrorCode, LatchgateError, toLatchgateError } from '../model/errors.ts';
+import type { SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
 import type { Provisioner } from '../provisioning/provision.ts';
 import type { ExpressSessions } from '../session/express.ts';
 import type { SessionConfig } from '../session/schema.ts';
 import { requestIdOf, sendRedirect } from './answer.ts';
+import type { EndedLogins } from './backchannel-ended.ts';
+import type { LogoutHints } from './logout-hint.ts';
 import type { LoginProvider } from './provider.ts';
 import { safeReturnTo } from './return-to.ts';
 import type { LoginStates } from './state.ts';
@@ -26,6 +30,18 @@ export interface LoginOutcome {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
+/** Sessions that ended without anybody asking for it here: for the audit. */
+export interface EndOfSessions {
+  readonly requestId: string;
+  readonly login: string;
+  /** `backchannel_logout`, or the reason code. */
+  readonly code: string;
+  /** How many. */
+  readonly sessions: number;
+  /** Whose, as far as that is known. */
+  readonly subject?: SubjectKey;
+}
+
 export interface LoginRoutesOptions {
   readonly publicUrl: string;
   /** Further origins to which people may be sent back: hosts of `routes`. */
@@ -43,6 +59,12 @@ export interface LoginRoutesOptions {
   readonly backendCookies?: readonly string[];
   /** Told after each login that ended, well or not; what it throws is logged and changes nothing. */
   readonly onOutcome?: (outcome: LoginOutcome) => Promise<void> | void;
+  readonly logoutHints: LogoutHints;
+  readonly endedLogins: EndedLogins;
+  readonly people: Pick<People, 'get'>;
+  /** Told when sessions ended; what it throws is logged and changes nothing. */
+  readonly onEnded?: (end: EndOfSessions) => Promise<void> | void;
+  readonly onLogoutRefused?: (login: string, code: ErrorCode) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -74,6 +96,18 @@ export function providerNamed(name: string, { providers }: LoginRoutesOptions): 
   const provider = providers.get(name);
   if (provider === undefined) throw new LatchgateError('login_unknown', 'no login provider of that name');
   return provider;
+}
+
+export async function reportEnd(
+  { onEnded, log }: Pick<LoginRoutesOptions, 'onEnded' | 'log'>,
+  end: EndOfSessions,
+): Promise<void> {
+  try {
+    await onEnded?.(end);
+  } catch (thrown) {
+    const { requestId } = end;
+    log.warn('the end of a session could not be recorded', { requestId, error: toLatchgateError(thrown) });
+  }
 }
 
 export function stepLimit(): AbortSignal {

@@ -1,9 +1,15 @@
 import type { Request, Response } from 'express';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { appendCookie } from '../session/cookie.ts';
+import type { SessionTokens } from '../session/store.ts';
 import { requestIdOf, sendJson, sendPage, sendRedirect, wantsPage } from './answer.ts';
 import { type LoginRoutesOptions, loginAddress, ownAddress, PREFIX, returnToOf, single, stepLimit } from './context.ts';
+import { isForm, readForm } from './form-body.ts';
 import { loggedOutPage, logoutPage } from './pages.ts';
+import { isRefreshable } from './provider.ts';
+
+/** An ID token as long as providers take it back, sealed and escaped. */
+const MOST_BYTES = 16_384;
 
 /** `GET /.latchgate/logout`: only asks, so that no link or image logs anybody out. */
 export function askLogout(options: LoginRoutesOptions, req: Request, res: Response): void {
@@ -23,14 +29,15 @@ export async function logout(options: LoginRoutesOptions, req: Request, res: Res
   checkOrigin(req, options);
   const { searchParams } = ownAddress(req, options, '/logout');
   const { record } = req.session;
-  const idToken = await idTokenOf(options, req, res);
+  const login = record?.identity.origin ?? single(searchParams, 'login');
+  const { idToken, refreshToken } = await tokensOf(options, req, res, login);
   await options.sessions.end(req, res);
   const secure = new URL(options.publicUrl).protocol === 'https:' ? '; Secure' : '';
   for (const name of options.backendCookies ?? []) {
     appendCookie(res, `${name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${secure}`);
   }
   options.log.info('logout', { requestId: requestIdOf(res), ...(record && { person: record.identity.person }) });
-  const login = record?.identity.origin ?? single(searchParams, 'login');
+  if (login !== undefined && refreshToken !== undefined) void revoke(options, res, login, refreshToken);
   const elsewhere = await providerLogout(options, res, login, idToken);
   const returnTo = returnToOf(searchParams, options);
   if (!wantsPage(req)) return sendJson(res, 200, { logged_out: true, ...(elsewhere && { logout_url: elsewhere }) });
@@ -40,16 +47,37 @@ export async function logout(options: LoginRoutesOptions, req: Request, res: Res
 }
 
 /** A store that does not answer must not keep anybody logged in: then the provider asks the person. */
-async function idTokenOf(options: LoginRoutesOptions, req: Request, res: Response): Promise<string | undefined> {
-  if (req.session.record === undefined) return undefined;
+async function tokensOf(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  login: string | undefined,
+): Promise<SessionTokens> {
   try {
-    return (await options.sessions.tokens(req)).idToken;
+    if (req.session.record !== undefined) return await options.sessions.tokens(req);
+    // Whose login was refused has brought the hint along from the page that said so.
+    if (login === undefined || !isForm(req)) return {};
+    const hint = (await readForm(req, MOST_BYTES)).get('hint');
+    const idToken = hint === null ? undefined : options.logoutHints.open(login, hint);
+    return idToken === undefined ? {} : { idToken };
   } catch (thrown) {
     options.log.warn('the tokens of a session could not be read at its logout', {
       requestId: requestIdOf(res),
       error: toLatchgateError(thrown),
     });
-    return undefined;
+    return {};
+  }
+}
+
+/** In the background, and if it fails the token is forgotten all the same. */
+async function revoke(options: LoginRoutesOptions, res: Response, login: string, refreshToken: string): Promise<void> {
+  const provider = options.providers.get(login);
+  if (provider === undefined || !isRefreshable(provider)) return;
+  try {
+    await provider.revoke(refreshToken, stepLimit());
+  } catch (thrown) {
+    const { code } = toLatchgateError(thrown);
+    options.log.warn('a refresh token could not be revoked', { requestId: requestIdOf(res), login, code });
   }
 }
 

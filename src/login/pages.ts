@@ -17,6 +17,8 @@ export interface FailurePage {
   readonly retryAddress?: string;
   /** POST address that ends the login at hand, so that somebody else can log in. */
   readonly switchAddress?: string;
+  /** By which the provider knows whose login that is. */
+  readonly switchHint?: string;
 }
 
 export interface ChoicePage {
@@ -30,7 +32,8 @@ type Tone = 'stop' | 'wait' | 'plain' | 'done';
 export function failurePage(page: FailurePage, frame: PageFrame): string {
   const { title, text } = sentenceFor(page.code);
   const retry = page.retryAddress === undefined ? undefined : link(page.retryAddress, 'Try again', 'button');
-  const other = page.switchAddress === undefined ? undefined : switchForm(page.switchAddress, retry === undefined);
+  const other =
+    page.switchAddress === undefined ? undefined : switchForm(page, page.switchAddress, retry === undefined);
   const body = html`<p class="lead">${page.message ?? text}</p>
 ${retry === undefined && other === undefined ? undefined : html`<div class="actions">${retry}${other}</div>`}
 ${facts(frame, page.code)}`;
@@ -78,9 +81,10 @@ function emailForm({ action, returnTo, unknown }: NonNullable<ChoicePage['byEmai
 ${hint}</form>`;
 }
 
-function switchForm(address: string, isMain: boolean): Markup {
+function switchForm({ switchHint }: FailurePage, address: string, isMain: boolean): Markup {
   const style = isMain ? 'button' : 'quiet';
-  return html`<form method="post" action="${address}"><button class="${style}" type="submit">Log in as somebody else</button></form>`;
+  const hint = switchHint && html`<input type="hidden" name="hint" value="${switchHint}">`;
+  return html`<form method="post" action="${address}">${hint}<button class="${style}" type="submit">Log in as somebody else</button></form>`;
 }
 
 function link(address: string, label: string, style: string): Markup {

@@ -1,6 +1,7 @@
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { requestIdOf, sendFailure, sendJson, sendPage, setOwnHeaders, wantsPage } from './answer.ts';
+import { createBackchannelLogout } from './backchannel-logout.ts';
 import { finishLogin } from './callback.ts';
 import {
   type LoginRoutesOptions,
@@ -17,7 +18,7 @@ import { choicePage } from './pages.ts';
 import type { LoginProvider } from './provider.ts';
 
 /**
- * Everything under `/.latchgate`, to be mounted there: login, callback, logout, userinfo, jwks.json. Answers every
+ * Everything under `/.latchgate`, to be mounted there: login, callback, logouts, userinfo, jwks.json. Answers every
  * request itself; what is to stand beside it is mounted before it.
  */
 export function createLoginRouter(options: LoginRoutesOptions): Router {
@@ -49,6 +50,8 @@ export function createLoginRouter(options: LoginRoutesOptions): Router {
     HEAD: [session, ask],
     POST: [session, (req, res) => logout(options, req, res)],
   });
+  const backchannel = createBackchannelLogout(options);
+  serve('/backchannel-logout/:name', { POST: [(req, res) => backchannel(req, res, String(req.params['name']))] });
   serve('/userinfo', { GET: [session, userInfo], HEAD: [session, userInfo] });
   const keys: RequestHandler = async (_req, res) => sendJson(res, 200, { keys: await options.publicKeys() });
   serve('/jwks.json', { GET: [keys], HEAD: [keys] });

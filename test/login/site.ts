@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { type Database, openDatabase } from '../../src/directory/database.ts';
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
-import type { LoginOutcome } from '../../src/login/context.ts';
+import { EndedLogins } from '../../src/login/backchannel-ended.ts';
+import type { EndOfSessions, LoginOutcome } from '../../src/login/context.ts';
+import { createLogoutHints } from '../../src/login/logout-hint.ts';
 import { createOidcProvider } from '../../src/login/oidc.ts';
 import type { LoginProvider } from '../../src/login/provider.ts';
 import { createLoginRouter } from '../../src/login/routes.ts';
@@ -29,6 +31,11 @@ export interface Site {
   readonly store: SessionStore;
   readonly outcomes: LoginOutcome[];
   readonly logged: string[];
+  readonly ended: EndOfSessions[];
+  /** People of these ids are disabled. */
+  readonly disabled: Set<string>;
+  /** Between the exchange of the code and the session. */
+  meanwhile: (assertion: Assertion) => Promise<void>;
   /** What provisioning was asked, and with what it answers: `undefined` lets everybody in. */
   readonly asserted: {
     readonly assertion: Assertion;
@@ -49,6 +56,7 @@ export interface SiteOptions {
 
 const SECRETS = ['a secret of at least thirty-two characters'];
 const IDLE = 3_600_000;
+const DISABLED = { id: '', displayName: '', disabled: true, createdAt: new Date(0) };
 
 /** The gateway's own pages over a real identity provider, real sessions and a real directory. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
@@ -75,6 +83,9 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     outcomes: [],
     logged: [],
     asserted: [],
+    ended: [],
+    disabled: new Set(),
+    meanwhile: async () => {},
     refuseWith: undefined,
     clockAhead: 0,
   } as unknown as Site;
@@ -87,7 +98,8 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     );
   };
   const log = { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') };
-  const { leases } = createDirectory(database, clock);
+  const directory = createDirectory(database, clock);
+  const { leases, logouts } = directory;
   const store = createEmbeddedSessions(database, { clock });
   const cookies = createSessionCookies({ publicUrl: url, secrets: SECRETS, store, config: { idle: IDLE }, clock });
   const clients: HttpClient[] = [];
@@ -112,6 +124,10 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     publicKeys: async () => [{ kty: 'EC', kid: 'k1' }],
     backendCookies: ['backend_session'],
     onOutcome: (outcome) => void site.outcomes.push(outcome),
+    logoutHints: createLogoutHints(SECRETS, clock),
+    endedLogins: new EndedLogins({ sessions: store, leases, logouts, clock }),
+    people: { get: async (person) => (site.disabled.has(person) ? DISABLED : undefined) },
+    onEnded: (end) => void site.ended.push(end),
     clock,
     log,
   });
@@ -126,6 +142,7 @@ function provisionerOf(site: Site): Pick<Provisioner, 'assert'> {
     assert: async (assertion, { target, requestId }) => {
       site.asserted.push({ assertion, target, requestId });
       if (site.refuseWith !== undefined) throw site.refuseWith;
+      await site.meanwhile(assertion);
       const { issuer, subject, origin, claims } = assertion;
       const identity = {
         person: `p_${subject}`,
