@@ -13,7 +13,7 @@ import { createAdminApp } from '../ops/admin.ts';
 import { createReadiness, type Probe, type Readiness } from '../ops/health.ts';
 import type { MetricValues } from '../ops/metrics.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
-import { createRouter, type Route } from '../proxy/routes.ts';
+import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts';
 import { createPublicServer, LAST_REQUEST_MS } from '../proxy/server.ts';
 import { parseRequestTarget } from '../proxy/target.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
@@ -99,9 +99,10 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
 }
 
 function composeRoutes(config: Config): readonly Route<Session>[] {
-  return config.routes.map(({ path, to, methods, when, public: isPublic }) => {
+  return config.routes.map(({ host, path, to, methods, when, public: isPublic }) => {
     const condition = when === undefined ? undefined : compileCondition(when);
     return {
+      ...(host === undefined ? {} : { host }),
       path,
       target: to,
       isPublic,
@@ -167,8 +168,8 @@ interface PageParts {
 function composePages(config: Config, engines: Engines, { cookies, providers, routes }: PageParts): express.Express {
   const { state, metrics, engine, signer } = engines;
   const { directory, clock, log, sessions } = state;
-  const match = createRouter(routes);
-  const { origin, host } = new URL(config.public_url);
+  const hosts = hostsOfRoutes(config.public_url, routes);
+  const match = createHostRouter(routes, hosts);
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -176,7 +177,8 @@ function composePages(config: Config, engines: Engines, { cookies, providers, ro
     '/.latchgate',
     createLoginRouter({
       publicUrl: config.public_url,
-      origins: [],
+      origins: hosts.all.flatMap(({ isMain, origin }) => (isMain ? [] : origin)),
+      originAsked: (req) => (hosts.find(req.headers.host ?? '') ?? hosts.main).origin,
       providers,
       states: createLoginStates({
         publicUrl: config.public_url,
@@ -189,9 +191,10 @@ function composePages(config: Config, engines: Engines, { cookies, providers, ro
       provisioner: engine,
       targetOf: (returnTo) => {
         const address = new URL(returnTo, config.public_url);
-        if (address.origin !== origin) return undefined;
-        const target = parseRequestTarget(address.pathname + address.search, [host]);
-        const found = target === undefined ? undefined : match(target.path, 'GET');
+        const host = hosts.find(address.host);
+        if (host?.origin !== address.origin) return undefined;
+        const target = parseRequestTarget(address.pathname + address.search, host.authorities);
+        const found = target === undefined ? undefined : match(host, target.path, 'GET');
         return found !== undefined && 'route' in found ? found.route.target : undefined;
       },
       publicKeys: async () => {

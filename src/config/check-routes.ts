@@ -1,3 +1,4 @@
+import { originOfHost } from '../model/origin.ts';
 import { type Finding, type Path, showPath } from './complaint.ts';
 import { checkNames, checkPatterns, linesOf, unknownAttribute } from './conditions.ts';
 import { attributeNames, type Checked, type Declared } from './declared.ts';
@@ -24,7 +25,7 @@ export function checkRoutes(config: Partial<Config>, declared: Declared): Checke
       ...none,
       ...Object.entries(config.targets ?? {}).flatMap((target) => checkTarget(target, declared)),
       ...routes.flatMap((route, index) => checkRoute(route, ['routes', index], declared)),
-      ...duplicates(routes),
+      ...duplicates(config),
     ],
     warnings: withoutGrant(config),
   };
@@ -118,10 +119,12 @@ function checkRoute(route: Routes[number], path: Path, declared: Declared): read
   return found;
 }
 
-function duplicates(routes: Routes): readonly Finding[] {
+function duplicates({ routes = [], public_url: publicUrl = 'https://localhost' }: Partial<Config>): readonly Finding[] {
+  const isSame = (one: Routes[number], other: Routes[number]): boolean =>
+    originOfHost(publicUrl, one.host) === originOfHost(publicUrl, other.host) && isSamePath(one.path, other.path);
   return routes.flatMap((route, index): Finding[] => {
     const other = routes.findIndex(
-      (earlier, at) => at < index && isSamePath(earlier.path, route.path) && shareMethod(earlier, route),
+      (earlier, at) => at < index && isSame(earlier, route) && shareMethod(earlier, route),
     );
     if (other === -1) return [];
     const message = `\`routes[${index}]\` has the path of \`routes[${other}]\`, which takes its requests first`;

@@ -1,3 +1,4 @@
+import { checkHosts } from './check-hosts.ts';
 import { checkLogins } from './check-logins.ts';
 import { checkPrivileged } from './check-privileged.ts';
 import { checkRoutes } from './check-routes.ts';
@@ -6,7 +7,7 @@ import { checkServers } from './check-servers.ts';
 import type { Check, Checked, Declared } from './declared.ts';
 import type { Config } from './schema.ts';
 
-const CHECKS: readonly Check[] = [checkServers, checkLogins, checkRules, checkPrivileged, checkRoutes];
+const CHECKS: readonly Check[] = [checkServers, checkHosts, checkLogins, checkRules, checkPrivileged, checkRoutes];
 
 /**
  * Holds the parts of a configuration against each other. Pure. Looks at those parts that are sound in themselves, so

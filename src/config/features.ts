@@ -47,16 +47,6 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
   },
   ...SAML_KEYS.map((key) => ({ path: ['login', '*', key], feature: 'login by SAML', instead: 'leave it out' })),
   {
-    path: ['session', 'cookie_domain'],
-    feature: 'one session for several host names',
-    instead: 'leave it out: public_url is the one host name',
-  },
-  {
-    path: ['routes', '*', 'host'],
-    feature: 'routes by host name',
-    instead: 'leave it out: public_url is the one host name',
-  },
-  {
     path: ['targets', '*', 'type'],
     needs: isOneOf('auth0'),
     feature: 'accounts in Auth0',

@@ -120,6 +120,32 @@ export const entryName = z
   )
   .meta({ title: 'name' });
 
+/** In lower case and as browsers send it (IDNA); undefined for what is no host. */
+function canonicalHost(value: string): string | undefined {
+  const [, name = '', port = ''] = /^(\[[0-9a-f:.]+\]|[^:[\]/?#@\\\s%]+)(:\d{1,5})?$/i.exec(value) ?? [];
+  const address = `https://${name}`;
+  if (name === '' || name.endsWith('.') || !URL.canParse(address) || Number(port.slice(1)) > 65_535) return undefined;
+  const { hostname } = new URL(address);
+  return /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/.test(hostname) ? `${hostname}${port}` : undefined;
+}
+
+/** The name of a host, with a port when it has one of its own: `reports.example.com`, `reports.example.com:8443`. */
+export const hostName = z
+  .string()
+  .transform((value, context) => {
+    const host = canonicalHost(value);
+    if (host === undefined)
+      context.addIssue('must be a host name such as reports.example.com, without scheme and path');
+    return host ?? value;
+  })
+  .meta({ title: 'host name' });
+
+/** A domain in lower case and as browsers send it, without a dot in front. */
+export const domainName = z
+  .string()
+  .transform((value) => canonicalHost(value.replace(/^\./, '')) ?? value)
+  .meta({ title: 'domain' });
+
 function isNetwork(value: string): boolean {
   const [address = '', prefix, ...rest] = value.split('/');
   const version = isIP(address);

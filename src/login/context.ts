@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Request, Response } from 'express';
 import type { JWK } from 'jose';
 import type { People } from '../directory/directory.ts';
@@ -46,6 +47,8 @@ export interface LoginRoutesOptions {
   readonly publicUrl: string;
   /** Further origins to which people may be sent back: hosts of `routes`. */
   readonly origins: readonly string[];
+  /** Which of our origins a request came under; default: always that of `publicUrl`. */
+  readonly originAsked?: (req: IncomingMessage) => string;
   readonly providers: ReadonlyMap<string, LoginProvider>;
   readonly states: LoginStates;
   readonly sessions: ExpressSessions;
@@ -83,8 +86,18 @@ export function single(parameters: URLSearchParams, name: string): string | unde
   return more.length > 0 ? undefined : value;
 }
 
-export function returnToOf(parameters: URLSearchParams, options: LoginRoutesOptions): string {
-  return safeReturnTo(single(parameters, 'rd'), options);
+/** The origin that this request came under, one of ours. */
+export function originAsked(req: IncomingMessage, { publicUrl, originAsked: asked }: LoginRoutesOptions): string {
+  return asked?.(req) ?? new URL(publicUrl).origin;
+}
+
+/** Where `rd` says: a path on the host that was asked, or an address on another one of ours. */
+export function returnToOf(req: IncomingMessage, parameters: URLSearchParams, options: LoginRoutesOptions): string {
+  const { publicUrl, origins } = options;
+  return safeReturnTo(single(parameters, 'rd'), {
+    publicUrl: originAsked(req, options),
+    origins: [publicUrl, ...origins],
+  });
 }
 
 export function loginAddress(returnTo: string, login?: string): string {

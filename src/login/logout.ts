@@ -14,7 +14,7 @@ const MOST_BYTES = 16_384;
 /** `GET /.latchgate/logout`: only asks, so that no link or image logs anybody out. */
 export function askLogout(options: LoginRoutesOptions, req: Request, res: Response): void {
   const { searchParams } = ownAddress(req, options, '/logout');
-  const returnTo = returnToOf(searchParams, options);
+  const returnTo = returnToOf(req, searchParams, options);
   const who = req.session.record?.identity.displayName;
   if (who === undefined) {
     sendPage(res, 200, (frame) => loggedOutPage({ loginAddress: loginAddress(returnTo), ended: false }, frame));
@@ -39,7 +39,7 @@ export async function logout(options: LoginRoutesOptions, req: Request, res: Res
   options.log.info('logout', { requestId: requestIdOf(res), ...(record && { person: record.identity.person }) });
   if (login !== undefined && refreshToken !== undefined) void revoke(options, res, login, refreshToken);
   const elsewhere = await providerLogout(options, res, login, idToken);
-  const returnTo = returnToOf(searchParams, options);
+  const returnTo = returnToOf(req, searchParams, options);
   if (!wantsPage(req)) return sendJson(res, 200, { logged_out: true, ...(elsewhere && { logout_url: elsewhere }) });
   if (elsewhere !== undefined) return sendRedirect(res, 303, elsewhere);
   if (returnTo !== '/') return sendRedirect(res, 303, returnTo);

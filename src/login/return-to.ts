@@ -7,8 +7,9 @@ const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u{FEFF}]/u;
 const LONGEST = 8_192;
 
 export interface ReturnRule {
+  /** The origin that was asked. */
   readonly publicUrl: string;
-  /** Origins besides our own to which people may be sent, as `https://host[:port]`. */
+  /** Origins besides it to which people may be sent, as `https://host[:port]`. */
   readonly origins: readonly string[];
 }
 
@@ -25,14 +26,19 @@ export function safeReturnTo(raw: unknown, rule: ReturnRule): string {
   const url = new URL(raw);
   if (url.username !== '' || url.password !== '') return '/';
   if (url.origin === own) return ownPath(url, own);
-  return rule.origins.some((origin) => new URL(origin).origin === url.origin) ? url.href : '/';
+  const isListed = rule.origins.some((origin) => new URL(origin).origin === url.origin);
+  return isListed && !isNever(`${url.pathname}${url.search}${url.hash}`) ? url.href : '/';
 }
 
 function ownPath(url: URL, own: string): string {
   const path = `${url.pathname}${url.search}${url.hash}`;
   // `/..//host` and the like: harmless as a whole URL, another origin as a path.
-  const isOff = [path, decodeOnce(path)].some((spelled) => leavesPath(spelled) || NEVER.test(spelled));
+  const isOff = isNever(path) || [path, decodeOnce(path)].some(leavesPath);
   return url.origin !== own || isOff ? '/' : path;
+}
+
+function isNever(path: string): boolean {
+  return NEVER.test(path) || NEVER.test(decodeOnce(path));
 }
 
 /** Browsers read `//host`, `/\host` as another origin. */

@@ -1,11 +1,12 @@
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
-import { requestIdOf, sendFailure, sendJson, sendPage, setOwnHeaders, wantsPage } from './answer.ts';
+import { requestIdOf, sendFailure, sendJson, sendPage, sendRedirect, setOwnHeaders, wantsPage } from './answer.ts';
 import { createBackchannelLogout } from './backchannel-logout.ts';
 import { finishLogin } from './callback.ts';
 import {
   type LoginRoutesOptions,
   loginAddress,
+  originAsked,
   ownAddress,
   PREFIX,
   providerNamed,
@@ -42,7 +43,7 @@ export function createLoginRouter(options: LoginRoutesOptions): Router {
   // A look at the address must not begin a login.
   serve('/login', { GET: [(req, res) => beginLogin(options, req, res)], HEAD: [(_req, res) => void res.end()] });
   serve('/callback/:name', {
-    GET: [session, (req, res) => finishLogin(options, req, res, String(req.params['name']))],
+    GET: [mainHostOnly(options), session, (req, res) => finishLogin(options, req, res, String(req.params['name']))],
   });
   const ask: RequestHandler = (req, res) => askLogout(options, req, res);
   serve('/logout', {
@@ -62,10 +63,24 @@ export function createLoginRouter(options: LoginRoutesOptions): Router {
   return router;
 }
 
+/** Providers send people back to the host of `publicUrl`; the cookie that binds a login to its browser is there. */
+function mainHostOnly(options: LoginRoutesOptions): RequestHandler {
+  return (req, _res, next) => {
+    if (originAsked(req, options) === new URL(options.publicUrl).origin) return next();
+    throw new LatchgateError('route_unknown', 'logins end on the host of public_url');
+  };
+}
+
+/** Logins begin where they end: whoever asks another host is sent there, and comes back at last. */
 async function beginLogin(options: LoginRoutesOptions, req: Request, res: Response): Promise<void> {
   const { searchParams } = ownAddress(req, options, '/login');
-  const returnTo = returnToOf(searchParams, options);
+  const returnTo = returnToOf(req, searchParams, options);
   const name = single(searchParams, 'login');
+  const asked = originAsked(req, options);
+  if (asked !== new URL(options.publicUrl).origin) {
+    searchParams.set('rd', new URL(returnTo, asked).href);
+    return sendRedirect(res, 302, `${options.publicUrl}${PREFIX}/login?${searchParams}`);
+  }
   const loginHint = hintOf(searchParams);
   const provider = chooseProvider(options, name, loginHint);
   if (provider === undefined) return offerChoice(options, req, res, returnTo, loginHint !== undefined);

@@ -1,3 +1,5 @@
+import { originOfHost } from '../model/origin.ts';
+
 /** One of the names under which people reach the gateway. */
 export interface ServedHost {
   /** As browsers write it: in lower case, and with its port unless that is the scheme's own. */
@@ -26,11 +28,11 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '44
 
 /** `names` are those of `routes`, as `host` or `host:port`. A name without a port has that of `publicUrl`. */
 export function createHosts(publicUrl: string, names: readonly string[] = []): Hosts {
-  const main = servedHost(originOf(publicUrl, undefined), true);
+  const main = servedHost(originOfHost(publicUrl, undefined), true);
   const byAuthority = new Map(main.authorities.map((authority) => [authority, main]));
   const all = [main];
   for (const name of names) {
-    const host = servedHost(originOf(publicUrl, name), false);
+    const host = servedHost(originOfHost(publicUrl, name), false);
     if (byAuthority.has(host.host)) continue;
     all.push(host);
     for (const authority of host.authorities) byAuthority.set(authority, host);
@@ -39,16 +41,8 @@ export function createHosts(publicUrl: string, names: readonly string[] = []): H
     main,
     all,
     find: (authority) => byAuthority.get(authority) ?? byAuthority.get(authority.toLowerCase()),
-    named: (name) => byAuthority.get(new URL(originOf(publicUrl, name)).host),
+    named: (name) => byAuthority.get(new URL(originOfHost(publicUrl, name)).host),
   };
-}
-
-/** The origin of a host of `routes`: its scheme, and its port unless the name has one, are those of `publicUrl`. */
-export function originOf(publicUrl: string, name: string | undefined): string {
-  const { protocol, port, origin } = new URL(publicUrl);
-  if (name === undefined) return origin;
-  const hasPort = /:\d+$/.test(name.replace(/^\[.*\]/, ''));
-  return new URL(`${protocol}//${name}${hasPort || port === '' ? '' : `:${port}`}`).origin;
 }
 
 function servedHost(origin: string, isMain: boolean): ServedHost {

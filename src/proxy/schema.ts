@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { entryName, flag, text, textList } from '../config/values.ts';
+import { entryName, flag, hostName, text, textList } from '../config/values.ts';
 import { conditionSchema } from '../mapping/schema.ts';
 
 const methodList = textList
@@ -10,6 +10,11 @@ const methodList = textList
   .refine((methods) => methods.length > 0, 'must not be empty: leave the key out to serve every method');
 
 const routeSchema = z.strictObject({
+  host: hostName.optional().meta({
+    description:
+      'The host that it belongs to; needs `session.cookie_domain`. Default: that of `public_url`. Its scheme, and its port unless it names one, are those of `public_url`.',
+    examples: ['reports.example.com'],
+  }),
   path: text
     .regex(/^\/[^?#\s\\;%]*$/, 'must begin with / and hold no query, fragment, blank, backslash, ; or %')
     .refine(

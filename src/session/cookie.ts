@@ -1,5 +1,6 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
 import type { Clock } from '../ops/clock.ts';
 import { BoundedMap } from './cache.ts';
 import type { SessionConfig } from './schema.ts';
@@ -17,7 +18,7 @@ export interface SessionCookiesOptions {
   /** The first signs, all verify. */
   readonly secrets: readonly string[];
   readonly store: SessionStore;
-  readonly config: Pick<SessionConfig, 'idle'>;
+  readonly config: Pick<SessionConfig, 'idle' | 'cookie_domain'>;
   readonly clock: Clock;
 }
 
@@ -34,7 +35,7 @@ interface Verified {
 }
 
 export interface SessionCookies {
-  /** `__Host-latchgate`, or `latchgate` over http. */
+  /** `__Host-latchgate`; `__Secure-latchgate` when several hosts share it; `latchgate` over http. */
   readonly name: string;
   /** All cookie names of the gateway, for stripping. */
   readonly names: readonly string[];
@@ -46,6 +47,8 @@ export interface SessionCookies {
   /** The cookie pair by which this id travels, as express-session writes it. */
   pair(id: string): string;
   clear(res: ServerResponse): void;
+  /** Takes every cookie of our name away when the browser sent more than one: they would never be a session again. */
+  clearStrays(header: string | undefined, res: ServerResponse): void;
   /**
    * Verified, loaded and its idle limit put off; at once, when the store has not to be asked. Throws
    * `session_store_unavailable`.
@@ -58,12 +61,17 @@ export interface CookieAttributes {
   readonly secure: boolean;
   readonly sameSite: 'lax';
   readonly path: '/';
+  /** Absent: of this host alone. */
+  readonly domain?: string;
 }
 
 export function createSessionCookies(options: SessionCookiesOptions): SessionCookies {
   const { store, config, clock } = options;
-  const secure = new URL(options.publicUrl).protocol === 'https:';
-  const name = secure ? '__Host-latchgate' : 'latchgate';
+  const { protocol, hostname } = new URL(options.publicUrl);
+  const secure = protocol === 'https:';
+  const domain = config.cookie_domain;
+  const prefix = secure ? (domain === undefined ? '__Host-' : '__Secure-') : '';
+  const name = `${prefix}latchgate`;
   const signingKeys = options.secrets.map((secret) => deriveKey(secret, 'session cookie').toString('hex'));
   const remembered = new BoundedMap<Verified>(REMEMBERED);
 
@@ -86,15 +94,23 @@ export function createSessionCookies(options: SessionCookiesOptions): SessionCoo
     return { id, handle, session };
   };
 
+  const clear = (res: ServerResponse, of: string | undefined): void => {
+    const attributes = `Path=/; Max-Age=0; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+    appendCookie(res, `${name}=; ${of === undefined ? '' : `Domain=${of}; `}${attributes}`);
+  };
+
   return {
     name,
     names: RESERVED_NAMES,
-    attributes: { httpOnly: true, secure, sameSite: 'lax', path: '/' },
+    attributes: { httpOnly: true, secure, sameSite: 'lax', path: '/', ...(domain === undefined ? {} : { domain }) },
     signingKeys,
     read: (header) => verify(header)?.id,
     pair: (id) => `${name}=${encodeURIComponent(sign(id, signingKeys[0] as string))}`,
-    clear: (res) => {
-      appendCookie(res, `${name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`);
+    clear: (res) => clear(res, domain),
+    clearStrays: (header, res) => {
+      if (cookieValues(header, name).length < 2) return;
+      // One of another domain stays from before `cookie_domain` changed, or was put there by a neighbouring host.
+      for (const one of [undefined, ...domainsOf(hostname)]) clear(res, one);
     },
     sessionFromCookie: (header) => {
       const verified = verify(header);
@@ -104,6 +120,13 @@ export function createSessionCookies(options: SessionCookiesOptions): SessionCoo
       return session === undefined ? load(verified) : { id, handle, session };
     },
   };
+}
+
+/** Every domain whose cookies this host gets, itself first; single labels have none. */
+function domainsOf(hostname: string): string[] {
+  if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0) return [];
+  const labels = hostname.split('.');
+  return labels.slice(0, -1).map((_, at) => labels.slice(at).join('.'));
 }
 
 /** The idle limit from now on; never past the end of the session. */

@@ -51,8 +51,10 @@ export function createExpressSessions(options: ExpressSessionsOptions): ExpressS
       Object.defineProperty(req, 'secure', { value: cookies.attributes.secure, configurable: true });
       const sent = req.headers.cookie;
       const id = cookies.read(sent);
-      if (id === undefined) delete req.headers.cookie;
-      else req.headers.cookie = cookies.pair(id);
+      if (id === undefined) {
+        delete req.headers.cookie;
+        cookies.clearStrays(sent, res);
+      } else req.headers.cookie = cookies.pair(id);
       // It reads the header before it goes on; whoever comes next is to see what the browser sent.
       serve(req, res, (error?: unknown) => {
         if (sent !== undefined) req.headers.cookie = sent;

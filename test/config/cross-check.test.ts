@@ -424,8 +424,6 @@ describe('features that are not there yet', () => {
     ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],
     [`session: { secrets: ["${SECRET}"], store: "redis://localhost" }`, 'session.store'],
     [`session: { secrets: ["${SECRET}"], store: "rediss://localhost" }`, 'session.store'],
-    [`session: { secrets: ["${SECRET}"], cookie_domain: example.com }`, 'session.cookie_domain'],
-    ['routes: [{ path: /, to: superset, host: a.example }, { path: /, to: superset }]', 'routes.0.host'],
     ['safety: { manage: mapped }', 'safety.manage'],
     ['safety: { manage: all }', 'safety.manage'],
     ['safety: { stop_if: { removals: "10%" } }', 'safety.stop_if'],
