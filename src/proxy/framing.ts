@@ -1,9 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+
+/** No zeros in front, which some read as octal, and nothing that a number cannot hold exactly. */
+const LENGTH = /^(?:0|[1-9]\d{0,14})$/;
 
 /**
  * The Host that is asked; empty when HTTP/1.0 names none. Undefined for what Node's strict parser lets through and two
- * servers could still read differently: none or more than one Host, an odd Transfer-Encoding (RFC 9112 §6.1), chunks in
- * HTTP/1.0.
+ * servers could still read differently: none or more than one Host, an odd Content-Length or Transfer-Encoding (RFC 9112
+ * §6), chunks in HTTP/1.0.
  */
 export function hostOfClearFraming(rawHeaders: readonly string[], httpVersion: string): string | undefined {
   let host = '';
@@ -17,6 +20,8 @@ export function hostOfClearFraming(rawHeaders: readonly string[], httpVersion: s
     } else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
       encodings += 1;
       if ((rawHeaders[at + 1] as string).toLowerCase() !== 'chunked') return undefined;
+    } else if (name.length === 14 && name.toLowerCase() === 'content-length') {
+      if (!LENGTH.test(rawHeaders[at + 1] as string)) return undefined;
     }
   }
   const isClear =
@@ -31,8 +36,7 @@ export type UpgradeRefusal = 'request_invalid' | 'origin_not_allowed';
  * and nothing else. h2c and other protocols would carry requests that nobody checks.
  */
 export function refuseUpgrade(
-  method: string,
-  rawHeaders: readonly string[],
+  { method, httpVersion, rawHeaders }: Pick<IncomingMessage, 'method' | 'httpVersion' | 'rawHeaders'>,
   origin: string,
 ): UpgradeRefusal | undefined {
   const all = (wanted: string): string[] =>
@@ -40,6 +44,7 @@ export function refuseUpgrade(
   const upgrades = all('upgrade');
   const isHandshake =
     method === 'GET' &&
+    httpVersion === '1.1' &&
     upgrades.length === 1 &&
     upgrades[0]?.toLowerCase() === 'websocket' &&
     all('sec-websocket-version').join() === '13' &&

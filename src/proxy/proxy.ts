@@ -196,7 +196,7 @@ export class GatewayProxy {
       return this.#forwardAuth.answer(req, responseOn(socket, req), requestId);
     }
     if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) throw invalid();
-    const refusal = refuseUpgrade(passage.method, req.rawHeaders, passage.host.origin);
+    const refusal = refuseUpgrade(req, passage.host.origin);
     if (refusal !== undefined) throw new LatchgateError(refusal, 'the upgrade is not one that is forwarded');
     const route = this.#gate.route(passage);
     const door = this.#exchanges.door(route.target);

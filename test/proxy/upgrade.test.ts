@@ -27,7 +27,8 @@ function send(port: number, line: string, headers: readonly string[], after = ''
   socket.on('close', () => {
     client.closed = true;
   });
-  socket.write(`${line} HTTP/1.1\r\nHost: bi.example.com\r\n${headers.join('\r\n')}\r\n\r\n${after}`);
+  const first = line.includes(' HTTP/') ? line : `${line} HTTP/1.1`;
+  socket.write(`${first}\r\nHost: bi.example.com\r\n${headers.join('\r\n')}\r\n\r\n${after}`);
   onClose(() => socket.destroy());
   return client;
 }
@@ -135,6 +136,7 @@ describe('a WebSocket', () => {
     ['chunks', 'GET /', [...UPGRADE, ORIGIN, COOKIE, 'Transfer-Encoding: chunked'], 400],
     ['a path that is not clear', 'GET /a%2fb', [...UPGRADE, ORIGIN, COOKIE], 400],
     ['a path of the gateway', 'GET /.latchgate/x', [...UPGRADE, ORIGIN, COOKIE], 400],
+    ['HTTP/1.0', 'GET / HTTP/1.0', [...UPGRADE, ORIGIN, COOKIE], 400],
     ['two Hosts', 'GET /', ['Host: evil.example', ...UPGRADE, ORIGIN, COOKIE], 400],
   ])('is not opened, and not a byte goes upstream: %s', async (_name, line, headers, status) => {
     const upstream = await echo();
