@@ -1,4 +1,5 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { RequestTally } from './request-tally.ts';
 
 /** What the product counts. Labels hold codes and configured names only, never a claim value or a path. */
 export interface Metrics {
@@ -31,7 +32,6 @@ export interface RenderedMetrics {
 /** The metrics of one process, as plain data. */
 export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
-const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const PROVISIONING_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Metrics in a registry of their own. `processMetrics` adds those of the process (memory, event loop, …). */
@@ -56,8 +56,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     PROVISIONING_SECONDS,
   );
   const changes = counter('changes_total', 'Changes written to a target', ['target', 'op']);
-  const requests = counter('proxy_requests_total', 'Proxied requests by status class', ['target', 'status']);
-  const requestSeconds = histogram('proxy_request_seconds', 'Duration of a request', ['target'], REQUEST_SECONDS);
+  const requests = new RequestTally(registry);
   const refusals = counter('refusals_total', 'Requests and logins that were refused, by code', ['code']);
   const sessions = gauge('sessions', 'Live sessions', 'max');
   const sockets = gauge('upgraded_sockets', 'Open WebSocket tunnels', 'sum');
@@ -71,10 +70,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       provisioningSeconds.observe({ target }, seconds);
     },
     change: (target, op, count = 1) => changes.inc({ target, op }, count),
-    proxied: (target, status, seconds) => {
-      requests.inc({ target, status: `${Math.floor(status / 100)}xx` });
-      requestSeconds.observe({ target }, seconds);
-    },
+    proxied: (target, status, seconds) => requests.add(target, status, seconds),
     refused: (code) => refusals.inc({ code }),
     sessions: (count) => sessions.set(count),
     sockets: (open) => sockets.set(open),
