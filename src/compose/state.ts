@@ -6,7 +6,7 @@ import { type Database, openDatabase } from '../directory/database.ts';
 import type { Directory } from '../directory/directory.ts';
 import { createDirectory } from '../directory/kysely-directory.ts';
 import { type Clock, systemClock } from '../ops/clock.ts';
-import { createLogger, type Log } from '../ops/log.ts';
+import { createLogger, type Log, type LogFields } from '../ops/log.ts';
 import { createEmbeddedSessions } from '../session/embedded.ts';
 import type { SessionStore } from '../session/store.ts';
 
@@ -21,10 +21,11 @@ export interface State {
   close(): Promise<void>;
 }
 
-/** To standard output unless `stream` says else. Knows every secret of the config, to hide it. */
-export function composeLog(config: Config, stream?: Writable): Log {
+/** To standard output unless `stream` says else, with these fields in every line. Knows every secret of the config, to hide it. */
+export function composeLog(config: Config, stream?: Writable, fields?: LogFields): Log {
   const to = stream === undefined ? {} : { stream };
-  return createLogger({ level: config.log.level, secrets: secretsOf(config), ...to });
+  const always = fields === undefined ? {} : { fields };
+  return createLogger({ level: config.log.level, secrets: secretsOf(config), ...to, ...always });
 }
 
 /** Opens the state database and what lives in it. Throws `state_unavailable`, `state_too_new`. */

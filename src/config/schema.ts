@@ -6,12 +6,18 @@ import { safetySchema } from '../provisioning/schema.ts';
 import { routesSchema } from '../proxy/schema.ts';
 import { sessionSchema } from '../session/schema.ts';
 import { targetsSchema } from '../targets/schema.ts';
-import { flag, httpOrigin, listenAddress, networkList } from './values.ts';
+import { count, flag, httpOrigin, listenAddress, networkList } from './values.ts';
 
 const logSchema = z.strictObject({
   level: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('The least severe line that is written.'),
   access: flag.prefault(false).describe('Whether each request is a line of its own.'),
 });
+
+const MOST_WORKERS = 256;
+const WORKERS = `must be a whole number from 1 to ${MOST_WORKERS}, or auto`;
+const workersSchema = z
+  .union([count.refine((workers) => workers >= 1 && workers <= MOST_WORKERS, WORKERS), z.literal('auto')], WORKERS)
+  .meta({ title: 'whole number or `auto`' });
 
 /** The whole file. Each room describes its own part; a default stands beside the key that it fills. */
 export const configSchema = z.strictObject({
@@ -28,6 +34,9 @@ export const configSchema = z.strictObject({
   admin_listen: listenAddress
     .prefault('127.0.0.1:4181')
     .describe('Where health, readiness and metrics are served. Never make it public.'),
+  workers: workersSchema
+    .prefault(1)
+    .describe('Processes that serve, on the same addresses. `auto`: one for each CPU that the process may use.'),
   trusted_proxies: networkList
     .prefault([])
     .describe('Peers whose X-Forwarded-For is believed: addresses or networks. Empty: nobody.'),

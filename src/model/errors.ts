@@ -31,6 +31,16 @@ export const ERRORS = {
     false,
     'The state database was written by a newer version; start that version or restore a backup.',
   ),
+  state_in_use: row(
+    500,
+    false,
+    'Another gateway serves from the same SQLite file. Stop it; for several processes set `workers`, for several instances use PostgreSQL.',
+  ),
+  session_secrets_differ: row(
+    500,
+    false,
+    'Every instance needs the same `session.secrets`. To rotate, keep the former secret as a further one; if it is lost, delete the row `session secrets` of `state_values`.',
+  ),
   state_unreadable: row(
     500,
     false,

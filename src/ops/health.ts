@@ -40,7 +40,8 @@ export function createReadiness(options: ReadinessOptions): () => Promise<Readin
   };
 }
 
-function stopping({ checks }: Readiness): Readiness {
+/** The same of a gateway that is stopping. */
+export function stopping({ checks }: Readiness): Readiness {
   return { ready: false, checks: { ...checks, [STOPPING]: { ok: false, reason: 'the gateway is stopping' } } };
 }
 

@@ -17,6 +17,8 @@ export interface LogOptions {
   readonly level: LogLevel;
   /** Values that are hidden wherever they stand: secrets of the config. */
   readonly secrets?: readonly string[];
+  /** Stand in every line. */
+  readonly fields?: LogFields;
   /** Default: standard output. */
   readonly stream?: Writable;
 }
@@ -31,7 +33,7 @@ export function createLogger(options: LogOptions): Log {
     delete rest['level'];
     delete rest['message'];
     delete info['fields'];
-    return Object.assign(info, rest, { message, timestamp: new Date().toISOString() });
+    return Object.assign(info, options.fields, rest, { message, timestamp: new Date().toISOString() });
   });
   const winston = createWinston({
     level: options.level,

@@ -323,6 +323,8 @@ describe('the server', () => {
     expect(publicUrl('http://localhost:4180')).toEqual([]);
     expect(publicUrl('http://127.0.0.1:4180')).toEqual([]);
     expect(publicUrl('http://[::1]:4180/')).toEqual([]);
+    expect(publicUrl('http://bi.localhost:4180')).toEqual([]);
+    expect(publicUrl('http://bi.localhost.example.com')).toEqual(['insecure_public_url public_url']);
     expect(publicUrl('http://bi.example.com')).toEqual(['insecure_public_url public_url']);
     expect(publicUrl('https://user:pass@bi.example.com')).toEqual(['invalid_value public_url']);
     expect(publicUrl('https://bi.example.com/bi')).toEqual(['invalid_value public_url']);
@@ -415,7 +417,6 @@ describe('targets and routes', () => {
 describe('features that are not there yet', () => {
   it.each([
     ['tls: { cert: x }', 'tls'],
-    ['workers: 4', 'workers'],
     ['admin_url: "https://ops"', 'admin_url'],
     ['scim: { path: /scim }', 'scim'],
     ['sources: { hr: { type: sql } }', 'sources'],
