@@ -1,13 +1,23 @@
-import type { Person } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { Decision, DesiredAccount } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
+import { recordAllowed, recordRefusal } from './decided.ts';
 import type { Leaving } from './job.ts';
-import { denial, descriptionOf, displayName, type Goal, goalFor, identityOf, isPolicy, refusal } from './outcome.ts';
+import {
+  denial,
+  descriptionOf,
+  displayName,
+  type Goal,
+  goalFor,
+  identityOf,
+  isPolicy,
+  refusal,
+  wantSame,
+} from './outcome.ts';
 import type { AccountPlan } from './plan.ts';
 import { planOne, recall } from './plan-one.ts';
-import type { AccountState, Provisioned, Provisioner } from './provision.ts';
+import type { AccountState, AssertOptions, Provisioned, Provisioner } from './provision.ts';
 import { type ConfiguredTarget, LAST_RETRY_MS, Runs, type RunsDeps, withSignal } from './runs.ts';
 
 export interface EngineDeps extends RunsDeps {
@@ -35,47 +45,50 @@ export class Engine implements Provisioner {
     return this.#runs.account(person, target, signal);
   }
 
-  async assert(
-    assertion: Assertion,
-    options: { readonly target?: string; readonly requestId: string; readonly signal: AbortSignal },
-  ): Promise<Provisioned> {
+  async assert(assertion: Assertion, options: AssertOptions): Promise<Provisioned> {
     const { directory } = this.#deps;
-    const { requestId } = options;
+    const { requestId, occasion = 'login', target } = options;
+    const at = { occasion, requestId, assertion };
     const known = await directory.people.bySubject(assertion);
     if (known?.disabled === true) {
       const error = new LatchgateError('person_disabled', 'this person was disabled');
-      await this.#refuse(assertion, known, undefined, error, requestId);
+      await recordRefusal(this.#deps, { ...at, person: known, decision: undefined }, error);
       throw error;
     }
     const heard = await this.#decide(known?.id ?? 'new', assertion);
     if (heard.decision === 'deny' && !isPolicy(heard.code)) {
       // What cannot be read changes nothing: not even a person is made of it.
       const error = denial(heard);
-      await this.#refuse(assertion, known, heard, error, requestId);
+      await recordRefusal(this.#deps, { ...at, person: known, decision: heard }, error);
       throw error;
     }
     const person = known ?? (await directory.people.ensure(assertion, assertion.origin, displayName(assertion, heard)));
     const decision = person.id === known?.id ? heard : await this.#decide(person.id, assertion);
+    const identity = identityOf(person, assertion, decision);
+    const isAllowed = decision.decision === 'allow';
+    const isSame =
+      occasion === 'refresh' && isAllowed && (await this.#wantsSame(person.id, decision, assertion.origin));
+    // Ahead of what it is about: whoever dies before the reconciles have begun is followed up by the scheduler.
+    if (occasion === 'refresh' && !isSame) await this.#followUp(person.id, [...this.#deps.targets.keys()]);
     const groups = this.#deps.mapping.sentGroups(assertion);
     await directory.people.saveAssertion(person.id, assertion, groups, descriptionOf(assertion, decision));
+    if (isSame) return { identity, decision };
     if (decision.decision === 'deny') {
       // In this order: out first, then the account.
       await this.#deps.endSessions(person.id);
-      this.#launch(person.id, decision, `login:${assertion.origin}`, requestId);
+      this.#launch(person.id, decision, `${occasion}:${assertion.origin}`, requestId);
       const error = denial(decision);
-      await this.#refuse(assertion, person, decision, error, requestId);
+      await recordRefusal(this.#deps, { ...at, person, decision }, error);
       throw error;
     }
-    const states = this.#launch(person.id, decision, `login:${assertion.origin}`, requestId);
-    const awaited =
-      options.target === undefined ? undefined : await this.#awaited(states, options.target, options.signal);
-    const error = await this.#refusal(person.id, awaited, options.target ?? '');
+    const states = this.#launch(person.id, decision, `${occasion}:${assertion.origin}`, requestId);
+    const awaited = target === undefined ? undefined : await this.#awaited(states, target, options.signal);
+    const error = await this.#refusal(person.id, awaited, target ?? '');
     if (error !== undefined) {
-      await this.#refuse(assertion, person, decision, error, requestId, awaited);
+      await recordRefusal(this.#deps, { ...at, person, decision }, error, awaited);
       throw error;
     }
-    await this.#allowed(person, decision, requestId, assertion.origin, options.target, awaited);
-    const identity = identityOf(person, assertion, decision);
+    await recordAllowed(this.#deps, { ...at, person, decision }, target, awaited);
     return { identity, decision, ...(awaited === undefined ? {} : { awaited }) };
   }
 
@@ -86,8 +99,7 @@ export class Engine implements Provisioner {
     const { directory, audit, endSessions, targets } = this.#deps;
     const linked = await this.#linkedTargets(person);
     // Ahead of everything, so that whoever dies in the middle of this is followed up by the scheduler.
-    const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
-    for (const target of linked) await directory.retries.put(person, target, 'target_pending', due);
+    await this.#followUp(person, linked);
     await directory.people.setDisabled(person, true);
     await endSessions(person);
     await audit.append([{ event: 'person.disabled', actor: options.actor, person, requestId: options.requestId }]);
@@ -158,6 +170,17 @@ export class Engine implements Provisioner {
     return { policy: this.#deps.leaver, reason: 'the person was disabled', person: true, leaveAlone: [] };
   }
 
+  async #followUp(person: PersonId, targets: readonly string[]): Promise<void> {
+    const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
+    for (const target of targets) await this.#deps.directory.retries.put(person, target, 'target_pending', due);
+  }
+
+  /** Whether no target is to be any different from what was last said. That it is so there is not looked at. */
+  async #wantsSame(person: PersonId, decision: Decision, origin: string): Promise<boolean> {
+    const before = await this.#remapped(person, origin);
+    return before !== undefined && wantSame(before, decision, this.#deps.targets.keys());
+  }
+
   async #goalNow(person: PersonId, target: string): Promise<Goal | undefined> {
     const decision = await this.#remapped(person);
     if (decision === undefined) return undefined;
@@ -175,10 +198,12 @@ export class Engine implements Provisioner {
     await directory.retries.put(person, target, code, due).catch(() => undefined);
   }
 
-  async #remapped(person: PersonId): Promise<Decision | undefined> {
+  /** What is remembered, decided by the config of today; `current` is the origin that spoke last, unless it is given. */
+  async #remapped(person: PersonId, current?: string): Promise<Decision | undefined> {
     const assertions = await this.#deps.directory.people.assertions(person);
     const latest = [...assertions].sort((a, b) => b.at.getTime() - a.at.getTime())[0];
-    return latest === undefined ? undefined : this.#deps.mapping.map({ person, assertions, current: latest.origin });
+    if (latest === undefined) return undefined;
+    return this.#deps.mapping.map({ person, assertions, current: current ?? latest.origin });
   }
 
   async #decide(person: PersonId, assertion: Assertion): Promise<Decision> {
@@ -233,75 +258,5 @@ export class Engine implements Provisioner {
   async #linkedTargets(person: PersonId): Promise<string[]> {
     const links = await this.#deps.directory.accounts.ofPerson(person);
     return links.map((link) => link.target).filter((name) => this.#deps.targets.has(name));
-  }
-
-  async #refuse(
-    assertion: Assertion,
-    person: Person | undefined,
-    decision: Decision | undefined,
-    error: LatchgateError,
-    requestId: string,
-    awaited?: AccountState,
-  ): Promise<void> {
-    const { directory, audit, clock } = this.#deps;
-    const held = awaited !== undefined && 'held' in awaited ? awaited.held : [];
-    const who = person === undefined ? {} : { person: person.id };
-    await directory.decisions.save({
-      requestId,
-      at: new Date(clock.now()),
-      origin: assertion.origin,
-      ...who,
-      outcome: error.retryable ? 'error' : 'deny',
-      code: error.code,
-      message: error.publicMessage ?? error.message,
-      ...(decision === undefined ? {} : { trace: decision.trace }),
-      ...(held.length === 0
-        ? {}
-        : { held: held.map((change) => ({ ...change, target: String(error.detail['target'] ?? '') })) }),
-      detail: error.detail,
-    });
-    await audit.append([
-      {
-        event: 'login.refused',
-        actor: person?.id ?? 'unknown',
-        ...who,
-        origin: assertion.origin,
-        code: error.code,
-        requestId,
-      },
-    ]);
-  }
-
-  async #allowed(
-    person: Person,
-    decision: Decision,
-    requestId: string,
-    origin: string,
-    target: string | undefined,
-    awaited: AccountState | undefined,
-  ): Promise<void> {
-    const { directory, audit, clock } = this.#deps;
-    const held = awaited?.status === 'ready' ? awaited.held.map((change) => ({ ...change, target: target ?? '' })) : [];
-    await directory.decisions.save({
-      requestId,
-      at: new Date(clock.now()),
-      origin,
-      person: person.id,
-      outcome: 'allow',
-      trace: decision.trace,
-      ...(held.length === 0 ? {} : { held }),
-      ...(awaited?.status === 'ready' && awaited.degraded !== undefined ? { code: awaited.degraded } : {}),
-      detail: { ...(target === undefined ? {} : { target }) },
-    });
-    await audit.append([
-      {
-        event: 'login.allowed',
-        actor: person.id,
-        person: person.id,
-        origin,
-        requestId,
-        ...(target === undefined ? {} : { target }),
-      },
-    ]);
   }
 }

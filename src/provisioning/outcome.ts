@@ -45,6 +45,12 @@ export function goalFor(decision: Decision, target: string): Goal {
   return { leaving: { policy: 'disable', reason, person: false, leaveAlone } };
 }
 
+/** Whether both want the same of each of these targets: of the account, its profile and what it is given. */
+export function wantSame(one: Decision, other: Decision, targets: Iterable<string>): boolean {
+  const goal = (decision: Decision, target: string) => JSON.stringify(goalFor(decision, target));
+  return one.decision === other.decision && [...targets].every((target) => goal(one, target) === goal(other, target));
+}
+
 export function denial(decision: Decision): LatchgateError {
   const code = decision.code !== undefined && isErrorCode(decision.code) ? decision.code : 'internal';
   return new LatchgateError(code, 'the mapping refuses this login', {

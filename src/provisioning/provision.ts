@@ -28,6 +28,21 @@ export interface Provisioned {
   readonly awaited?: AccountState;
 }
 
+/** What an assertion was heard for: a login, or a session that goes on. */
+export type Occasion = 'login' | 'refresh';
+
+export interface AssertOptions {
+  /** Waited for; the others go on in the background. */
+  readonly target?: string;
+  /**
+   * `refresh`: of a session that goes on. Where what is said leads to the same in every target as what was said before,
+   * it is remembered, and nothing is reconciled or recorded. Default `login`.
+   */
+  readonly occasion?: Occasion;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
 /** The one engine as its callers see it: logins now, SCIM pushes and syncs by the same door. */
 export interface Provisioner {
   /**
@@ -35,10 +50,7 @@ export interface Provisioner {
    * Throws LatchgateError when the mapping refuses (`denied_by_rule`, `groups_invalid`, …) or the awaited target can
    * not be made safe (`target_unavailable`, `account_taken`, …); the trace is then saved under `requestId`.
    */
-  assert(
-    assertion: Assertion,
-    options: { readonly target?: string; readonly requestId: string; readonly signal: AbortSignal },
-  ): Promise<Provisioned>;
+  assert(assertion: Assertion, options: AssertOptions): Promise<Provisioned>;
   /** The account to use for a live session; waits for a reconcile that is under way, else reads what we remember. */
   account(person: PersonId, target: string, signal: AbortSignal): Promise<AccountState>;
   /** Leaver path: no login, sessions ended by the caller, accounts disabled or deleted in every target. */

@@ -32,6 +32,11 @@ const SCENARIOS: readonly Scenario[] = [
     step: (world) => world.login('alice', USER),
   },
   {
+    name: 'a refresh with other groups',
+    prepare: async (world) => void (await world.login('alice', USER)),
+    step: (world) => world.refresh('alice', { groups: ['Admin'] }),
+  },
+  {
     name: 'a refusal by a rule',
     prepare: async (world) => void (await world.login('alice', USER)),
     step: (world) => world.login('alice', { groups: ['suspended'] }),

@@ -117,7 +117,18 @@ export class World {
   }
 
   async login(who: string, claims: Record<string, unknown>, target = 'bi', origin = 'staff') {
-    const assertion: Assertion = {
+    const limits = { requestId: `r${this.now + 1}`, signal: AbortSignal.timeout(10_000) };
+    return this.engine.assert(this.#assertion(who, claims, origin), { target, ...limits });
+  }
+
+  /** What the provider says of a session that goes on. */
+  async refresh(who: string, claims: Record<string, unknown>) {
+    const limits = { requestId: `r${this.now + 1}`, signal: AbortSignal.timeout(10_000) };
+    return this.engine.assert(this.#assertion(who, claims, 'staff'), { occasion: 'refresh', ...limits });
+  }
+
+  #assertion(who: string, claims: Record<string, unknown>, origin: string): Assertion {
+    return {
       origin,
       issuer: ISSUER,
       subject: who,
@@ -132,7 +143,6 @@ export class World {
         ...claims,
       },
     };
-    return this.engine.assert(assertion, { target, requestId: `r${this.now}`, signal: AbortSignal.timeout(10_000) });
   }
 
   async refused(who: string, claims: Record<string, unknown>, target = 'bi', origin = 'staff'): Promise<string> {
