@@ -10,13 +10,13 @@ export function checkServers(config: Partial<Config>): Checked {
 }
 
 function publicUrl({ public_url }: Partial<Config>): readonly Finding[] {
-  if (public_url === undefined || isSafeTransport(public_url)) return [];
+  if (public_url === undefined || isSafeTransport(public_url) || isOnThisMachine(public_url)) return [];
   return [
     {
       path: ['public_url'],
       code: 'insecure_public_url',
       message: '`public_url` must be https://: session cookies do not travel over plain http',
-      hint: 'http:// is accepted for localhost and 127.0.0.1 only; end TLS in front and write the address that browsers see',
+      hint: 'http:// is accepted for 127.0.0.1, localhost and names that end in .localhost; end TLS in front and write the address that browsers see',
     },
   ];
 }
@@ -25,6 +25,11 @@ function isSafeTransport(address: string): boolean {
   if (!URL.canParse(address)) return true;
   const url = new URL(address);
   return url.protocol === 'https:' || isLoopback(url.hostname);
+}
+
+/** Browsers ask for such names on their own machine (RFC 6761 §6.3). */
+function isOnThisMachine(address: string): boolean {
+  return new URL(address).hostname.endsWith('.localhost');
 }
 
 const EVERY_ADDRESS = new Set(['0.0.0.0', '::']);

@@ -26,9 +26,13 @@ const NAVIGATION = {
   'sec-fetch-dest': 'document',
 } as const;
 
-/** One person's browser: keeps cookies by origin, follows redirects, fills in forms. Node's fetch would say `cors`. */
+/** One person's browser: keeps cookies by origin, and those with a domain by that; every name is this machine. Follows redirects, fills in forms. Node's fetch would say `cors`. */
 export class Browser {
-  readonly #agent = new Agent({ keepAliveTimeout: 1_000 });
+  readonly #agent = new Agent({
+    keepAliveTimeout: 1_000,
+    connect: { lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]) },
+  });
+  /** By origin; those of a domain by `.domain`. */
   readonly #jars = new Map<string, Map<string, string>>();
 
   /** A navigation as a person makes it. */
@@ -65,11 +69,11 @@ export class Browser {
   }
 
   cookie(origin: string | URL, name: string): string | undefined {
-    return this.#jars.get(new URL(origin).origin)?.get(name);
+    return this.#cookies(new URL(origin)).find(([one]) => one === name)?.[1];
   }
 
   setCookie(origin: string | URL, name: string, value: string): void {
-    this.#jar(new URL(origin)).set(name, value);
+    this.#jar(new URL(origin).origin).set(name, value);
   }
 
   /** Takes every cookie of an origin away. */
@@ -103,8 +107,9 @@ export class Browser {
   }
 
   async #once(url: URL, method: string, form: Ask['form'], headers: Readonly<Record<string, string>>) {
-    const jar = this.#jar(url);
-    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
+    const cookie = this.#cookies(url)
+      .map(([name, value]) => `${name}=${value}`)
+      .join('; ');
     const answer = await request(`${url.origin}${url.pathname}${url.search}`, {
       method: method as 'GET',
       dispatcher: this.#agent,
@@ -115,14 +120,31 @@ export class Browser {
       },
       body: form === undefined ? null : new URLSearchParams(form).toString(),
     });
-    for (const line of [answer.headers['set-cookie'] ?? []].flat()) keep(jar, line);
+    for (const line of [answer.headers['set-cookie'] ?? []].flat()) this.#keep(url, line);
     return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
   }
 
-  #jar({ origin }: URL): Map<string, string> {
-    const jar = this.#jars.get(origin) ?? new Map<string, string>();
-    this.#jars.set(origin, jar);
+  #jar(key: string): Map<string, string> {
+    const jar = this.#jars.get(key) ?? new Map<string, string>();
+    this.#jars.set(key, jar);
     return jar;
+  }
+
+  #cookies({ origin, hostname }: URL): [string, string][] {
+    return [...this.#jars].flatMap(([key, jar]) => (key === origin || `.${hostname}`.endsWith(key) ? [...jar] : []));
+  }
+
+  #keep({ origin, hostname }: URL, line: string): void {
+    const [pair = '', ...attributes] = line.split(';');
+    const at = pair.indexOf('=');
+    const name = pair.slice(0, at).trim();
+    const domain = attributes.flatMap((one) => /^\s*domain=\.?(.+)$/i.exec(one)?.[1] ?? [])[0];
+    // A host sets no cookie for a domain that it is not in.
+    if (domain !== undefined && !`.${hostname}`.endsWith(`.${domain}`)) return;
+    const jar = this.#jar(domain === undefined ? origin : `.${domain}`);
+    const isGone = attributes.some((one) => /^\s*(max-age=0|expires=thu, 01 jan 1970.*)$/i.test(one));
+    if (isGone) jar.delete(name);
+    else jar.set(name, pair.slice(at + 1).trim());
   }
 }
 
@@ -136,15 +158,6 @@ export function refusalOn(page: Page): { readonly status: number; readonly code:
   const code = /<dt>Reason<\/dt><dd>([a-z_]+)<\/dd>/.exec(page.text)?.[1] ?? '';
   const requestId = /<dt>Request<\/dt><dd>([^<]+)<\/dd>/.exec(page.text)?.[1] ?? '';
   return { status: page.status, code, requestId };
-}
-
-function keep(jar: Map<string, string>, line: string): void {
-  const [pair = '', ...attributes] = line.split(';');
-  const at = pair.indexOf('=');
-  const name = pair.slice(0, at).trim();
-  const isGone = attributes.some((one) => /^\s*(max-age=0|expires=thu, 01 jan 1970.*)$/i.test(one));
-  if (isGone) jar.delete(name);
-  else jar.set(name, pair.slice(at + 1).trim());
 }
 
 function formOf({ text }: Page): { readonly action: string; readonly fields: Record<string, string> } {

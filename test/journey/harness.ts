@@ -25,6 +25,8 @@ export interface JourneyOptions {
   readonly issuer?: string;
   readonly gooddata?: GoodDataSeed;
   readonly supersetSignIn?: 'assertion' | 'header';
+  /** The name by which people know the gateway; their browsers find every name on this machine. Default 127.0.0.1. */
+  readonly host?: string;
   /** False: the gateway is started by the test. Default true. */
   readonly start?: boolean;
 }
@@ -62,13 +64,14 @@ export async function startJourney(options: JourneyOptions = {}): Promise<Journe
   const folder = mkdtempSync(join(tmpdir(), 'latchgate-journey-'));
   const closers: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${options.host ?? '127.0.0.1'}:${port}`;
   const gooddata = await startGoodDataEmulator({ page: true, seed: options.gooddata ?? {} });
   const superset = await startSupersetEmulator({
     signIn: options.supersetSignIn ?? 'assertion',
     issuer: url,
     audience: 'superset',
-    jwks: async () => (await fetch(`${url}/.latchgate/jwks.json`)).json() as Promise<{ keys: object[] }>,
+    jwks: async () =>
+      (await fetch(`http://127.0.0.1:${port}/.latchgate/jwks.json`)).json() as Promise<{ keys: object[] }>,
   });
   closers.push(
     () => gooddata.close(),

@@ -22,6 +22,7 @@ describe('stays as it is', () => {
     '/.latchgate-not',
     'https://reports.example.com/r/1?x=y#z',
     'https://x.example.com:8443/',
+    'https://reports.example.com/.latchgate/userinfo',
   ])('%s', (target) => {
     expect(safeReturnTo(target, rule)).toBe(target);
   });
@@ -43,6 +44,11 @@ describe('is written in the normal way', () => {
 
 /** Spellings that some browser, or some server behind us, takes for another origin; and what is nothing at all. */
 const HOSTILE = [
+  // Back to where a login begins, on a listed host.
+  'https://reports.example.com/.latchgate/login?rd=/x',
+  'https://reports.example.com/.latchgate/logout',
+  'https://reports.example.com/%2elatchgate/login',
+  'https://reports.example.com/a/../.LATCHGATE/login',
   '//evil.example',
   '///evil.example',
   '////evil.example/%2f..',
