@@ -26,10 +26,13 @@ const DROPPED = new Set([
   ...['trailers', 'transfer-encoding', 'upgrade', 'http2-settings', 'expect', 'proxy'],
   // Who is there, and from where.
   ...['forwarded', 'x-forwarded', 'x-request-id', 'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip'],
-  ...['cf-connecting-ip', 'fastly-client-ip', 'remote-user', 'remote-email', 'remote-groups', 'remote-name'],
+  ...['cf-connecting-ip', 'fastly-client-ip', 'client-ip', 'x-originating-ip', 'x-proxyuser-ip', 'proxy-client-ip'],
+  ...['wl-proxy-client-ip', 'x-azure-clientip', 'x-appengine-user-ip', 'x-envoy-external-address'],
+  ...['remote-user', 'remote-email', 'remote-groups', 'remote-name', 'remote-addr', 'remote-host'],
   // What another path, host or method is made of.
   ...[
     'x-rewrite-url',
+    'x-envoy-original-path',
     'x-host',
     'x-http-host-override',
     'x-http-method-override',
