@@ -1,18 +1,31 @@
-import { hkdfSync } from 'node:crypto';
+import { hkdfSync, randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { State } from './state.ts';
 
+const DEPLOYMENT = 'deployment';
 const SECRETS = 'session secrets';
 const SWAP_ATTEMPTS = 20;
 const FINGERPRINT_BYTES = 12;
 
 /**
- * Makes sure that this gateway may serve beside whoever else does: with `session.secrets` that the others have too.
- * Throws `session_secrets_differ`, and what the stores throw when they do not answer.
+ * Makes sure that this gateway may serve beside whoever else does: with sessions that belong to this state database, and
+ * with `session.secrets` that the others have too. Throws `session_store_foreign`, `session_secrets_differ`, and what
+ * the stores throw when they do not answer.
  */
 export async function joinDeployment(config: Config, state: State): Promise<void> {
+  await claimSessions(config, state);
   await compareSecrets(config.session.secrets, state);
+}
+
+/** Two instances on one Redis, each with a database of its own, would take each other's people for nobody. */
+async function claimSessions({ session: { store } }: Config, { directory: { values }, log }: State): Promise<void> {
+  if (store === 'embedded') return;
+  const { claimRedis } = await import('../session/redis-deployment.ts');
+  await values.swap(DEPLOYMENT, undefined, randomUUID());
+  const own = (await values.get(DEPLOYMENT)) as string;
+  if ((await claimRedis(store, own, log)) === own) return;
+  throw new LatchgateError('session_store_foreign', 'the sessions in Redis belong to another state database');
 }
 
 /** What others cannot verify would be logins that fail at random: a fingerprint shows which secrets they have. */

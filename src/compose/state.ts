@@ -64,5 +64,11 @@ function secretsOf(config: Config): string[] {
   );
   const { store, secrets } = config.session;
   const redis = store === 'embedded' ? [] : [store.password, store.sentinelPassword];
-  return [...secrets, ...logins, ...targets, ...redis].filter((secret) => secret !== undefined);
+  const all = [...secrets, ...logins, ...targets, ...redis, databasePassword(config)];
+  return all.filter((secret) => secret !== undefined);
+}
+
+function databasePassword({ state: { database } }: Config): string | undefined {
+  const password = database.startsWith('sqlite:') || !URL.canParse(database) ? '' : new URL(database).password;
+  return password === '' ? undefined : password;
 }

@@ -36,6 +36,11 @@ export const ERRORS = {
     false,
     'Another gateway serves from the same SQLite file. Stop it; for several processes set `workers`, for several instances use PostgreSQL.',
   ),
+  session_store_foreign: row(
+    500,
+    false,
+    'Redis holds the sessions of another state database. Instances that share a Redis share one PostgreSQL; another deployment needs a Redis (or a database number in it) of its own. If the former database is gone for good, delete the key `latchgate:deployment` in Redis and end all sessions.',
+  ),
   session_secrets_differ: row(
     500,
     false,

@@ -10,6 +10,8 @@ import type { Session, SessionSelector } from './store.ts';
 export const EVENTS_KEY = 'latchgate:events';
 /** Every session, by when it ends if it is not used: a sorted set. */
 export const ALL_KEY = 'latchgate:sessions';
+/** Whose sessions these are: the id of the state database that names their people. */
+export const DEPLOYMENT_KEY = 'latchgate:deployment';
 /** Written by readiness to see whether writes are taken. */
 export const PROBE_KEY = 'latchgate:probe';
 
