@@ -20,6 +20,8 @@ export interface RedisInspector {
   contents(): Promise<Record<string, unknown>>;
   /** Lets every key expire so much earlier. */
   shift(ms: number): Promise<void>;
+  /** Puts a hash back as it was. */
+  restore(key: string, fields: Readonly<Record<string, string>>): Promise<void>;
   /** As if another instance had said it. */
   say(...fields: readonly string[]): Promise<void>;
   close(): void;
@@ -102,6 +104,10 @@ export function inspectRedis(servers: RedisServers): RedisInspector {
       return held;
     },
     shift: (ms) => onEach((node) => node.eval(SHIFT, 0, ms)),
+    restore: async (key, fields) => {
+      await client.del(key);
+      await client.hset(key, fields);
+    },
     say: async (...fields) => void (await client.xadd('latchgate:events', '*', ...fields)),
     close: () => client.disconnect(),
   };

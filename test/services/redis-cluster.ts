@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from './child.ts';
 import { type RunningRedis, startRedis } from './redis.ts';
+import type { Certificates } from './tls.ts';
 
 const SLOTS = 16_384;
 const READY_TIMEOUT_MS = 30_000;
@@ -21,20 +22,18 @@ export type ClusterOptions = {
   /** One replica for each master. Default false. */
   readonly replicas?: boolean;
   readonly durable?: boolean;
+  readonly tls?: Certificates;
 };
 
 /** A cluster of three masters, each with a third of the slots. */
-export async function startCluster({
-  replicas = false,
-  durable = false,
-}: ClusterOptions = {}): Promise<RunningCluster> {
+export async function startCluster({ replicas = false, ...options }: ClusterOptions = {}): Promise<RunningCluster> {
   const buses: number[] = [];
   const nodes: RunningRedis[] = [];
   for (let at = 0; at < (replicas ? 6 : 3); at += 1) {
     const bus = await freePort();
     buses.push(bus);
     const settings = ['cluster-enabled yes', `cluster-port ${bus}`, 'cluster-node-timeout 1000'];
-    nodes.push(await startRedis({ settings, durable }));
+    nodes.push(await startRedis({ ...options, settings }));
   }
   const masters = nodes.slice(0, 3);
   for (const [at, master] of masters.entries()) {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, freePort, startChild, waitUntil } from './child.ts';
-import { REDIS_PASSWORD, type RunningRedis, redisCli, startRedis } from './redis.ts';
+import { portSettings, REDIS_PASSWORD, type RunningRedis, redisCli, startRedis } from './redis.ts';
+import type { Certificates } from './tls.ts';
 
 const MASTER = 'sessions';
 const QUORUM = 2;
@@ -20,19 +21,20 @@ export type RunningSentinels = {
 };
 
 /** One master, two replicas and three sentinels, which take half a second without an answer for its end. */
-export async function startSentinels(): Promise<RunningSentinels> {
-  const first = await startRedis();
+export async function startSentinels(options: { readonly tls?: Certificates } = {}): Promise<RunningSentinels> {
+  const { tls } = options;
+  const first = await startRedis(options);
   const settings = [`replicaof 127.0.0.1 ${first.port}`];
-  const servers = [first, await startRedis({ settings }), await startRedis({ settings })];
+  const servers = [first, await startRedis({ ...options, settings }), await startRedis({ ...options, settings })];
   const folder = mkdtempSync(join(tmpdir(), 'latchgate-sentinel-'));
   const sentinels: { port: number; child: Child }[] = [];
   for (let at = 0; at < 3; at += 1) {
     const port = await freePort();
-    sentinels.push({ port, child: startSentinel(folder, port, first.port) });
+    sentinels.push({ port, child: startSentinel(folder, port, first.port, tls) });
   }
-  const ask = (...args: readonly string[]) => redisCli(sentinels[0]?.port ?? 0, args);
+  const ask = (...args: readonly string[]) => redisCli(sentinels[0]?.port ?? 0, args, tls);
   for (const { child, port } of sentinels) {
-    await waitUntil(child, READY_TIMEOUT_MS, () => knowsAll(port));
+    await waitUntil(child, READY_TIMEOUT_MS, () => knowsAll(port, tls));
   }
   return {
     name: MASTER,
@@ -52,10 +54,10 @@ export async function startSentinels(): Promise<RunningSentinels> {
   };
 }
 
-function startSentinel(folder: string, port: number, masterPort: number): Child {
+function startSentinel(folder: string, port: number, masterPort: number, tls: Certificates | undefined): Child {
   const file = join(folder, `${port}.conf`);
   const lines = [
-    `port ${port}`,
+    ...portSettings(port, tls),
     'bind 127.0.0.1',
     `dir ${folder}`,
     `requirepass "${REDIS_PASSWORD}"`,
@@ -70,9 +72,9 @@ function startSentinel(folder: string, port: number, masterPort: number): Child 
 }
 
 /** A sentinel that has not met the others and the replicas cannot fail over. */
-async function knowsAll(port: number): Promise<boolean> {
+async function knowsAll(port: number, tls: Certificates | undefined): Promise<boolean> {
   try {
-    const known = await redisCli(port, ['sentinel', 'master', MASTER]);
+    const known = await redisCli(port, ['sentinel', 'master', MASTER], tls);
     const fields = known.split('\n');
     const value = (name: string) => fields[fields.indexOf(name) + 1];
     if (value('num-slaves') === '2' && value('num-other-sentinels') === '2' && value('flags') === 'master') return true;

@@ -94,18 +94,21 @@ function settings(folder: string, port: number, options: RedisServerOptions): st
     `appendonly ${durable ? 'yes' : 'no'}`,
     'appendfsync always',
     'repl-diskless-sync-delay 0',
-    ...(tls === undefined
-      ? [`port ${port}`]
-      : [
-          'port 0',
-          `tls-port ${port}`,
-          `tls-ca-cert-file ${tls.caFile}`,
-          `tls-cert-file ${tls.certificateFile}`,
-          `tls-key-file ${tls.keyFile}`,
-          'tls-auth-clients no',
-        ]),
+    ...portSettings(port, tls),
+    ...(tls === undefined || options.settings?.includes('cluster-enabled yes') !== true ? [] : ['tls-cluster yes']),
     ...(options.settings ?? []),
   ];
+}
+
+/** Of a server or a sentinel; with TLS also for what they say to each other. */
+export function portSettings(port: number, tls: Certificates | undefined): string[] {
+  if (tls === undefined) return [`port ${port}`];
+  const files = [
+    `tls-ca-cert-file ${tls.caFile}`,
+    `tls-cert-file ${tls.certificateFile}`,
+    `tls-key-file ${tls.keyFile}`,
+  ];
+  return ['port 0', `tls-port ${port}`, ...files, 'tls-auth-clients no', 'tls-replication yes'];
 }
 
 export function redisCli(port: number, args: readonly string[], tls?: Certificates): Promise<string> {
