@@ -33,6 +33,8 @@ export interface ProxyTarget {
 export interface ProxySession {
   /** Under which the end of this session is announced. */
   readonly handle: string;
+  /** Opens its record. Only kept here, and handed back for sessions that have something under way. */
+  readonly id?: string;
   readonly session: Session;
 }
 

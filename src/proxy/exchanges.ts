@@ -127,7 +127,7 @@ export class Exchanges {
   }
 
   #tunnel(client: Duplex, upstream: Duplex, head: Buffer, headers: FlatHeaders, session: PreparedSession): void {
-    const tunnel = openTunnel(client, upstream, head, headers);
+    const tunnel: Ongoing = { session, ...openTunnel(client, upstream, head, headers) };
     const { metrics } = this.#deps;
     this.#tunnels.add(tunnel);
     this.live.add(session.handle, tunnel);

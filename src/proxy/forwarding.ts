@@ -43,6 +43,10 @@ export class Forwarding implements ExchangeEvents, Ongoing {
     if (admitted !== undefined) around.live.add(admitted.session.handle, this);
   }
 
+  get session(): Admitted['session'] | undefined {
+    return this.#admitted?.session;
+  }
+
   /** The session ended: an answer that has begun is broken off; else the client is told why. */
   cutOff(): void {
     if (this.res.headersSent) this.res.destroy();

@@ -1,5 +1,7 @@
 /** Something of a session that is under way and can be cut off: a request, a stream, a tunnel. */
 export interface Ongoing {
+  /** Whose it is. */
+  readonly session?: { readonly id?: string | undefined } | undefined;
   cutOff(): void;
 }
 
@@ -30,6 +32,14 @@ export class LiveWork {
 
   handles(): Iterable<string> {
     return this.#bySession.keys();
+  }
+
+  /** Of each session once, where it is known. */
+  *ids(): Iterable<string> {
+    for (const known of this.#bySession.values()) {
+      const [work] = known instanceof Set ? known : [known];
+      if (work?.session?.id !== undefined) yield work.session.id;
+    }
   }
 
   endAll(): void {

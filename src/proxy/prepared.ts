@@ -32,12 +32,14 @@ interface Timed<T> {
 /** One session: what was made for it, by target. */
 export class PreparedSession {
   readonly handle: string;
+  readonly id: string | undefined;
   /** Set when the session ended: whatever is still on its way for it goes no further. */
   ended = false;
   readonly #targets = new Map<string, PreparedTarget>();
 
-  constructor(handle: string) {
+  constructor({ handle, id }: Pick<ProxySession, 'handle' | 'id'>) {
     this.handle = handle;
+    this.id = id;
   }
 
   for(target: ProxyTarget, deps: PrepareDeps): PreparedTarget {
@@ -150,11 +152,11 @@ export class PreparedSessions {
   /** Those that something is being prepared for, which may be forgotten meanwhile and still end. */
   readonly #waiting = new Set<PreparedSession>();
 
-  get({ handle }: ProxySession): PreparedSession {
-    const known = this.#sessions.get(handle);
+  get(who: ProxySession): PreparedSession {
+    const known = this.#sessions.get(who.handle);
     if (known !== undefined) return known;
-    const made = new PreparedSession(handle);
-    this.#sessions.set(handle, made);
+    const made = new PreparedSession(who);
+    this.#sessions.set(who.handle, made);
     return made;
   }
 

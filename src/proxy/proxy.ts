@@ -67,6 +67,11 @@ export class GatewayProxy {
     );
   }
 
+  /** Ids of the sessions that have a request, a stream or a WebSocket under way. */
+  liveSessions(): Iterable<string> {
+    return this.#exchanges.live.ids();
+  }
+
   /** `gateway` serves what is at or below /.latchgate; it finds the request id in the response's X-Request-Id. */
   handle(
     req: IncomingMessage,
