@@ -49,6 +49,8 @@ export interface World {
   readonly publicKeys: () => ReturnType<ReturnType<typeof createSigner>['publicKeys']>;
   readonly calls: { account: number; gateway: (string | undefined)[] };
   end(id: string): void;
+  /** Handles of the sessions for which something is open. */
+  held(): readonly string[];
 }
 
 export interface WorldOptions {
@@ -88,6 +90,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     ['p_bob', ready('bob')],
   ]);
   const listeners = new Set<(handle: string) => void>();
+  let open: () => Iterable<string> = () => [];
   const refused: ProxyRefusal[] = [];
   const logged: { level: string; message: string; fields: unknown }[] = [];
   const calls = { account: 0, gateway: [] as (string | undefined)[] };
@@ -105,8 +108,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
         const session = ids.length === 1 ? sessions.get(ids[0] ?? '') : undefined;
         return session === undefined ? undefined : { handle: `h-${ids[0]}`, session };
       },
-      onEnded: (listener) => {
+      onEnded: (listener, held) => {
         listeners.add(listener);
+        open = held;
         return () => listeners.delete(listener);
       },
     },
@@ -141,7 +145,9 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     sessions.delete(id);
     for (const listener of listeners) listener(`h-${id}`);
   };
-  return { port, proxy, clock, sessions, accounts, refused, logged, calls, end, publicKeys: () => signer.publicKeys() };
+  const held = () => [...open()].sort();
+  const publicKeys = () => signer.publicKeys();
+  return { port, proxy, clock, sessions, accounts, refused, logged, calls, end, held, publicKeys };
 }
 
 function sendRefusal(

@@ -78,16 +78,19 @@ describe('a WebSocket', () => {
 
   it('is closed when the session ends, and at shutdown', async () => {
     const upstream = await echo();
-    const { port, end, proxy } = await startWorld({ upstream: upstream.url });
+    const { port, end, held, proxy } = await startWorld({ upstream: upstream.url });
     const mine = send(port, 'GET /', [...UPGRADE, ORIGIN, COOKIE]);
     const other = send(port, 'GET /', [...UPGRADE, ORIGIN, 'Cookie: latchgate=bob']);
     await until(() => mine.raw.includes('101') && other.raw.includes('101'), 'both tunnels');
+    expect(held()).toEqual(['h-alice', 'h-bob']);
     end('alice');
     await until(() => mine.closed, 'the tunnel of the ended session is closed');
+    expect(held()).toEqual(['h-bob']);
     other.socket.write('still');
     await until(() => other.raw.endsWith('STILL'), 'the other tunnel goes on');
     proxy.endTunnels();
     await until(() => other.closed && upstream.sockets.size === 0, 'everything is closed');
+    expect(held()).toEqual([]);
   });
 
   it.each([

@@ -39,7 +39,9 @@ interface Site {
   close(): void;
 }
 
-async function startSite(publicUrl: string): Promise<Site> {
+const SECRETS = ['a secret of at least thirty-two characters'];
+
+async function startSite(publicUrl: string, secrets: readonly string[] = SECRETS): Promise<Site> {
   const watched: SessionStore = {
     load: (id) => (isDown ? Promise.reject(new LatchgateError('session_store_unavailable', 'down')) : store.load(id)),
     loadWhole: (id) => store.loadWhole(id),
@@ -59,7 +61,7 @@ async function startSite(publicUrl: string): Promise<Site> {
   };
   const options = {
     publicUrl,
-    secrets: ['a secret of at least thirty-two characters'],
+    secrets,
     store: watched,
     config: { idle: IDLE },
     clock,
@@ -192,4 +194,22 @@ it('is an error when the store does not answer, never nobody', async () => {
   isDown = true;
   expect(await site.get('/who', pair)).toMatchObject({ status: 503, text: 'session_store_unavailable' });
   isDown = false;
+});
+
+it('lives on when another secret is put in front, and is nobody once its own is gone', async () => {
+  const pair = pairOf((await site.get('/as/alice')).set);
+  const rotated = await startSite('https://bi.example.com', [
+    'a new secret, which is as long as the old one',
+    ...SECRETS,
+  ]);
+  const after = await startSite('https://bi.example.com', ['a new secret, which is as long as the old one']);
+  expect((await rotated.get('/who', pair)).text).toBe('alice');
+  const next = pairOf((await rotated.get('/as/bob')).set);
+  expect((await after.get('/who', next)).text).toBe('bob');
+  expect((await after.get('/who', pair)).text).toBe('nobody');
+  expect((await site.get('/who', next)).text).toBe('nobody');
+  expect((await rotated.get('/out', pair)).text).toBe('out');
+  expect((await site.get('/who', pair)).text).toBe('nobody');
+  rotated.close();
+  after.close();
 });
