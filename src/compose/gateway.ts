@@ -1,10 +1,12 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Config } from '../config/schema.ts';
 import { sendFailure } from '../login/answer.ts';
+import { createLoginStart } from '../login/begin.ts';
+import type { LoginRoutesOptions } from '../login/context.ts';
 import { createLoginRouter } from '../login/routes.ts';
 import { createLoginStates } from '../login/state.ts';
 import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
@@ -159,59 +161,59 @@ function composeProxy(
   });
 }
 
+type Pages = (req: IncomingMessage, res: ServerResponse) => void;
+
 interface PageParts {
   readonly cookies: SessionCookies;
   readonly providers: Providers;
   readonly routes: readonly Route<Session>[];
 }
 
-function composePages(config: Config, engines: Engines, { cookies, providers, routes }: PageParts): express.Express {
+function composePages(config: Config, engines: Engines, { cookies, providers, routes }: PageParts): Pages {
   const { state, metrics, engine, signer } = engines;
   const { directory, clock, log, sessions } = state;
   const hosts = hostsOfRoutes(config.public_url, routes);
   const match = createHostRouter(routes, hosts);
+  const options: LoginRoutesOptions = {
+    publicUrl: config.public_url,
+    origins: hosts.all.flatMap(({ isMain, origin }) => (isMain ? [] : origin)),
+    originAsked: (req) => (hosts.find(req.headers.host ?? '') ?? hosts.main).origin,
+    providers,
+    states: createLoginStates({
+      publicUrl: config.public_url,
+      secrets: config.session.secrets,
+      leases: directory.leases,
+      clock,
+    }),
+    sessions: createExpressSessions({ cookies, store: sessions, config: config.session, clock }),
+    sessionConfig: config.session,
+    provisioner: engine,
+    targetOf: (returnTo) => {
+      const address = new URL(returnTo, config.public_url);
+      const host = hosts.find(address.host);
+      if (host?.origin !== address.origin) return undefined;
+      const target = parseRequestTarget(address.pathname + address.search, host.authorities);
+      const found = target === undefined ? undefined : match(host, target.path, 'GET');
+      return found !== undefined && 'route' in found ? found.route.target : undefined;
+    },
+    publicKeys: async () => {
+      const keys = await Promise.all([signer.publicKeys(), ...[...providers.values()].map((one) => one.publicKeys())]);
+      return keys.flat();
+    },
+    backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
+    onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
+    ...composeEnds(config, state),
+    clock,
+    log,
+  };
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
-  app.use(
-    '/.latchgate',
-    createLoginRouter({
-      publicUrl: config.public_url,
-      origins: hosts.all.flatMap(({ isMain, origin }) => (isMain ? [] : origin)),
-      originAsked: (req) => (hosts.find(req.headers.host ?? '') ?? hosts.main).origin,
-      providers,
-      states: createLoginStates({
-        publicUrl: config.public_url,
-        secrets: config.session.secrets,
-        leases: directory.leases,
-        clock,
-      }),
-      sessions: createExpressSessions({ cookies, store: sessions, config: config.session, clock }),
-      sessionConfig: config.session,
-      provisioner: engine,
-      targetOf: (returnTo) => {
-        const address = new URL(returnTo, config.public_url);
-        const host = hosts.find(address.host);
-        if (host?.origin !== address.origin) return undefined;
-        const target = parseRequestTarget(address.pathname + address.search, host.authorities);
-        const found = target === undefined ? undefined : match(host, target.path, 'GET');
-        return found !== undefined && 'route' in found ? found.route.target : undefined;
-      },
-      publicKeys: async () => {
-        const keys = await Promise.all([
-          signer.publicKeys(),
-          ...[...providers.values()].map((one) => one.publicKeys()),
-        ]);
-        return keys.flat();
-      },
-      backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
-      onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
-      ...composeEnds(config, state),
-      clock,
-      log,
-    }),
-  );
-  return app;
+  app.use('/.latchgate', createLoginRouter(options));
+  const startsLogin = createLoginStart(options);
+  return (req, res) => {
+    if (!startsLogin(req, res)) app(req, res);
+  };
 }
 
 /** Resolves to the address that was really taken. Throws `address_unavailable`. */

@@ -33,7 +33,7 @@ export async function finishLogin(
   const provider = providerNamed(name, options);
   const callback = ownAddress(req, options, `/callback/${provider.name}`);
   const state = single(callback.searchParams, 'state');
-  const opened = state === undefined ? undefined : await options.states.open(state, req.headers.cookie);
+  const opened = state === undefined ? undefined : options.states.open(state, req.headers.cookie);
   if (state === undefined || opened === undefined || opened.transaction.provider !== provider.name) {
     return withoutState(options, req, res, provider);
   }

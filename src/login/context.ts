@@ -1,5 +1,5 @@
-import type { IncomingMessage } from 'node:http';
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Request } from 'express';
 import type { JWK } from 'jose';
 import type { People } from '../directory/directory.ts';
 import { type ErrorCode, LatchgateError, toLatchgateError } from '../model/errors.ts';
@@ -7,9 +7,10 @@ import type { SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
 import type { Provisioner } from '../provisioning/provision.ts';
+import { appendCookie } from '../session/cookie.ts';
 import type { ExpressSessions } from '../session/express.ts';
 import type { SessionConfig } from '../session/schema.ts';
-import { requestIdOf, sendRedirect } from './answer.ts';
+import { requestIdOf, sendFailure, sendRedirect } from './answer.ts';
 import type { EndedLogins } from './backchannel-ended.ts';
 import type { LogoutHints } from './logout-hint.ts';
 import type { LoginProvider } from './provider.ts';
@@ -111,6 +112,21 @@ export function providerNamed(name: string, { providers }: LoginRoutesOptions): 
   return provider;
 }
 
+/** Answers a request that failed in a way that nobody foresaw at its place. */
+export function sendThrown(
+  { log }: LoginRoutesOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+  thrown: unknown,
+): void {
+  const error = toLatchgateError(thrown);
+  if (error.status >= 500) log.error('request failed', { requestId: requestIdOf(res), code: error.code, error });
+  // A session that could not be touched after the answer was written: the answer stands.
+  if (res.headersSent) return;
+  const canRetry = error.retryable || error.code === 'login_required';
+  sendFailure(req, res, error, canRetry ? { retryAddress: loginAddress('/') } : {});
+}
+
 export async function reportEnd(
   { onEnded, log }: Pick<LoginRoutesOptions, 'onEnded' | 'log'>,
   end: EndOfSessions,
@@ -127,29 +143,30 @@ export function stepLimit(): AbortSignal {
   return AbortSignal.timeout(STEP_LIMIT_MS);
 }
 
-/** Sends the browser to the provider, with a state that only this browser can bring back. */
-export async function startLogin(
+/** Sends the browser to the provider, with a state that only this browser can bring back. At once, when that can be. */
+export function startLogin(
   options: LoginRoutesOptions,
-  req: Request,
-  res: Response,
+  req: IncomingMessage,
+  res: ServerResponse,
   input: {
     readonly provider: LoginProvider;
     readonly returnTo: string;
     readonly restarts: number;
     readonly loginHint?: string;
   },
-): Promise<void> {
+): Promise<void> | undefined {
   const { provider, returnTo, restarts, loginHint } = input;
-  const started = await options.states.start({
+  const { state, transaction, cookie } = options.states.start({
     provider: provider.name,
     returnTo,
     restarts,
     cookieHeader: req.headers.cookie,
   });
-  const hint = loginHint === undefined ? {} : { loginHint };
-  const { state, transaction } = started;
-  const address = await provider.begin({ state, transaction, ...hint }, stepLimit());
-  res.append('Set-Cookie', started.cookie);
-  options.log.debug('login started', { requestId: requestIdOf(res), login: provider.name, restarts });
-  sendRedirect(res, 302, address.href);
+  const go = (address: string): undefined => {
+    appendCookie(res, cookie);
+    options.log.debug('login started', { requestId: requestIdOf(res), login: provider.name, restarts });
+    sendRedirect(res, 302, address);
+  };
+  const address = provider.begin({ state, transaction, ...(loginHint === undefined ? {} : { loginHint }) });
+  return typeof address === 'string' ? go(address) : address.then(go);
 }

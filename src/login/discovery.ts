@@ -45,6 +45,8 @@ export interface Discovery {
    * @param maxAgeMs an older one is read again first; default: an hour, then in the background.
    */
   get(maxAgeMs?: number): Promise<Discovered>;
+  /** What `get` without an age would give, when it is there already. */
+  current(): Discovered | undefined;
 }
 
 export function createDiscovery(options: DiscoveryOptions): Discovery {
@@ -73,16 +75,20 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     return pending;
   };
 
+  const current = (): Discovered | undefined => {
+    if (found !== undefined && clock.now() - found.at > METADATA_AGE_MS) {
+      shared().catch((thrown) => {
+        log.warn('discovery could not be refreshed', { login: name, error: toLatchgateError(thrown) });
+      });
+    }
+    return found?.value;
+  };
+
   return {
-    get: async (maxAgeMs) => {
-      const age = found === undefined ? Number.POSITIVE_INFINITY : clock.now() - found.at;
-      if (found === undefined || age > (maxAgeMs ?? Number.POSITIVE_INFINITY)) return shared();
-      if (age > METADATA_AGE_MS) {
-        shared().catch((thrown) => {
-          log.warn('discovery could not be refreshed', { login: name, error: toLatchgateError(thrown) });
-        });
-      }
-      return found.value;
+    current,
+    get: async (maxAgeMs = Number.POSITIVE_INFINITY) => {
+      if (found !== undefined && clock.now() - found.at > maxAgeMs) return shared();
+      return current() ?? shared();
     },
   };
 }

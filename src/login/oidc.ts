@@ -5,7 +5,6 @@ import {
   buildAuthorizationUrlWithPAR,
   buildEndSessionUrl,
   type Configuration,
-  calculatePKCECodeChallenge,
   fetchUserInfo,
   refreshTokenGrant,
   type TokenEndpointResponse,
@@ -14,6 +13,7 @@ import {
 import { LatchgateError } from '../model/errors.ts';
 import type { Assertion } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
+import { sha256 } from '../ops/hash.ts';
 import type { HttpClient } from '../ops/http-client.ts';
 import type { Log } from '../ops/log.ts';
 import { createDiscovery, type Discovered, type Discovery } from './discovery.ts';
@@ -79,6 +79,8 @@ class OidcLogin implements OidcProvider {
   readonly #redirectUri: string;
   readonly #credentials: ClientCredentials;
   readonly #discovery: Discovery;
+  /** The address at the provider, up to what is of one login alone. */
+  #authorization: { readonly found: Discovered; readonly address: string } | undefined;
 
   constructor(options: OidcProviderOptions) {
     const { name, config, publicUrl } = options;
@@ -93,22 +95,11 @@ class OidcLogin implements OidcProvider {
     this.#discovery = createDiscovery({ ...options, issuer, clientId, timeoutMs });
   }
 
-  async begin({ state, transaction, loginHint }: BeginInput, signal: AbortSignal): Promise<URL> {
-    const found = await this.#discovery.get();
-    const parameters = {
-      redirect_uri: this.#redirectUri,
-      scope: this.#options.config.scopes.join(' '),
-      state,
-      nonce: transaction.nonce,
-      code_challenge: await calculatePKCECodeChallenge(transaction.codeVerifier),
-      code_challenge_method: 'S256',
-      ...(loginHint === undefined ? {} : { login_hint: loginHint }),
-    };
-    return this.#attempt('authorize', async () => {
-      const client = await this.#client(found, signal);
-      const isPushed = found.metadata.require_pushed_authorization_requests === true;
-      return isPushed ? buildAuthorizationUrlWithPAR(client, parameters) : buildAuthorizationUrl(client, parameters);
-    });
+  begin(input: BeginInput): string | Promise<string> {
+    const found = this.#discovery.current();
+    const known = this.#authorization;
+    if (found === undefined || known?.found !== found) return this.#beginAnew(input);
+    return joined(known.address, parametersOf(input));
   }
 
   async complete({ callback, state, transaction }: CompleteInput, signal: AbortSignal): Promise<Completed> {
@@ -200,6 +191,23 @@ class OidcLogin implements OidcProvider {
     return this.#credentials.publicKeys();
   }
 
+  /** With what is the same for all logins made anew, or, with PAR (RFC 9126), handed over at the provider each time. */
+  async #beginAnew(input: BeginInput): Promise<string> {
+    const found = await this.#discovery.get();
+    const { scopes, timeout } = this.#options.config;
+    const standing = { redirect_uri: this.#redirectUri, scope: scopes.join(' '), code_challenge_method: 'S256' };
+    return this.#attempt('authorize', async () => {
+      const client = await this.#client(found, AbortSignal.timeout(timeout));
+      if (found.metadata.require_pushed_authorization_requests === true) {
+        return (await buildAuthorizationUrlWithPAR(client, { ...standing, ...parametersOf(input) })).href;
+      }
+      const address = buildAuthorizationUrl(client, standing);
+      address.hash = '';
+      this.#authorization = { found, address: address.href };
+      return joined(address.href, parametersOf(input));
+    });
+  }
+
   #client(found: Discovered, signal: AbortSignal, keep?: RefreshInput['keep']): Promise<Configuration> {
     return clientFor({ ...this.#options, keep }, found, this.#credentials, signal);
   }
@@ -236,6 +244,19 @@ class OidcLogin implements OidcProvider {
       throw asLoginError(thrown, this.name, step);
     }
   }
+}
+
+/** What is of one login alone. RFC 7636 §4.2: the challenge is the hash of what only we know until the end. */
+function parametersOf({ state, transaction, loginHint }: BeginInput): Readonly<Record<string, string>> {
+  const { nonce, codeVerifier } = transaction;
+  const hint = loginHint === undefined ? {} : { login_hint: loginHint };
+  return { state, nonce, code_challenge: sha256(codeVerifier), ...hint };
+}
+
+function joined(address: string, parameters: Readonly<Record<string, string>>): string {
+  let whole = address;
+  for (const name in parameters) whole += `&${name}=${encodeURIComponent(parameters[name] as string)}`;
+  return whole;
 }
 
 /** RFC 6749 §3.1: no parameter twice. RFC 9207 §2.4: `iss` equals, and is there when the provider says that it sends it. */

@@ -44,8 +44,8 @@ export interface LoginProvider {
   readonly label: string;
   readonly type: 'oidc' | 'saml';
   readonly emailDomains: readonly string[];
-  /** The address at the provider. */
-  begin(input: BeginInput, signal: AbortSignal): Promise<URL>;
+  /** The address at the provider; at once, when nobody has to be asked for it. */
+  begin(input: BeginInput): string | Promise<string>;
   complete(input: CompleteInput, signal: AbortSignal): Promise<Completed>;
   /** A token that somebody holds (`explain --token`): verified, and its claims as an assertion. */
   verify(token: string, signal: AbortSignal): Promise<Assertion>;

@@ -1,22 +1,11 @@
-import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express';
-import { LatchgateError, toLatchgateError } from '../model/errors.ts';
-import { requestIdOf, sendFailure, sendJson, sendPage, sendRedirect, setOwnHeaders, wantsPage } from './answer.ts';
+import { type ErrorRequestHandler, type RequestHandler, Router } from 'express';
+import { LatchgateError } from '../model/errors.ts';
+import { sendJson, setOwnHeaders } from './answer.ts';
 import { createBackchannelLogout } from './backchannel-logout.ts';
+import { beginLogin } from './begin.ts';
 import { finishLogin } from './callback.ts';
-import {
-  type LoginRoutesOptions,
-  loginAddress,
-  originAsked,
-  ownAddress,
-  PREFIX,
-  providerNamed,
-  returnToOf,
-  single,
-  startLogin,
-} from './context.ts';
+import { type LoginRoutesOptions, originAsked, sendThrown } from './context.ts';
 import { askLogout, logout } from './logout.ts';
-import { choicePage } from './pages.ts';
-import type { LoginProvider } from './provider.ts';
 
 /**
  * Everything under `/.latchgate`, to be mounted there: login, callback, logouts, userinfo, jwks.json. Answers every
@@ -41,7 +30,10 @@ export function createLoginRouter(options: LoginRoutesOptions): Router {
     next();
   });
   // A look at the address must not begin a login.
-  serve('/login', { GET: [(req, res) => beginLogin(options, req, res)], HEAD: [(_req, res) => void res.end()] });
+  serve('/login', {
+    GET: [(req, res) => beginLogin(options, req, res, req.originalUrl)],
+    HEAD: [(_req, res) => void res.end()],
+  });
   serve('/callback/:name', {
     GET: [mainHostOnly(options), session, (req, res) => finishLogin(options, req, res, String(req.params['name']))],
   });
@@ -71,72 +63,6 @@ function mainHostOnly(options: LoginRoutesOptions): RequestHandler {
   };
 }
 
-/** Logins begin where they end: whoever asks another host is sent there, and comes back at last. */
-async function beginLogin(options: LoginRoutesOptions, req: Request, res: Response): Promise<void> {
-  const { searchParams } = ownAddress(req, options, '/login');
-  const returnTo = returnToOf(req, searchParams, options);
-  const name = single(searchParams, 'login');
-  const asked = originAsked(req, options);
-  if (asked !== new URL(options.publicUrl).origin) {
-    searchParams.set('rd', new URL(returnTo, asked).href);
-    return sendRedirect(res, 302, `${options.publicUrl}${PREFIX}/login?${searchParams}`);
-  }
-  const loginHint = hintOf(searchParams);
-  const provider = chooseProvider(options, name, loginHint);
-  if (provider === undefined) return offerChoice(options, req, res, returnTo, loginHint !== undefined);
-  try {
-    const hint = loginHint === undefined ? {} : { loginHint };
-    await startLogin(options, req, res, { provider, returnTo, restarts: 0, ...hint });
-  } catch (thrown) {
-    const error = toLatchgateError(thrown);
-    options.log.error('login could not start', {
-      requestId: requestIdOf(res),
-      login: provider.name,
-      code: error.code,
-      error,
-    });
-    sendFailure(req, res, error, { retryAddress: loginAddress(returnTo, name) });
-  }
-}
-
-/** By name; the only one; the only one for the domain of the e-mail address. Undefined: the person has to choose. */
-function chooseProvider(
-  options: LoginRoutesOptions,
-  name: string | undefined,
-  loginHint: string | undefined,
-): LoginProvider | undefined {
-  if (name !== undefined) return providerNamed(name, options);
-  const all = [...options.providers.values()];
-  if (all.length === 1) return all[0];
-  const domain = loginHint?.slice(loginHint.lastIndexOf('@') + 1).toLowerCase();
-  const fits = all.filter(({ emailDomains }) => emailDomains.some((own) => own.toLowerCase() === domain));
-  return fits.length === 1 ? fits[0] : undefined;
-}
-
-/** What a person typed or another site sent along (OIDC Core §4): an address, or nothing. */
-function hintOf(parameters: URLSearchParams): string | undefined {
-  const hint = single(parameters, 'login_hint')?.trim();
-  return hint !== undefined && hint.length <= 254 && /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u.test(hint) ? hint : undefined;
-}
-
-function offerChoice(
-  options: LoginRoutesOptions,
-  req: Request,
-  res: Response,
-  returnTo: string,
-  unknown: boolean,
-): void {
-  const providers = [...options.providers.values()];
-  const logins = providers.map(({ label, name }) => ({ label, address: loginAddress(returnTo, name) }));
-  if (!wantsPage(req)) {
-    sendJson(res, 200, { logins });
-    return;
-  }
-  const hasDomains = providers.some(({ emailDomains }) => emailDomains.length > 0);
-  const byEmail = { action: `${PREFIX}/login`, returnTo, unknown };
-  sendPage(res, 200, (frame) => choicePage({ logins, ...(hasDomains ? { byEmail } : {}) }, frame));
-}
-
 const userInfo: RequestHandler = (req, res) => {
   const { record } = req.session;
   if (record === undefined) throw new LatchgateError('login_required', 'no session');
@@ -149,16 +75,14 @@ const userInfo: RequestHandler = (req, res) => {
   });
 };
 
-function onError({ log }: LoginRoutesOptions): ErrorRequestHandler {
+function onError(options: LoginRoutesOptions): ErrorRequestHandler {
   return (thrown: unknown, req, res, _next) => {
-    const error = isBadAddress(thrown)
-      ? new LatchgateError('request_invalid', 'the address cannot be decoded')
-      : toLatchgateError(thrown);
-    if (error.status >= 500) log.error('request failed', { requestId: requestIdOf(res), code: error.code, error });
-    // A session that could not be touched after the answer was written: the answer stands.
-    if (res.headersSent) return;
-    const canRetry = error.retryable || error.code === 'login_required';
-    sendFailure(req, res, error, canRetry ? { retryAddress: loginAddress('/') } : {});
+    sendThrown(
+      options,
+      req,
+      res,
+      isBadAddress(thrown) ? new LatchgateError('request_invalid', 'the address cannot be decoded') : thrown,
+    );
   };
 }
 

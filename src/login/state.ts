@@ -1,17 +1,19 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { CompactEncrypt, compactDecrypt } from 'jose';
+import { timingSafeEqual } from 'node:crypto';
 import type { Leases } from '../directory/directory.ts';
 import type { Clock } from '../ops/clock.ts';
+import { sha256 } from '../ops/hash.ts';
+import { randomText } from '../ops/random.ts';
 import { cookieValues, deriveKey } from '../session/cookie.ts';
 import type { Transaction } from './provider.ts';
+import { SealedTexts } from './sealed-state.ts';
 
 /** How long a person may take at the provider. */
 export const LOGIN_LIMIT_MS = 600_000;
 const PURPOSE = 'login-state';
 /** Request lines of 4,096 bytes are a common limit of providers; the rest of the address needs its part. */
 const LONGEST_STATE = 2_800;
-/** Shorter ones do not get smaller. */
-const COMPRESSED_FROM = 600;
+const SECRET_BYTES = 32;
+const texts = new SealedTexts(PURPOSE);
 
 export interface LoginStatesOptions {
   readonly publicUrl: string;
@@ -53,9 +55,9 @@ export interface OpenedState {
  */
 export interface LoginStates {
   readonly cookieName: string;
-  start(input: StartInput): Promise<StartedLogin>;
+  start(input: StartInput): StartedLogin;
   /** Undefined: not sealed by us. */
-  open(state: string, cookieHeader: string | undefined): Promise<OpenedState | undefined>;
+  open(state: string, cookieHeader: string | undefined): OpenedState | undefined;
 }
 
 interface SealedState {
@@ -77,22 +79,22 @@ export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginSt
 
   return {
     cookieName,
-    start: async ({ provider, returnTo, restarts, cookieHeader }) => {
-      const binding = bindingOf(cookieHeader) ?? random();
+    start: ({ provider, returnTo, restarts, cookieHeader }) => {
+      const binding = bindingOf(cookieHeader) ?? randomText(SECRET_BYTES);
       const transaction = {
         provider,
-        nonce: random(),
-        codeVerifier: random(),
+        nonce: randomText(SECRET_BYTES),
+        codeVerifier: randomText(SECRET_BYTES),
         returnTo,
         startedAt: Math.floor(clock.now() / 1_000),
       };
-      const sealed = { transaction, restarts, browser: hash(binding), id: random() };
+      const sealed = { transaction, restarts, browser: sha256(binding), id: randomText(SECRET_BYTES) };
       const attributes = `Path=/; Max-Age=${LOGIN_LIMIT_MS / 1_000}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
       const cookie = `${cookieName}=${binding}; ${attributes}`;
-      return { ...(await sealToFit(sealed, keys[0] as Buffer)), cookie };
+      return { ...sealToFit(sealed, keys[0] as Buffer), cookie };
     },
-    open: async (state, cookieHeader) => {
-      const sealed = await unseal(state, keys);
+    open: (state, cookieHeader) => {
+      const sealed = unseal(state, keys);
       if (sealed === undefined) return undefined;
       const { transaction, restarts, browser, id } = sealed;
       const endsAt = transaction.startedAt * 1_000 + LOGIN_LIMIT_MS;
@@ -100,7 +102,7 @@ export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginSt
       return {
         transaction,
         restarts,
-        live: binding !== undefined && isEqual(hash(binding), browser) && clock.now() < endsAt,
+        live: binding !== undefined && isEqual(sha256(binding), browser) && clock.now() < endsAt,
         use: () => leases.once(PURPOSE, id, new Date(endsAt)),
       };
     },
@@ -108,47 +110,24 @@ export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginSt
 }
 
 /** A deep link that is too long loses its query rather than the login. */
-async function sealToFit(content: SealedState, key: Buffer): Promise<Pick<StartedLogin, 'state' | 'transaction'>> {
+function sealToFit(content: SealedState, key: Buffer): Pick<StartedLogin, 'state' | 'transaction'> {
   const { returnTo } = content.transaction;
   for (const target of [returnTo, returnTo.split(/[?#]/, 1)[0] as string]) {
     const transaction = { ...content.transaction, returnTo: target };
-    const state = await sealState({ ...content, transaction }, key);
+    const state = texts.seal(JSON.stringify({ ...content, transaction }), key);
     if (state.length <= LONGEST_STATE) return { state, transaction };
   }
   const transaction = { ...content.transaction, returnTo: '/' };
-  return { state: await sealState({ ...content, transaction }, key), transaction };
+  return { state: texts.seal(JSON.stringify({ ...content, transaction }), key), transaction };
 }
 
-async function sealState(content: SealedState, key: Buffer): Promise<string> {
-  const plain = new TextEncoder().encode(JSON.stringify(content));
-  const zip = plain.length >= COMPRESSED_FROM ? { zip: 'DEF' as const } : {};
-  return new CompactEncrypt(plain)
-    .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: PURPOSE, ...zip })
-    .encrypt(key);
-}
-
-async function unseal(state: string, keys: readonly Buffer[]): Promise<SealedState | undefined> {
+function unseal(state: string, keys: readonly Buffer[]): SealedState | undefined {
   if (state.length > 2 * LONGEST_STATE) return undefined;
   for (const key of keys) {
-    try {
-      const { plaintext, protectedHeader } = await compactDecrypt(state, key, {
-        keyManagementAlgorithms: ['dir'],
-        contentEncryptionAlgorithms: ['A256GCM'],
-      });
-      if (protectedHeader.typ === PURPOSE) return JSON.parse(new TextDecoder().decode(plaintext)) as SealedState;
-    } catch {
-      // Another secret, or not ours.
-    }
+    const text = texts.open(state, key);
+    if (text !== undefined) return JSON.parse(text) as SealedState;
   }
   return undefined;
-}
-
-function random(): string {
-  return randomBytes(32).toString('base64url');
-}
-
-function hash(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
 }
 
 function isEqual(a: string, b: string): boolean {

@@ -109,9 +109,7 @@ describe('a discovery document is refused', () => {
 it('asks nobody before the first login, and then once for all who come at the same time', async () => {
   const { provider } = fresh();
   const before = liar.asked.discovery;
-  await Promise.all(
-    Array.from({ length: 20 }, () => provider.begin({ state: 's', transaction: newTransaction() }, SIGNAL)),
-  );
+  await Promise.all(Array.from({ length: 20 }, () => provider.begin({ state: 's', transaction: newTransaction() })));
   expect(liar.asked.discovery).toBe(before + 1);
 });
 
@@ -154,7 +152,7 @@ it('goes on with what it knows when the document cannot be read again', async ()
   liar.lie({ answer: { discovery: answer(500, 'text/plain', '') } });
   now += 2 * 3_600_000;
   // The token is young by the wall clock and old by ours: only the way to the provider matters here.
-  await expect(provider.begin({ state: 's', transaction: newTransaction() }, SIGNAL)).resolves.toBeInstanceOf(URL);
+  expect(provider.begin({ state: 's', transaction: newTransaction() })).toMatch(/^http/);
 });
 
 describe('keys', () => {

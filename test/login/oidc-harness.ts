@@ -47,7 +47,7 @@ export async function logIn(
   transaction = newTransaction(),
 ): Promise<Completed> {
   const state = randomBytes(16).toString('base64url');
-  const address = await provider.begin({ state, transaction }, SIGNAL);
+  const address = await provider.begin({ state, transaction });
   const answer = await fetch(address, { redirect: 'manual' });
   const callback = new URL(answer.headers.get('location') ?? 'about:blank');
   change(callback);

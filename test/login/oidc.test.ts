@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { decodeJwt, importJWK, jwtVerify } from 'jose';
@@ -66,7 +66,7 @@ async function startReal(): Promise<OidcEmulator> {
 /** Through the provider's own pages, as a browser would. */
 async function logInAs(harness: Harness, sub: string | undefined, transaction = newTransaction()) {
   const state = 'the-state';
-  const address = await harness.provider.begin({ state, transaction }, SIGNAL);
+  const address = new URL(await harness.provider.begin({ state, transaction }));
   const callback = await signInAt(address, sub);
   return harness.provider.complete({ callback, state, transaction }, SIGNAL);
 }
@@ -110,7 +110,7 @@ describe('with a real provider', () => {
 
   it('refuses a code that was used before', async () => {
     const transaction = newTransaction();
-    const address = await harness.provider.begin({ state: 's', transaction }, SIGNAL);
+    const address = new URL(await harness.provider.begin({ state: 's', transaction }));
     const callback = await signInAt(address, 'alice-1');
     await harness.provider.complete({ callback, state: 's', transaction }, SIGNAL);
     expect(await refusal(harness.provider.complete({ callback, state: 's', transaction }, SIGNAL))).toBe(
@@ -120,7 +120,7 @@ describe('with a real provider', () => {
 
   it('refuses a code that another verifier asked for', async () => {
     const transaction = newTransaction();
-    const callback = await signInAt(await harness.provider.begin({ state: 's', transaction }, SIGNAL), 'alice-1');
+    const callback = await signInAt(new URL(await harness.provider.begin({ state: 's', transaction })), 'alice-1');
     const other = { ...transaction, codeVerifier: newTransaction().codeVerifier };
     expect(await refusal(harness.provider.complete({ callback, state: 's', transaction: other }, SIGNAL))).toBe(
       'login_expired',
@@ -184,7 +184,7 @@ it('pushes its request, signed, to a provider that requires it', async () => {
   });
   const harness = harnessFor(real.issuer, { client_secret: undefined, private_key: pem });
   const transaction = newTransaction();
-  const address = await harness.provider.begin({ state: 's', transaction }, SIGNAL);
+  const address = new URL(await harness.provider.begin({ state: 's', transaction }));
   expect([...address.searchParams.keys()].sort()).toEqual(['client_id', 'request_uri']);
   const callback = await signInAt(address, 'alice-1');
   const { assertion } = await harness.provider.complete({ callback, state: 's', transaction }, SIGNAL);
@@ -202,21 +202,26 @@ describe('toward the provider', () => {
   beforeEach(() => liar.lie({}));
   afterAll(() => liar.close());
 
-  it('asks for a code with PKCE S256, state and nonce', async () => {
+  it('asks for a code with PKCE S256, state and nonce, the first time and ever after', async () => {
     const { provider, http } = harnessFor(liar.issuer, { scopes: 'openid,email' });
-    const transaction = newTransaction();
-    const { searchParams } = await provider.begin({ state: 's', transaction, loginHint: 'a@b.c' }, SIGNAL);
-    expect(Object.fromEntries(searchParams)).toEqual({
-      response_type: 'code',
-      client_id: 'gateway',
-      redirect_uri: redirectUris[0],
-      scope: 'openid email',
-      state: 's',
-      nonce: transaction.nonce,
-      code_challenge: expect.stringMatching(/^[\w-]{43}$/),
-      code_challenge_method: 'S256',
-      login_hint: 'a@b.c',
-    });
+    for (const state of ['a.b-c', 'ü &=#+']) {
+      const transaction = newTransaction();
+      const { searchParams, hash } = new URL(await provider.begin({ state, transaction, loginHint: 'a+1@b.c' }));
+      expect(hash).toBe('');
+      expect(Object.fromEntries(searchParams)).toEqual({
+        response_type: 'code',
+        client_id: 'gateway',
+        redirect_uri: redirectUris[0],
+        scope: 'openid email',
+        state,
+        nonce: transaction.nonce,
+        code_challenge: createHash('sha256').update(transaction.codeVerifier).digest('base64url'),
+        code_challenge_method: 'S256',
+        login_hint: 'a+1@b.c',
+      });
+    }
+    const { searchParams } = new URL(await provider.begin({ state: 's', transaction: newTransaction() }));
+    expect(searchParams.has('login_hint')).toBe(false);
     await http.close();
   });
 
@@ -280,7 +285,7 @@ describe('toward the provider', () => {
     liar.lie({ answer: { token: () => {} } });
     const controller = new AbortController();
     const transaction = newTransaction();
-    const address = await provider.begin({ state: 's', transaction }, SIGNAL);
+    const address = new URL(await provider.begin({ state: 's', transaction }));
     const callback = new URL((await fetch(address, { redirect: 'manual' })).headers.get('location') as string);
     const completing = provider.complete({ callback, state: 's', transaction }, controller.signal);
     controller.abort();

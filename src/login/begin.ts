@@ -1,0 +1,113 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { toLatchgateError } from '../model/errors.ts';
+import { requestIdOf, sendFailure, sendJson, sendPage, sendRedirect, wantsPage } from './answer.ts';
+import {
+  type LoginRoutesOptions,
+  loginAddress,
+  originAsked,
+  PREFIX,
+  providerNamed,
+  returnToOf,
+  sendThrown,
+  single,
+  startLogin,
+} from './context.ts';
+import { choicePage } from './pages.ts';
+import type { LoginProvider } from './provider.ts';
+
+const LOGIN = `${PREFIX}/login`;
+
+/**
+ * Serves `GET /.latchgate/login`, and nothing else: then it says false. For who stands before Express: of all our pages
+ * it is the one that anybody may ask for, again and again, and a router would be most of its work.
+ */
+export function createLoginStart(options: LoginRoutesOptions): (req: IncomingMessage, res: ServerResponse) => boolean {
+  return (req, res) => {
+    const { method, url = '' } = req;
+    if (method !== 'GET' || !url.startsWith(LOGIN) || (url.length > LOGIN.length && url[LOGIN.length] !== '?')) {
+      return false;
+    }
+    const fail = (thrown: unknown) => sendThrown(options, req, res, thrown);
+    try {
+      beginLogin(options, req, res, url)?.catch(fail);
+    } catch (thrown) {
+      fail(thrown);
+    }
+    return true;
+  };
+}
+
+/** Logins begin where they end: whoever asks another host is sent there, and comes back at last. */
+export function beginLogin(
+  options: LoginRoutesOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+  url: string,
+): Promise<void> | undefined {
+  const at = url.indexOf('?');
+  const parameters = new URLSearchParams(at === -1 ? '' : url.slice(at + 1));
+  const returnTo = returnToOf(req, parameters, options);
+  const name = single(parameters, 'login');
+  const asked = originAsked(req, options);
+  if (asked !== new URL(options.publicUrl).origin) {
+    parameters.set('rd', new URL(returnTo, asked).href);
+    sendRedirect(res, 302, `${options.publicUrl}${LOGIN}?${parameters}`);
+    return undefined;
+  }
+  const loginHint = hintOf(parameters);
+  const provider = chooseProvider(options, name, loginHint);
+  if (provider === undefined) {
+    offerChoice(options, req, res, returnTo, loginHint !== undefined);
+    return undefined;
+  }
+  const fail = (thrown: unknown): undefined => {
+    const error = toLatchgateError(thrown);
+    const about = { requestId: requestIdOf(res), login: provider.name, code: error.code };
+    options.log.error('login could not start', { ...about, error });
+    sendFailure(req, res, error, { retryAddress: loginAddress(returnTo, name) });
+  };
+  try {
+    const hint = loginHint === undefined ? {} : { loginHint };
+    return startLogin(options, req, res, { provider, returnTo, restarts: 0, ...hint })?.catch(fail);
+  } catch (thrown) {
+    return fail(thrown);
+  }
+}
+
+/** By name; the only one; the only one for the domain of the e-mail address. Undefined: the person has to choose. */
+function chooseProvider(
+  options: LoginRoutesOptions,
+  name: string | undefined,
+  loginHint: string | undefined,
+): LoginProvider | undefined {
+  if (name !== undefined) return providerNamed(name, options);
+  const all = [...options.providers.values()];
+  if (all.length === 1) return all[0];
+  const domain = loginHint?.slice(loginHint.lastIndexOf('@') + 1).toLowerCase();
+  const fits = all.filter(({ emailDomains }) => emailDomains.some((own) => own.toLowerCase() === domain));
+  return fits.length === 1 ? fits[0] : undefined;
+}
+
+/** What a person typed or another site sent along (OIDC Core §4): an address, or nothing. */
+function hintOf(parameters: URLSearchParams): string | undefined {
+  const hint = single(parameters, 'login_hint')?.trim();
+  return hint !== undefined && hint.length <= 254 && /^[^\s\p{Cc}@]+@[^\s\p{Cc}@]+$/u.test(hint) ? hint : undefined;
+}
+
+function offerChoice(
+  options: LoginRoutesOptions,
+  req: IncomingMessage,
+  res: ServerResponse,
+  returnTo: string,
+  unknown: boolean,
+): void {
+  const providers = [...options.providers.values()];
+  const logins = providers.map(({ label, name }) => ({ label, address: loginAddress(returnTo, name) }));
+  if (!wantsPage(req)) {
+    sendJson(res, 200, { logins });
+    return;
+  }
+  const hasDomains = providers.some(({ emailDomains }) => emailDomains.length > 0);
+  const byEmail = { action: LOGIN, returnTo, unknown };
+  sendPage(res, 200, (frame) => choicePage({ logins, ...(hasDomains ? { byEmail } : {}) }, frame));
+}
