@@ -51,6 +51,8 @@ interface Dialect {
 
 interface Reserved {
   readonly headers: readonly string[];
+  /** What the client says there goes to the upstream as it is. */
+  readonly leavesAuthorization: boolean;
   readonly cookies: { readonly names: ReadonlySet<string>; readonly prefixes: readonly string[] };
 }
 
@@ -93,7 +95,8 @@ export class ForwardAuth {
         const headers = exactNames([...IDENTITY_NAMES, ...everywhere, ...(signIn?.drop ?? [])]);
         const kept = [...(backendSession?.cookieNames ?? []), ...(signIn?.dropCookies ?? [])];
         const { names, prefixes } = namesOf([...parts.deps.cookieNames, ...kept]);
-        return [name, { headers, cookies: { names: new Set(names), prefixes } }];
+        const leavesAuthorization = !headers.some((header) => header.toLowerCase() === 'authorization');
+        return [name, { headers, leavesAuthorization, cookies: { names: new Set(names), prefixes } }];
       }),
     );
   }
@@ -104,10 +107,10 @@ export class ForwardAuth {
     const redirects = isEnvoy || /\?(?:[^#]*&)?redirect=1(?:&|$)/.test(req.url ?? '');
     const question: Question = { req, res, requestId, dialect: { allowed: isEnvoy ? 200 : 202, redirects } };
     if (hasBody(req.rawHeaders)) drain(req);
-    if (!isEnvoy && req.method !== 'GET' && req.method !== 'HEAD') {
-      res.setHeader('Allow', 'GET, HEAD');
-      const error = new LatchgateError('method_not_allowed', 'forward-auth takes GET and HEAD');
-      this.#parts.refuse(req, res, error, requestId, { passage: undefined, status: error.status });
+    const wrong = isEnvoy ? undefined : wrongQuestion(req);
+    if (wrong !== undefined) {
+      if (wrong.code === 'method_not_allowed') res.setHeader('Allow', 'GET, HEAD');
+      this.#parts.refuse(req, res, wrong, requestId, { passage: undefined, status: wrong.status });
       return;
     }
     let passage: Passage | undefined;
@@ -200,10 +203,10 @@ export class ForwardAuth {
     if (accessLog === true) log.info('asked about a request', { requestId, method: req.method, target });
     const reserved = target === undefined ? undefined : this.#reserved.get(target);
     const all = [...this.#withEmpty(headers, reserved?.headers ?? IDENTITY_NAMES)];
-    const { cookie } = req.headers;
-    if (reserved !== undefined && cookie !== undefined) {
-      const { names, prefixes } = reserved.cookies;
-      all.push('Cookie', withoutCookies(cookie, names, prefixes) ?? '');
+    if (reserved !== undefined) {
+      const { cookie = '', authorization = '' } = req.headers;
+      all.push('Cookie', withoutCookies(cookie, reserved.cookies.names, reserved.cookies.prefixes) ?? '');
+      if (reserved.leavesAuthorization) all.push('Authorization', authorization);
     }
     all.push('Content-Length', '0', 'Cache-Control', 'no-store', 'X-Request-Id', requestId);
     res.writeHead(dialect.allowed, all);
@@ -254,6 +257,18 @@ export class ForwardAuth {
     this.#noticedAt = clock.now();
     log.warn('forward-auth is asked by a peer that is not in trusted_proxies: routes do not count', { peer });
   }
+}
+
+/**
+ * A server in front writes the path as it is configured. In another spelling it is a client's, which got past a rule of that
+ * server that keeps clients from asking.
+ */
+function wrongQuestion({ url = '', method }: IncomingMessage): LatchgateError | undefined {
+  if (url !== FORWARD_AUTH_PATH && !url.startsWith(`${FORWARD_AUTH_PATH}?`)) {
+    return new LatchgateError('route_unknown', 'forward-auth is asked under its own path as it stands');
+  }
+  if (method === 'GET' || method === 'HEAD') return undefined;
+  return new LatchgateError('method_not_allowed', 'forward-auth takes GET and HEAD');
 }
 
 /** Servers in front take the handshake's Upgrade out of what they ask; what only browsers can say of it stays. */
