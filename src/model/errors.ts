@@ -25,6 +25,11 @@ export const ERRORS = {
     false,
     'The address of `listen` or `admin_listen` is in use, or not one of this machine.',
   ),
+  certificate_unusable: row(
+    500,
+    false,
+    'A file of `tls` cannot be read, is not PEM, or its key is not that of the certificate.',
+  ),
   state_unavailable: row(503, true, 'The state database does not answer.'),
   state_too_new: row(
     500,
@@ -164,7 +169,11 @@ export const ERRORS = {
   request_timeout: row(408, true, 'The request did not arrive whole in time.'),
   header_too_large: row(431, false, 'The request headers are larger than 32 KiB.'),
   route_unknown: row(404, false, 'No route serves this path.'),
-  host_unknown: row(421, false, 'No route serves this host name.'),
+  host_unknown: row(
+    421,
+    false,
+    'Neither `public_url` nor a route names this host. A proxy in front has to pass on the Host that browsers sent; probes that ask by address belong on `admin_listen`.',
+  ),
   method_not_allowed: row(405, false, 'The route does not serve this method.'),
   route_forbidden: row(403, false, 'The `when` of the route does not hold for this person.'),
   origin_not_allowed: row(403, false, 'The Origin of this request is not one of our own.'),

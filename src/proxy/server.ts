@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { LatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
 import type { GatewayProxy } from './proxy.ts';
+import type { Certificates } from './tls.ts';
+import { TlsServer } from './tls-server.ts';
 import { refuseOnSocket } from './upgrade.ts';
 
 export interface PublicServerDeps {
@@ -14,6 +17,8 @@ export interface PublicServerDeps {
   readonly headTimeoutMs?: number;
   /** For a whole request, body included; default 5 min. */
   readonly requestTimeoutMs?: number;
+  /** Serves by TLS, HTTP/2 included; absent: plain HTTP/1.1. */
+  readonly certificates?: Certificates;
   /** From then on every answer is the last of its connection, and says so. */
   readonly closing?: AbortSignal;
 }
@@ -27,7 +32,7 @@ const KEEP_ALIVE_MS = 65_000;
 
 /** The public listener, not listening yet. Node's strict parser stands in front of everything. */
 export function createPublicServer(deps: PublicServerDeps): Server {
-  const { proxy, gateway, closing } = deps;
+  const { proxy, gateway, certificates, closing } = deps;
   const open = new Set<ServerResponse>();
   /** Connections that have not brought a request yet: browsers open some ahead, and Node does not count them as idle. */
   const unused = new Set<Duplex>();
@@ -35,7 +40,7 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   /** Whose answer says that it is the last: nothing that follows is looked at (RFC 9112 §9.6). */
   const over = new WeakSet<Duplex>();
   const headTimeoutMs = deps.headTimeoutMs ?? 20_000;
-  const server = createServer({
+  const http = {
     insecureHTTPParser: false,
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: headTimeoutMs,
@@ -48,7 +53,8 @@ export function createPublicServer(deps: PublicServerDeps): Server {
     // Finds peers that are gone without a word.
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
-  });
+  };
+  const server = certificates === undefined ? createServer(http) : new TlsServer({ http, certificates, closing });
   // Beyond a limit Node would leave headers out without a word; the size of the head is limit enough.
   server.maxHeadersCount = 0;
 
@@ -69,7 +75,8 @@ export function createPublicServer(deps: PublicServerDeps): Server {
       for (const socket of unused) socket.destroy();
     }, LAST_REQUEST_MS).unref();
   });
-  server.on('connection', (socket) => {
+  server.on(certificates === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    if ((socket as Partial<TLSSocket>).alpnProtocol === 'h2') return;
     unused.add(socket);
     socket.once('close', () => unused.delete(socket));
   });

@@ -6,34 +6,45 @@ import { run } from './child.ts';
 const OPENSSL_TIMEOUT_MS = 30_000;
 const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-export type Certificates = {
+export type ServerCertificate = {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+};
+
+/** Of a server on 127.0.0.1 and localhost unless told otherwise, signed by the CA. */
+export type Certificates = ServerCertificate & {
   readonly caFile: string;
   /** The same as PEM text. */
   readonly ca: string;
-  /** Of a server on 127.0.0.1 and localhost, signed by the CA. */
-  readonly certificateFile: string;
-  readonly keyFile: string;
+  /** Another one of the same CA, for these names (`DNS:a.example,IP:127.0.0.1`). */
+  issue(names: string, days?: number): Promise<ServerCertificate>;
   remove(): void;
 };
 
 /** A certificate authority of our own and a server's certificate that it signed, valid for a day. */
-export async function makeCertificates(): Promise<Certificates> {
+export async function makeCertificates(names = 'IP:127.0.0.1,DNS:localhost'): Promise<Certificates> {
   const folder = mkdtempSync(join(tmpdir(), 'latchgate-tls-'));
   const at = (name: string) => join(folder, name);
   const openssl = (...args: readonly string[]) =>
     run('openssl', ['openssl', ...args], { cwd: folder, timeoutMs: OPENSSL_TIMEOUT_MS });
-  const ca = ['-keyout', at('ca.key'), '-out', at('ca.pem'), '-days', '1', '-subj', '/CN=test authority'];
+  const ca = ['-keyout', at('ca.key'), '-out', at('ca.pem'), '-days', '2', '-subj', '/CN=test authority'];
   await openssl('req', '-x509', ...EC, ...ca, '-addext', 'basicConstraints=critical,CA:TRUE');
-  await openssl('req', ...EC, '-keyout', at('server.key'), '-out', at('server.csr'), '-subj', '/CN=localhost');
-  writeFileSync(at('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
-  const signer = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '1'];
-  const named = ['-extfile', at('names'), '-out', at('server.pem')];
-  await openssl('x509', '-req', '-in', at('server.csr'), ...signer, ...named);
+  let count = 0;
+  const issue = async (alternatives: string, days = 1): Promise<ServerCertificate> => {
+    count += 1;
+    const server = at(`server-${count}`);
+    const [key, csr, list, certificate] = [`${server}.key`, `${server}.csr`, `${server}.names`, `${server}.pem`];
+    await openssl('req', '-new', ...EC, '-keyout', key, '-out', csr, '-subj', '/CN=server');
+    writeFileSync(list, `subjectAltName=${alternatives}\n`);
+    const signer = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', String(days)];
+    await openssl('x509', '-req', '-in', csr, ...signer, '-extfile', list, '-out', certificate);
+    return { certificateFile: certificate, keyFile: key };
+  };
   return {
+    ...(await issue(names)),
     caFile: at('ca.pem'),
     ca: readFileSync(at('ca.pem'), 'utf8'),
-    certificateFile: at('server.pem'),
-    keyFile: at('server.key'),
+    issue,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

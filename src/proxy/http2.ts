@@ -1,0 +1,173 @@
+import { type ClientRequest, type IncomingMessage, request as sendRequest } from 'node:http';
+import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { toAnswerHeaders, toRequestHead } from './http2-headers.ts';
+import { createPipe } from './http2-pipe.ts';
+
+const MAX_HEADER_LIST_BYTES = 32 * 1024;
+/** Of the answers that we write ourselves: more than an upstream may send. */
+const MAX_ANSWER_HEAD_BYTES = 128 * 1024;
+const MAX_STREAMS = 100;
+/** What a client may send ahead of us: on one stream, and on all of a connection together. */
+const STREAM_WINDOW_BYTES = 256 * 1024;
+const CONNECTION_WINDOW_BYTES = 1024 * 1024;
+const STALL_MS = 120_000;
+/** No stream id is larger: whoever hears of it knows that no further stream is welcome, and loses none on the way. */
+const LAST_STREAM = 2 ** 31 - 1;
+
+export interface Http2Options {
+  /** Takes the server's end of a connection of HTTP/1.1. */
+  readonly accept: (connection: Duplex) => void;
+  /** A connection without a stream is closed after this. */
+  readonly idleMs: number;
+  /** A client that takes nothing of an answer for so long has its stream closed; default 2 min. */
+  readonly stallMs?: number;
+}
+
+/**
+ * HTTP/2 (RFC 9113) for browsers. Each stream is carried as one exchange of HTTP/1.1 over a pipe in the process, so that
+ * everything that is checked there, and every page, is the same for both; a stream that ends cuts its pipe alone.
+ */
+export class Http2Front {
+  readonly #options: Http2Options;
+  readonly #server: Http2Server;
+  readonly #sessions = new Set<ServerHttp2Session>();
+
+  constructor(options: Http2Options) {
+    this.#options = options;
+    this.#server = createServer({
+      maxHeaderListPairs: 128,
+      maxOutstandingPings: 10,
+      maxSendHeaderBlockLength: MAX_ANSWER_HEAD_BYTES,
+      maxSessionInvalidFrames: 100,
+      maxSessionMemory: 16,
+      maxSessionRejectedStreams: 100,
+      maxSettings: 32,
+      settings: {
+        initialWindowSize: STREAM_WINDOW_BYTES,
+        maxConcurrentStreams: MAX_STREAMS,
+        maxHeaderListSize: MAX_HEADER_LIST_BYTES,
+      },
+    });
+    this.#server.on('session', (session) => this.#watch(session));
+    // Its types leave out the list as it came.
+    this.#server.on('stream', (stream, _headers, flags, raw: readonly string[] = []) =>
+      this.#serve(stream, flags, raw),
+    );
+    // Whoever breaks the protocol is cut off by Node; there is nobody to be told.
+    this.#server.on('sessionError', () => {});
+  }
+
+  /** A connection on which HTTP/2 was agreed. */
+  take(socket: TLSSocket): void {
+    this.#server.emit('connection', socket);
+  }
+
+  /** Asks for no further streams; those that are already on their way are still served. */
+  announceEnd(): void {
+    for (const session of this.#sessions) if (!session.closed) session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM);
+  }
+
+  /** Takes no further streams, and closes each connection when its last one has ended. */
+  end(): void {
+    for (const session of this.#sessions) if (!session.closed) session.close();
+  }
+
+  destroy(): void {
+    for (const session of this.#sessions) session.destroy();
+  }
+
+  #watch(session: ServerHttp2Session): void {
+    let streams = 0;
+    this.#sessions.add(session);
+    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+    session.on('stream', (stream: ServerHttp2Stream) => {
+      streams += 1;
+      stream.once('close', () => {
+        streams -= 1;
+      });
+    });
+    // Streams that wait for an upstream are silent for long; a connection without any has nothing to wait for.
+    session.setTimeout(this.#options.idleMs);
+    session.on('timeout', () => {
+      if (streams === 0) session.close();
+    });
+    session.on('error', () => {});
+    session.once('close', () => this.#sessions.delete(session));
+  }
+
+  #serve(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
+    stream.on('error', () => {});
+    const head = toRequestHead(raw);
+    // A stream that is reset says what is wrong to the one program that can have made it (RFC 9113 §8.1.1).
+    if (head === undefined) {
+      stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+      return;
+    }
+    const { client, server } = createPipe(stream.session?.socket?.remoteAddress);
+    const hasBody = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
+    let request: ClientRequest;
+    try {
+      request = sendRequest({
+        createConnection: () => client,
+        method: head.method,
+        path: head.path,
+        headers: [...head.headers, ...framing(head.hasLength, hasBody)],
+        maxHeaderSize: MAX_ANSWER_HEAD_BYTES,
+      });
+    } catch {
+      // A path or value that HTTP/1.1 cannot carry.
+      client.destroy();
+      stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+      return;
+    }
+    this.#options.accept(server);
+    carry(stream, request, hasBody, this.#options.stallMs ?? STALL_MS);
+  }
+}
+
+/** How HTTP/1.1 finds the end of a body; an announced length says it already. */
+function framing(hasLength: boolean, hasBody: boolean): readonly string[] {
+  if (hasLength) return [];
+  return hasBody ? ['transfer-encoding', 'chunked'] : ['content-length', '0'];
+}
+
+/** Joins a stream and the exchange that carries it, until either is over. */
+function carry(stream: ServerHttp2Stream, request: ClientRequest, hasBody: boolean, stallMs: number): void {
+  // What has been sent of an answer may not be all of it.
+  const breakOff = (): void => {
+    if (!stream.closed) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  };
+  if (hasBody) stream.pipe(request);
+  else {
+    stream.resume();
+    request.end();
+  }
+  request.on('continue', () => stream.additionalHeaders({ ':status': 100 }));
+  request.once('response', (answer) => {
+    answer.on('error', breakOff);
+    if (!stream.destroyed && !stream.closed) answerOn(stream, answer);
+  });
+  request.on('error', breakOff);
+  stream.once('close', () => request.destroy());
+  stream.setTimeout(stallMs);
+  stream.on('timeout', () => {
+    if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
+  });
+}
+
+function answerOn(stream: ServerHttp2Stream, answer: IncomingMessage): void {
+  stream.respond(toAnswerHeaders(answer.statusCode as number, answer.rawHeaders));
+  answer.on('data', (chunk: Buffer) => {
+    if (stream.writable && !stream.write(chunk)) answer.pause();
+  });
+  stream.on('drain', () => answer.resume());
+  answer.once('end', () => {
+    stream.end();
+    stream.once('finish', () => {
+      // The whole answer is there: the rest of the request's body is not wanted (RFC 9113 §8.1).
+      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+  });
+}
