@@ -128,15 +128,19 @@ export async function endRecord(
   };
 }
 
-/** Out of every list that it is in, or was found by. Those that it cannot be taken out of now drop it when its time is over. */
+/** Out of every list that they are in, or were found by. Those that they cannot be taken out of now drop them in time. */
 export async function unlist(
   connection: RedisConnection,
   ended: readonly EndedRecord[],
   from: readonly string[],
 ): Promise<void> {
-  const removals = ended.flatMap(({ handle, lists }) =>
-    [...from, ...lists].map((key) => connection.ask((client) => client.zrem(key, handle))),
-  );
+  const byList = new Map<string, string[]>(from.map((key) => [key, ended.map(({ handle }) => handle)]));
+  for (const { handle, lists } of ended) {
+    for (const key of lists) byList.set(key, [...(byList.get(key) ?? []), handle]);
+  }
+  const removals = [...byList].map(async ([key, handles]) => {
+    if (handles.length > 0) await connection.ask((client) => client.zrem(key, ...handles));
+  });
   await Promise.allSettled(removals);
 }
 

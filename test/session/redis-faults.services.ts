@@ -255,6 +255,23 @@ describe('the word of an end', () => {
     console.info(`an end was seen elsewhere after ${slowest} ms at most`);
   });
 
+  it('is heard from a server that has lost the last of what was said', async () => {
+    const there = open();
+    const heard: string[] = [];
+    there.onEnded((handle) => heard.push(handle));
+    await warm(there);
+    const [before, after] = [sessionHandle(newSessionId()), sessionHandle(newSessionId())];
+    await inspector.say('ended', before);
+    await until('the word', async () => heard.includes(before));
+    await server.command('del', 'latchgate:events');
+    await server.command('xadd', 'latchgate:events', '1-1', 'ended', before);
+    await server.command('client', 'kill', 'type', 'normal');
+    await sleep(1_000);
+    await server.command('xadd', 'latchgate:events', '1-2', 'ended', after, 'from-a-newer-version', 'x');
+    await until('the word', async () => heard.includes(after));
+    expect(heard).toEqual([before, after]);
+  });
+
   it('that was never said is found out within half a minute, and an end that a failover lost is repeated', async () => {
     const [here, there] = [open(), open()];
     const [id, lost] = [newSessionId(), newSessionId()];
@@ -278,6 +295,40 @@ describe('the word of an end', () => {
     expect(await open().load(lost)).toBeUndefined();
     await until('the look at what is open', async () => heard.includes(sessionHandle(id)), 35_000);
     expect(await there.load(id)).toBeUndefined();
+  });
+});
+
+describe('what is in Redis', () => {
+  const left = async (key: string) => Number(await server.command('pttl', key));
+
+  it('goes by itself: a session at its limit, its lists at its end, the mark of an end after a quarter of an hour', async () => {
+    const store = open();
+    const [id, short] = [newSessionId(), newSessionId()];
+    const key = (one: string) => `latchgate:{${sessionHandle(one)}}:s`;
+    const now = Date.now();
+    await store.save(id, exampleSession(now), IDLE_MS);
+    await store.save(short, exampleSession(now, { endsAt: now + 700 }), IDLE_MS);
+    const keys = Object.keys(await inspector.contents()).map((one) => one.replace(/[\w-]{43}/, 'HASH'));
+    expect(keys.toSorted()).toEqual([
+      'latchgate:person:p_alice',
+      'latchgate:provider-session:HASH',
+      'latchgate:sessions',
+      'latchgate:subject:HASH',
+      'latchgate:{HASH}:s',
+      'latchgate:{HASH}:s',
+    ]);
+    expect(await left(key(id))).toBeLessThanOrEqual(IDLE_MS);
+    expect(await left(key(id))).toBeGreaterThan(IDLE_MS - 10_000);
+    expect(await left('latchgate:person:p_alice')).toBeLessThanOrEqual(12 * IDLE_MS);
+    expect(await left('latchgate:person:p_alice')).toBeGreaterThan(11 * IDLE_MS);
+    await until('the end of the short one', async () => (await server.command('exists', key(short))) === '0', 3_000);
+    expect(await store.count()).toBe(1);
+    expect(await store.prune()).toBe(1);
+    await store.destroy(id);
+    expect(await left(key(id))).toBeLessThanOrEqual(15 * 60_000);
+    expect(await left(key(id))).toBeGreaterThan(14 * 60_000);
+    const listed = Object.entries(await inspector.contents()).filter(([one]) => !/\{|events/.test(one));
+    expect(JSON.stringify(listed)).not.toContain(sessionHandle(id));
   });
 });
 
