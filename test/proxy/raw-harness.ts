@@ -16,8 +16,13 @@ export const SMUGGLED = head('GET /smuggled HTTP/1.1');
 export const char = (code: number): string => String.fromCharCode(code);
 
 /** Status codes of everything that came back until the other side closed; `open` when it did not. */
-export async function statuses(port: number, bytes: string, cuts: readonly number[] = []): Promise<string> {
-  const raw = await send(port, bytes, cuts);
+export async function statuses(
+  port: number,
+  bytes: string,
+  cuts: readonly number[] = [],
+  patienceMs: number = PATIENCE_MS,
+): Promise<string> {
+  const raw = await send(port, bytes, cuts, patienceMs);
   const codes = [...raw.text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, code]) => code);
   return [...codes, raw.isClosed ? 'closed' : 'open'].join(' ');
 }
@@ -25,7 +30,7 @@ export async function statuses(port: number, bytes: string, cuts: readonly numbe
 /** Longer than any answer of a local upstream takes; only what is kept open waits for it. */
 const PATIENCE_MS = 2_000;
 
-async function send(port: number, bytes: string, cuts: readonly number[]) {
+async function send(port: number, bytes: string, cuts: readonly number[], patienceMs: number) {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   let text = '';
   socket.on('error', () => {});
@@ -34,7 +39,7 @@ async function send(port: number, bytes: string, cuts: readonly number[]) {
   });
   const closed = new Promise<boolean>((resolve) => {
     socket.once('close', () => resolve(true));
-    setTimeout(() => resolve(false), PATIENCE_MS).unref();
+    setTimeout(() => resolve(false), patienceMs).unref();
   });
   await new Promise((resolve) => socket.once('connect', resolve));
   const all = Buffer.from(bytes, 'latin1');
