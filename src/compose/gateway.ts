@@ -22,9 +22,9 @@ import { createSessionCookies, type SessionCookies } from '../session/cookie.ts'
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
 import { isPasswordLogin, isSecurityApi } from '../targets/superset/guarded-paths.ts';
-import { composeEnds } from './ended-sessions.ts';
 import { composeProviders, type Engines } from './engine.ts';
 import { startJobs } from './jobs.ts';
+import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
 
 /** After SIGTERM: open requests have this long. */
@@ -63,8 +63,9 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
     clock: state.clock,
   });
   const routes = composeRoutes(config);
-  const proxy = composeProxy(config, engines, cookies, routes);
-  const gateway = composePages(config, engines, { cookies, providers, routes });
+  const live = composeSessions(config, engines, providers, cookies);
+  const proxy = composeProxy(config, engines, { cookies, live, routes });
+  const gateway = composePages(config, engines, { cookies, live, providers, routes });
   const publicServer = createPublicServer({ proxy, gateway, closing: closing.signal });
   const probes: Record<string, Probe> = {
     state: () => state.directory.probe(),
@@ -85,6 +86,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
         part.admin === false ? '' : listen(adminServer, config.admin_listen),
       ]);
       if (part.jobs !== false) stopJobs = startJobs(engines);
+      live.watch(() => proxy.liveSessions());
       return { public: own, admin };
     },
     readiness,
@@ -94,6 +96,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
       proxy.endTunnels();
       await drain(publicServer, LAST_REQUEST_MS, () => proxy.endTunnels());
       await stopJobs?.();
+      await live.close();
       await proxy.close();
       await drain(adminServer);
     },
@@ -117,8 +120,7 @@ function composeRoutes(config: Config): readonly Route<Session>[] {
 function composeProxy(
   config: Config,
   engines: Engines,
-  cookies: SessionCookies,
-  routes: readonly Route<Session>[],
+  { cookies, live, routes }: Omit<PageParts, 'providers'>,
 ): GatewayProxy {
   const { state, metrics, engine, signer, targets } = engines;
   const { log, clock, sessions, directory } = state;
@@ -137,7 +139,7 @@ function composeProxy(
       ...(target.backendSession === undefined ? {} : { backendSession: target.backendSession }),
     })),
     sessions: {
-      read: (cookie) => cookies.sessionFromCookie(cookie),
+      read: (cookie) => live.read(cookie),
       onEnded: (listener, held) => sessions.onEnded(listener, held),
     },
     cookieNames: cookies.names,
@@ -165,11 +167,12 @@ type Pages = (req: IncomingMessage, res: ServerResponse) => void;
 
 interface PageParts {
   readonly cookies: SessionCookies;
+  readonly live: ComposedSessions;
   readonly providers: Providers;
   readonly routes: readonly Route<Session>[];
 }
 
-function composePages(config: Config, engines: Engines, { cookies, providers, routes }: PageParts): Pages {
+function composePages(config: Config, engines: Engines, { cookies, live, providers, routes }: PageParts): Pages {
   const { state, metrics, engine, signer } = engines;
   const { directory, clock, log, sessions } = state;
   const hosts = hostsOfRoutes(config.public_url, routes);
@@ -202,7 +205,7 @@ function composePages(config: Config, engines: Engines, { cookies, providers, ro
     },
     backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
     onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
-    ...composeEnds(config, state),
+    ...live.pages,
     clock,
     log,
   };

@@ -53,6 +53,7 @@ export function createBackchannelLogout(
       } finally {
         release();
       }
+      options.onLogoutToken?.(provider.name, 'ok');
       res.statusCode = 200;
       res.end();
     } catch (thrown) {
@@ -71,7 +72,7 @@ function refuse(
 ): void {
   const isRefusal = REFUSALS.has(error.code);
   options.log[isRefusal ? 'warn' : 'error']('a logout token was not taken', { ...at, code: error.code, error });
-  options.onLogoutRefused?.(at.login, error.code);
+  options.onLogoutToken?.(at.login, error.code);
   if (!res.req.complete) res.setHeader('Connection', 'close');
   const { check } = error.detail;
   sendJson(res, 400, {

@@ -7,6 +7,7 @@ import type { SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
 import type { Provisioner } from '../provisioning/provision.ts';
+import type { LiveSession } from '../session/cookie.ts';
 import { appendCookie } from '../session/cookie.ts';
 import type { ExpressSessions } from '../session/express.ts';
 import type { SessionConfig } from '../session/schema.ts';
@@ -65,10 +66,13 @@ export interface LoginRoutesOptions {
   readonly onOutcome?: (outcome: LoginOutcome) => Promise<void> | void;
   readonly logoutHints: LogoutHints;
   readonly endedLogins: EndedLogins;
+  /** The session to go on with, checked with its provider when that is due; undefined: it has ended. */
+  readonly current: (live: LiveSession) => LiveSession | undefined | Promise<LiveSession | undefined>;
   readonly people: Pick<People, 'get'>;
   /** Told when sessions ended; what it throws is logged and changes nothing. */
   readonly onEnded?: (end: EndOfSessions) => Promise<void> | void;
-  readonly onLogoutRefused?: (login: string, code: ErrorCode) => void;
+  /** Told of each logout token: `ok`, or why it was not taken. */
+  readonly onLogoutToken?: (login: string, code: ErrorCode | 'ok') => void;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -1,5 +1,6 @@
-import { type ErrorRequestHandler, type RequestHandler, Router } from 'express';
+import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express';
 import { LatchgateError } from '../model/errors.ts';
+import { sessionHandle } from '../session/seal.ts';
 import { sendJson, setOwnHeaders } from './answer.ts';
 import { createBackchannelLogout } from './backchannel-logout.ts';
 import { beginLogin } from './begin.ts';
@@ -45,7 +46,8 @@ export function createLoginRouter(options: LoginRoutesOptions): Router {
   });
   const backchannel = createBackchannelLogout(options);
   serve('/backchannel-logout/:name', { POST: [(req, res) => backchannel(req, res, String(req.params['name']))] });
-  serve('/userinfo', { GET: [session, userInfo], HEAD: [session, userInfo] });
+  const who: RequestHandler = (req, res) => userInfo(options, req, res);
+  serve('/userinfo', { GET: [session, who], HEAD: [session, who] });
   const keys: RequestHandler = async (_req, res) => sendJson(res, 200, { keys: await options.publicKeys() });
   serve('/jwks.json', { GET: [keys], HEAD: [keys] });
   router.use(() => {
@@ -63,17 +65,20 @@ function mainHostOnly(options: LoginRoutesOptions): RequestHandler {
   };
 }
 
-const userInfo: RequestHandler = (req, res) => {
+async function userInfo({ current }: LoginRoutesOptions, req: Request, res: Response): Promise<void> {
   const { record } = req.session;
-  if (record === undefined) throw new LatchgateError('login_required', 'no session');
-  const { subject, preferredUsername, email, groups } = record.identity;
+  const id = req.sessionID;
+  const live = record && (await current({ id, handle: sessionHandle(id), session: record }));
+  if (live === undefined) throw new LatchgateError('login_required', 'no session');
+  const { identity, endsAt } = live.session;
+  const { subject, preferredUsername, email, groups } = identity;
   sendJson(res, 200, {
     user: preferredUsername ?? email ?? subject,
     ...(email === undefined ? {} : { email }),
     groups,
-    expiry: new Date(record.endsAt).toISOString(),
+    expiry: new Date(endsAt).toISOString(),
   });
-};
+}
 
 function onError(options: LoginRoutesOptions): ErrorRequestHandler {
   return (thrown: unknown, req, res, _next) => {

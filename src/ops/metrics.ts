@@ -14,6 +14,10 @@ export interface Metrics {
   refused(code: string): void;
   sessions(count: number): void;
   sockets(open: number): void;
+  /** A live session was checked with its provider; `code` is `ok`, or why it ended or could not be checked. */
+  sessionCheck(login: string, outcome: 'renewed' | 'ended' | 'failed', code: string): void;
+  /** A provider told that logins are over; `code` is `ok`, or why that was not taken. */
+  backchannelLogout(login: string, code: string): void;
   /** An outgoing call was tried again. */
   httpRetry(client: string): void;
   /** Reconciles that wait for their next try. */
@@ -60,6 +64,12 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   const refusals = counter('refusals_total', 'Requests and logins that were refused, by code', ['code']);
   const sessions = gauge('sessions', 'Live sessions', 'max');
   const sockets = gauge('upgraded_sockets', 'Open WebSocket tunnels', 'sum');
+  const checks = counter('session_checks_total', 'Live sessions that were checked with their provider', [
+    'login',
+    'outcome',
+    'code',
+  ]);
+  const logouts = counter('backchannel_logouts_total', 'Logout tokens of providers', ['login', 'code']);
   const httpRetries = counter('http_retries_total', 'Outgoing calls that were tried again', ['client']);
   const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try', 'max');
 
@@ -74,6 +84,8 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     refused: (code) => refusals.inc({ code }),
     sessions: (count) => sessions.set(count),
     sockets: (open) => sockets.set(open),
+    sessionCheck: (login, outcome, code) => checks.inc({ login, outcome, code }),
+    backchannelLogout: (login, code) => logouts.inc({ login, code }),
     httpRetry: (client) => httpRetries.inc({ client }),
     retriesWaiting: (count) => retriesWaiting.set(count),
     render: () => rendered(registry),

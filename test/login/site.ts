@@ -126,6 +126,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     onOutcome: (outcome) => void site.outcomes.push(outcome),
     logoutHints: createLogoutHints(SECRETS, clock),
     endedLogins: new EndedLogins({ sessions: store, leases, logouts, clock }),
+    current: (live) => live,
     people: { get: async (person) => (site.disabled.has(person) ? DISABLED : undefined) },
     onEnded: (end) => void site.ended.push(end),
     clock,
