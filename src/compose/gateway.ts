@@ -21,8 +21,8 @@ import { parseRequestTarget } from '../proxy/target.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
-import { isPasswordLogin, isSecurityApi } from '../targets/superset/guarded-paths.ts';
 import { composeProviders, type Engines } from './engine.ts';
+import { guardsOf } from './guards.ts';
 import { startJobs } from './jobs.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
@@ -133,8 +133,7 @@ function composeProxy(
       url: target.config.url,
       // GoodData finds the organization by its own host name; Superset makes its links from the one that people see.
       host: target.config.type === 'gooddata' ? ('upstream' as const) : ('public' as const),
-      logoutPaths: target.config.type === 'superset' ? ['/logout', '/logout/'] : ['/logout'],
-      ...(target.config.type === 'superset' ? { isClosed: isPasswordLogin, isForOwnPages: isSecurityApi } : {}),
+      ...guardsOf(target.config, config.session.cookie_domain),
       ...(target.signIn === undefined ? {} : { signIn: target.signIn }),
       ...(target.backendSession === undefined ? {} : { backendSession: target.backendSession }),
     })),

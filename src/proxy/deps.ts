@@ -23,10 +23,14 @@ export interface ProxyTarget {
   readonly backendSession?: BackendSession;
   /** Paths by which the backend logs people out: they are taken to the gateway's own logout instead. */
   readonly logoutPaths?: readonly string[];
+  /** Paths by which the backend signs people in by what we say of them: nobody needs them, and they lead home. */
+  readonly loginPaths?: readonly string[];
   /** Normalised paths that no browser is let to. */
   readonly isClosed?: (path: string) => boolean;
   /** Normalised paths that only our own pages may call: the backend does not look where a request comes from. */
   readonly isForOwnPages?: (path: string) => boolean;
+  /** Whether pages of other origins may not change anything (any method but GET, HEAD, OPTIONS): the backend does not look. */
+  readonly isWrittenByOwnPagesAlone?: boolean;
   readonly timeouts?: UpstreamOptions;
 }
 

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { withoutCookies } from './cookies.ts';
 import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
-import type { Gate } from './gate.ts';
+import { type Gate, goesElsewhere } from './gate.ts';
 import type { Hosts, ServedHost } from './hosts.ts';
 import { type FlatHeaders, identityHeaders, namesOf } from './identity-headers.ts';
 import { callerOf, isNavigation, loginAddress, placeToReturn, sendLoginRequired } from './login-redirect.ts';
@@ -158,9 +158,8 @@ export class ForwardAuth {
     }
     const route = gate.route(passage);
     const target = targetOf(route.target);
-    if (dialect.redirects && passage.method === 'GET' && target.logoutPaths?.includes(path) === true) {
-      return this.#redirect(question, `${passage.host.origin}${GATEWAY_PATH}/logout`);
-    }
+    const elsewhere = dialect.redirects ? goesElsewhere(target, passage) : undefined;
+    if (elsewhere !== undefined) return this.#redirect(question, passage.host.origin + elsewhere);
     gate.guard(req.headers, passage, target);
     const isHandshake = wantsWebSocket(req.headers);
     if (isHandshake && !isOfPagesOf(passage.host, req)) {

@@ -57,6 +57,7 @@ export class Forwarding implements ExchangeEvents, Ongoing {
     const jar = this.#admitted?.prepared.jar;
     const answer = this.door.answer(status, raw, jar === undefined ? undefined : (line) => jar.keep(line));
     jar?.answered(status, answer.location);
+    if (status === 401) this.#admitted?.prepared.refused?.();
     answer.headers.push('X-Request-Id', this.passage.requestId);
     return answer;
   }

@@ -7,6 +7,10 @@ import type { Hosts } from './hosts.ts';
 import type { Admitted, Passage } from './passage.ts';
 import { PreparedSessions } from './prepared.ts';
 import { createHostRouter, type Route } from './routes.ts';
+import { parseRequestTarget } from './target.ts';
+
+/** RFC 9110 §9.2.1. */
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Who gets through, and with what: one answer for requests that are forwarded and for those that are only asked about. */
 export class Gate {
@@ -33,14 +37,18 @@ export class Gate {
   }
 
   /** Throws `route_forbidden`, `origin_not_allowed` for what the backend itself does not watch. */
-  guard(headers: IncomingHttpHeaders, { host, target: { path } }: Passage, target: ProxyTarget): void {
+  guard(headers: IncomingHttpHeaders, { host, method, route, target: { path } }: Passage, target: ProxyTarget): void {
     if (target.isClosed?.(path) === true) {
       throw new LatchgateError('route_forbidden', 'a path of the backend that is closed', {
         detail: { target: target.name },
       });
     }
-    if (target.isForOwnPages?.(path) === true && isFromElsewhere(headers, host.origin)) {
-      throw new LatchgateError('origin_not_allowed', 'a call of another origin to a path that checks none');
+    // On a public route nobody is signed in, and there is nothing to do in anybody's name.
+    const isWriting = target.isWrittenByOwnPagesAlone === true && !SAFE.has(method) && route?.isPublic !== true;
+    if ((isWriting || target.isForOwnPages?.(path) === true) && isFromElsewhere(headers, host.origin)) {
+      throw new LatchgateError('origin_not_allowed', 'a call of another origin that the backend would not notice', {
+        detail: { target: target.name },
+      });
     }
   }
 
@@ -65,4 +73,13 @@ export class Gate {
   end(handle: string): void {
     this.#prepared.end(handle);
   }
+}
+
+/** Where a browser is taken that asks for the login or logout of a backend: a path of ours, back to its page, or home. */
+export function goesElsewhere(target: ProxyTarget, { host, target: asked, method }: Passage): string | undefined {
+  if (method === 'GET' && target.logoutPaths?.includes(asked.path) === true) return '/.latchgate/logout';
+  if ((method !== 'GET' && method !== 'HEAD') || target.loginPaths?.includes(asked.path) !== true) return undefined;
+  const [, query = ''] = asked.forward.split('?');
+  const next = new URLSearchParams(query).get('next');
+  return (next === null ? undefined : parseRequestTarget(next, host.authorities)?.forward) ?? '/';
 }

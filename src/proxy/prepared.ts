@@ -12,6 +12,8 @@ const MAX_SESSIONS = 10_000;
 /** How long an account counts as ready without being asked for again. */
 const ACCOUNT_FRESH_MS = 1_000;
 const ACCOUNT_TIMEOUT_MS = 30_000;
+/** Whatever a backend answers, what signs in there is not made anew more often than this. */
+const RENEWED_EVERY_MS = 10_000;
 
 type ReadyAccount = Extract<AccountState, { status: 'ready' }>;
 type PrepareDeps = Pick<ProxyDeps, 'account' | 'signer' | 'clock' | 'log'>;
@@ -21,6 +23,8 @@ export interface Prepared {
   readonly account: { readonly id: string; readonly userName: string };
   readonly headers: FlatHeaders;
   readonly jar: BackendCookieJar | undefined;
+  /** To be called when the backend answers 401 to these headers. */
+  readonly refused?: () => void;
 }
 
 interface Timed<T> {
@@ -63,6 +67,7 @@ export class PreparedTarget {
   #jar: BackendCookieJar | undefined;
   #building: { readonly identity: Identity; readonly result: Promise<Prepared> } | undefined;
   #hasWarned = false;
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(target: ProxyTarget, deps: PrepareDeps) {
     this.#target = target;
@@ -106,10 +111,21 @@ export class PreparedTarget {
       ...['X-Latchgate-Assertion', assertion.value],
       ...Object.entries(signIn.value).flat(),
     ];
-    const prepared = { account, headers, jar: this.#jar };
+    const refused = this.#target.signIn?.renew === undefined ? {} : { refused: () => this.#renew(account) };
+    const prepared = { account, headers, jar: this.#jar, ...refused };
     const until = Math.min(this.#deps.clock.now() + ACCOUNT_FRESH_MS, assertion.until, signIn.until);
     this.#ready = { value: prepared, until, identity };
     return prepared;
+  }
+
+  /** The next request signs in with something new. */
+  #renew({ id }: ReadyAccount): void {
+    const now = this.#deps.clock.now();
+    if (now - this.#renewedAt < RENEWED_EVERY_MS) return;
+    this.#renewedAt = now;
+    this.#target.signIn?.renew?.({ id });
+    this.#signIn = undefined;
+    this.#ready = undefined;
   }
 
   async #assert(account: ReadyAccount, identity: Identity): Promise<Timed<string>> {

@@ -3,12 +3,12 @@ import type { Duplex } from 'node:stream';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
 import type { Session } from '../session/store.ts';
-import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
+import type { ProxyDeps, ProxySession } from './deps.ts';
 import type { TargetDoor } from './door.ts';
 import { Exchanges } from './exchanges.ts';
 import { FORWARD_AUTH_PATH, ForwardAuth, isEnvoyCheck } from './forward-auth.ts';
 import { hostOfClearFraming, refuseUpgrade } from './framing.ts';
-import { Gate } from './gate.ts';
+import { Gate, goesElsewhere } from './gate.ts';
 import { type Hosts, isAuthority } from './hosts.ts';
 import type { FilteredHeaders } from './identity-headers.ts';
 import { callerOf, isNavigation, loginAddress, placeToReturn, sendLoginRequired } from './login-redirect.ts';
@@ -150,8 +150,9 @@ export class GatewayProxy {
     const { req, res, passage } = visit;
     const route = this.#gate.route(passage, res);
     const door = this.#exchanges.door(route.target);
-    if (isLogout(door.target, passage)) {
-      redirect(res, 302, `${GATEWAY_PATH}/logout`, passage.requestId);
+    const elsewhere = goesElsewhere(door.target, passage);
+    if (elsewhere !== undefined) {
+      redirect(res, 302, elsewhere, passage.requestId);
       return undefined;
     }
     this.#gate.guard(req.headers, passage, door.target);
@@ -255,10 +256,6 @@ export class GatewayProxy {
 
 function invalid(): LatchgateError {
   return new LatchgateError('request_invalid', 'the request target or a header is not one that is forwarded');
-}
-
-function isLogout(target: ProxyTarget, { target: { path }, method }: Passage): boolean {
-  return method === 'GET' && target.logoutPaths?.includes(path) === true;
 }
 
 function redirect(res: ServerResponse, status: number, location: string, requestId: string): void {

@@ -1,5 +1,6 @@
 import { LatchgateError } from '../../src/model/errors.ts';
 import { isPasswordLogin, isSecurityApi } from '../../src/targets/superset/guarded-paths.ts';
+import type { SignIn } from '../../src/targets/target.ts';
 import { ask, bob, closeAll, sessionOf, startUpstream, startWorld, valuesOf } from './harness.ts';
 
 afterEach(closeAll);
@@ -136,6 +137,100 @@ describe('routes', () => {
     expect(await status(users)).toBe(200);
     expect(await status('POST /api/v1/chart/data', 'Origin: http://evil.example.com')).toBe(200);
     expect(await status('GET /api/v1/securityx/login')).toBe(200);
+  });
+
+  it('let no page of another origin change anything where the backend does not look', async () => {
+    const upstream = await startUpstream();
+    const routes = [
+      { path: '/open', target: 'main', isPublic: true },
+      { path: '/', target: 'main', isPublic: false },
+    ];
+    const target = { isWrittenByOwnPagesAlone: true };
+    const { port } = await startWorld({ upstream: upstream.url, routes, target });
+    const statusOf = async (line: string, ...headers: string[]) =>
+      (await ask(port, line, ['Cookie: latchgate=alice', ...headers])).status;
+    const elsewhere = [
+      ['Origin: https://evil.example.net'],
+      ['Origin: http://sibling.example.com', 'Sec-Fetch-Site: same-site'],
+      ['Origin: http://bi.example.com', 'Sec-Fetch-Site: cross-site'],
+      ['Origin: http://bi.example.com:8080'],
+      ['Origin: https://bi.example.com'],
+      ['Origin: http://bi.example.com.'],
+      ['Origin: null'],
+      ['Origin: '],
+      ['Sec-Fetch-Site: cross-site'],
+      ['Sec-Fetch-Site: same-site'],
+      ['Sec-Fetch-Site: anything'],
+    ];
+    for (const headers of elsewhere) {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND']) {
+        expect([method, headers, await statusOf(`${method} /x`, ...headers)]).toEqual([method, headers, 403]);
+      }
+      for (const method of ['GET', 'HEAD', 'OPTIONS']) expect(await statusOf(`${method} /x`, ...headers)).toBe(200);
+      expect(await statusOf('POST /open', ...headers)).toBe(200);
+    }
+    expect(upstream.seen.some(({ method, url }) => method === 'POST' && url === '/x')).toBe(false);
+    expect(await statusOf('POST /x', 'Origin: http://bi.example.com', 'Sec-Fetch-Site: same-origin')).toBe(200);
+    expect(await statusOf('POST /x', 'Origin: http://bi.example.com')).toBe(200);
+    expect(await statusOf('POST /x')).toBe(200);
+  });
+
+  it("take a browser home from a backend's login, or to the page that sent it there, and never further", async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url, target: { loginPaths: ['/login', '/login/'] } });
+    for (const [query, location] of [
+      ['', '/'],
+      ['?next=%2Fdash%2F1%3Fa%3Db', '/dash/1?a=b'],
+      ['?next=http%3A%2F%2Fbi.example.com%2Fdash', '/dash'],
+      ['?next=http%3A%2F%2Fevil.example.net%2Fdash', '/'],
+      ['?next=//evil.example.net', '/'],
+      ['?next=/%5Cevil.example.net', '/'],
+      ['?next=/x/..//evil.example.net', '/'],
+      ['?next=javascript:alert(1)', '/'],
+      ['?next=/a%0d%0aSet-Cookie:x=y', '/'],
+    ]) {
+      const answer = await ask(port, `GET /login/${query}`);
+      expect([query, answer.status, answer.header('location')]).toEqual([query, 302, location]);
+    }
+    expect((await ask(port, 'HEAD /%6cogin')).status).toBe(302);
+    expect(upstream.seen).toEqual([]);
+    expect((await ask(port, 'POST /login/')).status).toBe(200);
+    expect((await ask(port, 'GET /login/x')).status).toBe(200);
+  });
+
+  it('get something new to sign in with after a 401 of the backend, though not with every one', async () => {
+    let minted = 0;
+    const renewed: string[] = [];
+    let status = 401;
+    const upstream = await startUpstream((_req, res) => res.writeHead(status).end());
+    const signIn: SignIn = {
+      headers: async () => {
+        minted += 1;
+        return { set: { authorization: `Bearer ${minted}` }, validForSeconds: 600 };
+      },
+      renew: ({ id }) => void renewed.push(id),
+      drop: ['authorization'],
+    };
+    const { port, clock } = await startWorld({ upstream: upstream.url, target: { signIn } });
+    const token = async () => {
+      await ask(port, 'GET /');
+      return valuesOf(upstream.seen.at(-1), 'authorization');
+    };
+    expect(await token()).toEqual(['Bearer 1']);
+    expect(await token()).toEqual(['Bearer 2']);
+    expect(await token()).toEqual(['Bearer 2']);
+    clock.at += 9_999;
+    expect(await token()).toEqual(['Bearer 2']);
+    clock.at += 1;
+    // It is this answer that says so.
+    expect(await token()).toEqual(['Bearer 2']);
+    expect(await token()).toEqual(['Bearer 3']);
+    expect(renewed).toEqual(['id-alice', 'id-alice']);
+    status = 403;
+    clock.at += 20_000;
+    expect(await token()).toEqual(['Bearer 3']);
+    expect(await token()).toEqual(['Bearer 3']);
+    expect(renewed).toHaveLength(2);
   });
 
   it('never forward TRACE, whose answer would show the browser what we added', async () => {
