@@ -33,7 +33,7 @@ module.exports = {
     only('provisioning', ['mapping', 'targets', 'directory', 'audit', 'session', 'ops', 'model']),
     only('login', ['provisioning', 'mapping', 'directory', 'session', 'ops', 'model']),
     only('proxy', ['provisioning', 'mapping', 'targets', 'session', 'ops', 'model']),
-    only('config', ['mapping', 'model']),
+    only('config', ['mapping', 'ops', 'model']),
     {
       name: 'schemas-import-schemas',
       severity: 'error',

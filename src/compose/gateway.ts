@@ -18,6 +18,8 @@ import { GatewayProxy } from '../proxy/proxy.ts';
 import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts';
 import { createPublicServer, LAST_REQUEST_MS } from '../proxy/server.ts';
 import { parseRequestTarget } from '../proxy/target.ts';
+import { type Certificates, createCertificates } from '../proxy/tls.ts';
+import { TlsServer } from '../proxy/tls-server.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
@@ -26,9 +28,10 @@ import { guardsOf } from './guards.ts';
 import { startJobs } from './jobs.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
+import type { State } from './state.ts';
 
-/** After SIGTERM: open requests have this long. */
-export const DRAIN_MS = 25_000;
+/** Open requests have this long unless told otherwise. */
+const DRAIN_MS = 25_000;
 const IDLE_LOOK_MS = 50;
 
 export interface Gateway {
@@ -66,7 +69,13 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
   const live = composeSessions(config, engines, providers, cookies);
   const proxy = composeProxy(config, engines, { cookies, live, routes });
   const gateway = composePages(config, engines, { cookies, live, providers, routes });
-  const publicServer = createPublicServer({ proxy, gateway, closing: closing.signal });
+  const certificates = composeCertificates(config, state);
+  const publicServer = createPublicServer({
+    proxy,
+    gateway,
+    closing: closing.signal,
+    ...(certificates === undefined ? {} : { certificates }),
+  });
   const probes: Record<string, Probe> = {
     state: () => state.directory.probe(),
     sessions: () => state.sessions.probe(),
@@ -75,6 +84,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
   for (const [name, { target }] of targets) probes[`target:${name}`] = (signal) => target.probe(signal);
   const readiness = createReadiness({ probes, closing: closing.signal });
   const refresh = async (): Promise<void> => {
+    for (const [file, seconds] of certificates?.expiries() ?? []) metrics.certificate(file, seconds);
     if (part.jobs !== false) await state.sessions.count().then(metrics.sessions, () => {});
   };
   const adminServer = createServer(createAdminApp({ readiness, metrics: () => refresh().then(metrics.render) }));
@@ -93,14 +103,21 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
     metrics: () => refresh().then(metrics.values),
     close: async () => {
       closing.abort();
+      if (publicServer.listening) await sleep(config.shutdown.delay);
       proxy.endTunnels();
-      await drain(publicServer, LAST_REQUEST_MS, () => proxy.endTunnels());
+      await drain(publicServer, LAST_REQUEST_MS, () => proxy.endTunnels(), config.shutdown.drain);
       await stopJobs?.();
       await live.close();
       await proxy.close();
       await drain(adminServer);
     },
   };
+}
+
+function composeCertificates({ tls }: Config, { clock, log }: State): Certificates | undefined {
+  if (tls === undefined) return undefined;
+  const files = tls.certificate.map((certificate, at) => ({ certificate, key: tls.key[at] as string }));
+  return createCertificates({ files, minVersion: tls.min_version, clock, log });
 }
 
 function composeRoutes(config: Config): readonly Route<Session>[] {
@@ -231,13 +248,19 @@ export async function listen(server: Server, { host, port }: { host: string; por
     });
   });
   const { address, family, port: taken } = server.address() as AddressInfo;
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`;
+  const scheme = server instanceof TlsServer ? 'https' : 'http';
+  return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${taken}`;
 }
 
 /** `waitMs`: how long idle connections are still waited for, after which `onWaited` is called. */
-export async function drain(server: Server, waitMs = 0, onWaited?: () => void): Promise<void> {
+export async function drain(
+  server: Server,
+  waitMs = 0,
+  onWaited?: () => void,
+  limitMs: number = DRAIN_MS,
+): Promise<void> {
   if (!server.listening) return;
-  const limit = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  const limit = setTimeout(() => server.closeAllConnections(), limitMs);
   // Not yet that of an HTTP server, which would cut off idle connections on which a request may just be under way.
   const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
   await Promise.race([closed, sleep(waitMs, undefined, { ref: false })]);

@@ -2,7 +2,6 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Config } from '../config/schema.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Log } from '../ops/log.ts';
-import { DRAIN_MS } from './gateway.ts';
 import { type Answers, type FromWorker, failureOf, type Question, type ToWorker } from './worker-link.ts';
 
 /** A worker that has served this long has not failed at its start. */
@@ -119,7 +118,8 @@ class Crew implements Workers {
       workers.map(async (worker) => {
         const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
         this.#send(worker, { type: 'stop' });
-        const limit = setTimeout(() => worker.process.kill('SIGKILL'), DRAIN_MS + STOP_GRACE_MS);
+        const { delay, drain } = this.#config.shutdown;
+        const limit = setTimeout(() => worker.process.kill('SIGKILL'), delay + drain + STOP_GRACE_MS);
         await ended;
         clearTimeout(limit);
       }),

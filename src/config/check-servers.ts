@@ -6,7 +6,7 @@ import type { Config } from './schema.ts';
 /** What concerns the gateway as a server: addresses, cookies, secrets, tokens on the wire. */
 export function checkServers(config: Partial<Config>): Checked {
   const complaints = [...publicUrl(config), ...listeners(config), ...secrets(config)];
-  return { complaints, warnings: [...sessionTimes(config), ...cleartextTokens(config)] };
+  return { complaints, warnings: [...sessionTimes(config), ...plainPublicUrl(config), ...cleartextTokens(config)] };
 }
 
 function publicUrl({ public_url }: Partial<Config>): readonly Finding[] {
@@ -42,6 +42,12 @@ function listeners({ listen, admin_listen: admin }: Partial<Config>): readonly F
   return [
     { path: ['admin_listen'], code: 'listen_conflict', message, hint: 'give it another port, such as 127.0.0.1:4181' },
   ];
+}
+
+function plainPublicUrl({ public_url: publicUrl, tls }: Partial<Config>): readonly Finding[] {
+  if (publicUrl === undefined || tls === undefined || new URL(publicUrl).protocol === 'https:') return [];
+  const message = '`public_url` says http though `tls` is set: cookies are not Secure, and links and origins are wrong';
+  return [{ path: ['public_url'], code: 'insecure_public_url', message, hint: 'write https://' }];
 }
 
 function sessionTimes({ session }: Partial<Config>): readonly Finding[] {

@@ -28,7 +28,6 @@ const SAML_KEYS = [
 ] as const;
 
 const MISSING_FEATURES: readonly MissingFeature[] = [
-  { path: ['tls'], feature: 'TLS on the listeners', instead: 'let a load balancer or web server in front end TLS' },
   { path: ['admin_url'], feature: 'the operators’ page', instead: 'leave it out: the commands show the same' },
   { path: ['scim'], feature: 'accounts pushed by SCIM', instead: 'leave it out: accounts are made at login' },
   {

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { checkCertificates } from './check-certificates.ts';
 import { type Complaint, ConfigError, type Finding, type Path, showPath, sortComplaints } from './complaint.ts';
 import { crossCheck } from './cross-check.ts';
 import { declaredNames } from './declared.ts';
@@ -50,10 +51,12 @@ export function examineConfig(file: string, sources: ConfigSources): ExaminedCon
   };
   const tree = readTree(source.text, { substitute: outsideGrants(lookups), keepsKeys: isInGrant });
   if (!isMap(tree.value)) return { complaints: notAMap(file, tree), warnings: [] };
-  return examineValue(file, tree, tree.value);
+  return examineValue(file, tree, tree.value, readFile);
 }
 
-function examineValue(file: string, tree: Tree, value: Record<string, unknown>): ExaminedConfig {
+type ReadFile = NonNullable<ConfigSources['readFile']>;
+
+function examineValue(file: string, tree: Tree, value: Record<string, unknown>, readFile: ReadFile): ExaminedConfig {
   const { findings: missing, dropped } = refuseMissingFeatures(value);
   const isDropped = (path: Path): boolean => dropped.some((entry) => startsWith(path, entry));
   const isNew = ({ path, code }: Finding): boolean => {
@@ -75,7 +78,10 @@ function examineValue(file: string, tree: Tree, value: Record<string, unknown>):
     ...[...findings, ...between.complaints].filter(isNew).map(place),
   ]);
   if (complaints.length > 0 || config === undefined) return { complaints, warnings: [] };
-  return { config: withAbsolutePaths(config, file), complaints, warnings: sortComplaints(between.warnings.map(place)) };
+  const usable = withAbsolutePaths(config, file);
+  const files = checkCertificates(usable, readFile);
+  if (files.complaints.length > 0) return { complaints: sortComplaints(files.complaints.map(place)), warnings: [] };
+  return { config: usable, complaints, warnings: sortComplaints([...between.warnings, ...files.warnings].map(place)) };
 }
 
 /** What lost a value is not held against the rest: it would look like what it is not. */
@@ -145,10 +151,13 @@ function notAMap(file: string, tree: Tree): readonly Complaint[] {
 const SQLITE = 'sqlite:';
 
 function withAbsolutePaths(config: Config, file: string): Config {
+  const { tls } = config;
+  const absolute = (path: string): string => resolve(dirname(file), path);
   const { database } = config.state;
-  if (!database.startsWith(SQLITE) || database === `${SQLITE}:memory:`) return config;
+  const isFile = database.startsWith(SQLITE) && database !== `${SQLITE}:memory:`;
   return {
     ...config,
-    state: { ...config.state, database: SQLITE + resolve(dirname(file), database.slice(SQLITE.length)) },
+    ...(tls && { tls: { ...tls, certificate: tls.certificate.map(absolute), key: tls.key.map(absolute) } }),
+    state: isFile ? { ...config.state, database: SQLITE + absolute(database.slice(SQLITE.length)) } : config.state,
   };
 }

@@ -3,7 +3,7 @@ import { stateSchema } from '../directory/schema.ts';
 import { loginSchema } from '../login/schema.ts';
 import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../mapping/schema.ts';
 import { safetySchema } from '../provisioning/schema.ts';
-import { routesSchema } from '../proxy/schema.ts';
+import { routesSchema, shutdownSchema, tlsSchema } from '../proxy/schema.ts';
 import { sessionSchema } from '../session/schema.ts';
 import { targetsSchema } from '../targets/schema.ts';
 import { count, flag, httpOrigin, listenAddress, networkList } from './values.ts';
@@ -31,6 +31,10 @@ export const configSchema = z.strictObject({
     examples: ['https://bi.example.com'],
   }),
   listen: listenAddress.prefault('0.0.0.0:4180').describe('Where people are served.'),
+  tls: tlsSchema
+    .optional()
+    .describe('Ends TLS on `listen`, with HTTP/2. Default: plain HTTP, for a load balancer or web server in front.'),
+  shutdown: shutdownSchema.prefault({}).describe('How the gateway stops.'),
   admin_listen: listenAddress
     .prefault('127.0.0.1:4181')
     .describe('Where health, readiness and metrics are served. Never make it public.'),

@@ -12,14 +12,16 @@ import { z } from 'zod';
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const LONGEST_DURATION_MS = 3_650 * 86_400_000;
 
-/** `30s`, `5m`, `12h`, `30d` → milliseconds; more than nothing, at most ten years. */
-export const durationMs = z
+/** `0s`, `30s`, `5m`, `12h`, `30d` → milliseconds; at most ten years. */
+export const waitMs = z
   .string('must be a number and a unit, such as 30s, 5m, 12h or 30d')
   .regex(/^\d{1,9}[smhd]$/, 'must be a number and a unit, such as 30s, 5m, 12h or 30d')
   .transform((value) => Number(value.slice(0, -1)) * (DURATION_UNITS_MS[value.slice(-1)] ?? 0))
-  .refine((ms) => ms > 0, 'must be longer than nothing')
   .refine((ms) => ms <= LONGEST_DURATION_MS, 'must be at most 3650d')
   .meta({ title: 'duration' });
+
+/** The same, and more than nothing. */
+export const durationMs = waitMs.refine((ms) => ms > 0, 'must be longer than nothing').meta({ title: 'duration' });
 
 export const text = z.string().min(1, 'must not be empty').meta({ title: 'text' });
 

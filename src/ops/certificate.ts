@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 
 /** A certificate with those that lead to its authority, and its key: checked to belong together. */
@@ -29,9 +30,7 @@ export class CertificateError extends Error {
 /** Throws CertificateError, whose message says nothing of the contents. */
 export function readCertificate(chain: string, key: string): Certificate {
   const leaf = parsed('certificate', 'holds no certificate in PEM', () => new X509Certificate(chain));
-  if (/^-----BEGIN (ENCRYPTED |.*\n.*ENCRYPTED)/m.test(key)) {
-    throw new CertificateError('key', 'is encrypted: write it without a passphrase');
-  }
+  if (key.includes('ENCRYPTED')) throw new CertificateError('key', 'is encrypted: write it without a passphrase');
   const privateKey: KeyObject = parsed('key', 'holds no private key in PEM', () => createPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey)) throw new CertificateError('key', 'is not that of the certificate');
   parsed('certificate', 'cannot be used for TLS', () => createSecureContext({ cert: chain, key }));
@@ -40,7 +39,7 @@ export function readCertificate(chain: string, key: string): Certificate {
     key,
     validFrom: Date.parse(leaf.validFrom),
     validTo: Date.parse(leaf.validTo),
-    fits: (host) => leaf.checkHost(host, { subject: 'never' }) !== undefined || leaf.checkIP(host) !== undefined,
+    fits: (host) => (isIP(host) === 0 ? leaf.checkHost(host, { subject: 'never' }) : leaf.checkIP(host)) !== undefined,
   };
 }
 

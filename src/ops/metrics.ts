@@ -18,6 +18,8 @@ export interface Metrics {
   sessionCheck(login: string, outcome: 'renewed' | 'ended' | 'failed', code: string): void;
   /** A provider told that logins are over; `code` is `ok`, or why that was not taken. */
   backchannelLogout(login: string, code: string): void;
+  /** `file` is its path in the config; negative once it has run out. */
+  certificate(file: string, secondsLeft: number): void;
   /** An outgoing call was tried again. */
   httpRetry(client: string): void;
   /** Reconciles that wait for their next try. */
@@ -46,8 +48,8 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
 
   const counter = (name: string, help: string, labelNames: string[]) =>
     new Counter({ name: `latchgate_${name}`, help, labelNames, registers });
-  const gauge = (name: string, help: string, aggregator: 'sum' | 'max') =>
-    new Gauge({ name: `latchgate_${name}`, help, registers, aggregator });
+  const gauge = (name: string, help: string, aggregator: 'sum' | 'max' | 'min', labelNames: string[] = []) =>
+    new Gauge({ name: `latchgate_${name}`, help, labelNames, registers, aggregator });
   const histogram = (name: string, help: string, labelNames: string[], buckets: number[]) =>
     new Histogram({ name: `latchgate_${name}`, help, labelNames, buckets, registers });
 
@@ -70,6 +72,9 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     'code',
   ]);
   const logouts = counter('backchannel_logouts_total', 'Logout tokens of providers', ['login', 'code']);
+  const certificates = gauge('certificate_expiry_seconds', 'Time until a certificate of tls runs out', 'min', [
+    'certificate',
+  ]);
   const httpRetries = counter('http_retries_total', 'Outgoing calls that were tried again', ['client']);
   const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try', 'max');
 
@@ -86,6 +91,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     sockets: (open) => sockets.set(open),
     sessionCheck: (login, outcome, code) => checks.inc({ login, outcome, code }),
     backchannelLogout: (login, code) => logouts.inc({ login, code }),
+    certificate: (certificate, seconds) => certificates.set({ certificate }, seconds),
     httpRetry: (client) => httpRetries.inc({ client }),
     retriesWaiting: (count) => retriesWaiting.set(count),
     render: () => rendered(registry),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { entryName, flag, hostName, text, textList } from '../config/values.ts';
+import { durationMs, entryName, flag, hostName, oneOrMore, text, textList, waitMs } from '../config/values.ts';
 import { conditionSchema } from '../mapping/schema.ts';
 
 const methodList = textList
@@ -28,6 +28,34 @@ const routeSchema = z.strictObject({
     .optional()
     .describe('Who may use the route, in the language of rules. Default: everybody with an account in the target.'),
   public: flag.prefault(false).describe('Served without a login, and without saying who it is.'),
+});
+
+export const tlsSchema = z
+  .strictObject({
+    certificate: oneOrMore.meta({
+      description:
+        'PEM files: the certificate of a host and those that lead to its authority. With several, the name that a browser asks for decides (SNI), and the first is for everybody else. Looked at every ten seconds; a change needs no restart.',
+      examples: ['/etc/latchgate/tls.crt'],
+    }),
+    key: oneOrMore.meta({
+      description: 'PEM files: the key of each certificate, in the same order, without a passphrase.',
+      examples: ['/run/secrets/tls.key'],
+    }),
+    min_version: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('Older versions are refused.'),
+  })
+  .superRefine(({ certificate, key }, context) => {
+    if (certificate.length === key.length) return;
+    const message = `must name as many files as certificate, ${certificate.length}, in the same order`;
+    context.addIssue({ code: 'custom', path: ['key'], message });
+  });
+
+export const shutdownSchema = z.strictObject({
+  delay: waitMs
+    .prefault('0s')
+    .describe(
+      'After SIGTERM: how long the gateway still serves, while readiness says that it stops. For load balancers that learn of it late.',
+    ),
+  drain: durationMs.prefault('25s').describe('How long open requests then have to end.'),
 });
 
 export const routesSchema = z.array(routeSchema).min(1, 'must have at least one route');

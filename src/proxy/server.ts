@@ -69,16 +69,20 @@ export function createPublicServer(deps: PublicServerDeps): Server {
     proxy.handle(req, res, expectsContinue, gateway);
     if (res.writableEnded && res.getHeader('connection') === 'close') over.add(socket);
   };
+  const endUnused = (socket: Duplex): void => {
+    setTimeout(() => {
+      if (unused.has(socket)) socket.destroy();
+    }, LAST_REQUEST_MS).unref();
+  };
   closing?.addEventListener('abort', () => {
     for (const res of open) res.shouldKeepAlive = false;
-    setTimeout(() => {
-      for (const socket of unused) socket.destroy();
-    }, LAST_REQUEST_MS).unref();
+    for (const socket of unused) endUnused(socket);
   });
   server.on(certificates === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     if ((socket as Partial<TLSSocket>).alpnProtocol === 'h2') return;
     unused.add(socket);
     socket.once('close', () => unused.delete(socket));
+    if (closing?.aborted === true) endUnused(socket);
   });
   server.on('request', (req, res) => serve(req, res, false));
   server.on('checkContinue', (req, res) => serve(req, res, true));

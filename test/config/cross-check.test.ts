@@ -418,7 +418,6 @@ describe('targets and routes', () => {
 
 describe('features that are not there yet', () => {
   it.each([
-    ['tls: { cert: x }', 'tls'],
     ['admin_url: "https://ops"', 'admin_url'],
     ['scim: { path: /scim }', 'scim'],
     ['sources: { hr: { type: sql } }', 'sources'],
