@@ -4,6 +4,7 @@ import { requestIdOf, sendFailure, sendJson, sendPage, sendRedirect, wantsPage }
 import {
   type LoginRoutesOptions,
   loginAddress,
+  mainOrigin,
   originAsked,
   PREFIX,
   providerNamed,
@@ -49,7 +50,7 @@ export function beginLogin(
   const returnTo = returnToOf(req, parameters, options);
   const name = single(parameters, 'login');
   const asked = originAsked(req, options);
-  if (asked !== new URL(options.publicUrl).origin) {
+  if (asked !== mainOrigin(options.publicUrl)) {
     parameters.set('rd', new URL(returnTo, asked).href);
     sendRedirect(res, 302, `${options.publicUrl}${LOGIN}?${parameters}`);
     return undefined;

@@ -6,12 +6,13 @@ import { type ErrorCode, LatchgateError, toLatchgateError } from '../model/error
 import type { SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
+import { atEndOfTurn } from '../ops/turn.ts';
 import type { Provisioner } from '../provisioning/provision.ts';
 import type { LiveSession } from '../session/cookie.ts';
 import { appendCookie } from '../session/cookie.ts';
 import type { ExpressSessions } from '../session/express.ts';
 import type { SessionConfig } from '../session/schema.ts';
-import { requestIdOf, sendFailure, sendRedirect } from './answer.ts';
+import { requestIdOf, sendFailure, setOwnHeaders } from './answer.ts';
 import type { EndedLogins } from './backchannel-ended.ts';
 import type { LogoutHints } from './logout-hint.ts';
 import type { LoginProvider } from './provider.ts';
@@ -93,7 +94,15 @@ export function single(parameters: URLSearchParams, name: string): string | unde
 
 /** The origin that this request came under, one of ours. */
 export function originAsked(req: IncomingMessage, { publicUrl, originAsked: asked }: LoginRoutesOptions): string {
-  return asked?.(req) ?? new URL(publicUrl).origin;
+  return asked?.(req) ?? mainOrigin(publicUrl);
+}
+
+let main = { publicUrl: '', origin: '' };
+
+/** The origin of `publicUrl`, which a process has one of. */
+export function mainOrigin(publicUrl: string): string {
+  if (main.publicUrl !== publicUrl) main = { publicUrl, origin: new URL(publicUrl).origin };
+  return main.origin;
 }
 
 /** Where `rd` says: a path on the host that was asked, or an address on another one of ours. */
@@ -169,7 +178,10 @@ export function startLogin(
   const go = (address: string): undefined => {
     appendCookie(res, cookie);
     options.log.debug('login started', { requestId: requestIdOf(res), login: provider.name, restarts });
-    sendRedirect(res, 302, address);
+    setOwnHeaders(res);
+    res.statusCode = 302;
+    res.setHeader('Location', address);
+    atEndOfTurn(() => res.end());
   };
   const address = provider.begin({ state, transaction, ...(loginHint === undefined ? {} : { loginHint }) });
   return typeof address === 'string' ? go(address) : address.then(go);

@@ -6,6 +6,9 @@ const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u{FEFF}]/u;
 /** More would not fit into any request line that the browser could come back with. */
 const LONGEST = 8_192;
 
+/** A path of ours that no normalising changes and nobody reads in two ways: most of them. No segment begins with a dot. */
+const PLAIN = /^\/(?:[\w~-][\w.~-]*(?:\/|(?=\?)|$))*(?:\?[\w.~=&/-]+)?$/;
+
 export interface ReturnRule {
   /** The origin that was asked. */
   readonly publicUrl: string;
@@ -18,7 +21,9 @@ export interface ReturnRule {
  * Anything else becomes `/`. What comes out is normalised (WHATWG URL) and goes through again unchanged.
  */
 export function safeReturnTo(raw: unknown, rule: ReturnRule): string {
-  if (typeof raw !== 'string' || raw.length > LONGEST || isUnclean(raw)) return '/';
+  if (typeof raw !== 'string' || raw.length > LONGEST) return '/';
+  if (PLAIN.test(raw)) return raw;
+  if (isUnclean(raw)) return '/';
   const own = new URL(rule.publicUrl).origin;
   if (raw.startsWith('/'))
     return leavesPath(raw) || leavesPath(decodeOnce(raw)) ? '/' : ownPath(new URL(raw, own), own);

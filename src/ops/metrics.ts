@@ -1,5 +1,5 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { RequestTally } from './request-tally.ts';
+import { CodeTally, RequestTally } from './request-tally.ts';
 
 /** What the product counts. Labels hold codes and configured names only, never a claim value or a path. */
 export interface Metrics {
@@ -63,7 +63,11 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   );
   const changes = counter('changes_total', 'Changes written to a target', ['target', 'op']);
   const requests = new RequestTally(registry);
-  const refusals = counter('refusals_total', 'Requests and logins that were refused, by code', ['code']);
+  const refusals = new CodeTally(
+    'latchgate_refusals_total',
+    'Requests and logins that were refused, by code',
+    registry,
+  );
   const sessions = gauge('sessions', 'Live sessions', 'max');
   const sockets = gauge('upgraded_sockets', 'Open WebSocket tunnels', 'sum');
   const checks = counter('session_checks_total', 'Live sessions that were checked with their provider', [
@@ -86,7 +90,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     },
     change: (target, op, count = 1) => changes.inc({ target, op }, count),
     proxied: (target, status, seconds) => requests.add(target, status, seconds),
-    refused: (code) => refusals.inc({ code }),
+    refused: (code) => refusals.add(code),
     sessions: (count) => sessions.set(count),
     sockets: (open) => sockets.set(open),
     sessionCheck: (login, outcome, code) => checks.inc({ login, outcome, code }),

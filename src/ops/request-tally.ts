@@ -54,6 +54,29 @@ export class RequestTally {
   }
 }
 
+/** Counts by code in the same way. */
+export class CodeTally {
+  readonly #counts = new Map<string, number>();
+
+  constructor(name: string, help: string, registry: Registry) {
+    const counts = this.#counts;
+    new Counter({
+      name,
+      help,
+      labelNames: ['code'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [code, count] of counts) this.inc({ code }, count);
+      },
+    });
+  }
+
+  add(code: string): void {
+    this.#counts.set(code, (this.#counts.get(code) ?? 0) + 1);
+  }
+}
+
 /** prom-client's histogram but for where its values come from. */
 class Durations extends Histogram<'target' | 'le'> {
   readonly #targets: ReadonlyMap<string, Tally>;

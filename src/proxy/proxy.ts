@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
+import { atEndOfTurn } from '../ops/turn.ts';
 import type { Session } from '../session/store.ts';
 import type { ProxyDeps, ProxySession } from './deps.ts';
 import type { TargetDoor } from './door.ts';
@@ -13,7 +14,7 @@ import { type Hosts, isAuthority } from './hosts.ts';
 import type { FilteredHeaders } from './identity-headers.ts';
 import { callerOf, isNavigation, loginAddress, placeToReturn, sendLoginRequired } from './login-redirect.ts';
 import type { Admitted, Passage } from './passage.ts';
-import { drain } from './request-body.ts';
+import { drain, hasBody } from './request-body.ts';
 import { hostsOfRoutes, type Route } from './routes.ts';
 import { isAtOrBelow, parseRequestTarget } from './target.ts';
 import { refuseOnSocket, responseOn } from './upgrade.ts';
@@ -222,7 +223,7 @@ export class GatewayProxy {
     const { requestId, host, target, method } = passage;
     const caller = callerOf(req.headers, method);
     this.#deps.metrics.refused('login_required');
-    drain(req);
+    if (hasBody(req.rawHeaders)) drain(req);
     const address = loginAddress(host, this.#hosts.main, placeToReturn(caller, target.forward));
     if (isNavigation(caller)) redirect(res, 302, address, requestId);
     else sendLoginRequired(res, { loginUrl: new URL(address, host.origin).href, requestId, isHead: method === 'HEAD' });
@@ -259,11 +260,10 @@ function invalid(): LatchgateError {
 }
 
 function redirect(res: ServerResponse, status: number, location: string, requestId: string): void {
-  res.writeHead(status, {
-    Location: location,
-    'Content-Length': 0,
-    'Cache-Control': 'no-store',
-    'X-Request-Id': requestId,
+  atEndOfTurn(() => {
+    if (res.destroyed) return;
+    const headers = ['Location', location, 'Content-Length', '0', 'Cache-Control', 'no-store'];
+    res.writeHead(status, [...headers, 'X-Request-Id', requestId]);
+    res.end();
   });
-  res.end();
 }

@@ -209,6 +209,21 @@ describe('whatever is thrown at it', () => {
     );
   });
 
+  it('is what a browser makes of it', () => {
+    const plain = fc
+      .array(fc.constantFrom('/', 'a', 'B9', '.', '-', '~', '_', '?', '=', '&', '.latchgate', 'login', '..'))
+      .map((list) => `/${list.join('')}`);
+    fc.assert(
+      fc.property(fc.oneof(plain, anything), (raw) => {
+        const target = safeReturnTo(raw, rule);
+        if (!target.startsWith('/')) return true;
+        const { pathname, search, hash } = new URL(target, rule.publicUrl);
+        return pathname + search + hash === target && !/^\/\.latchgate\/log/.test(target);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
   it('fits into a header, and goes through again unchanged', () => {
     fc.assert(
       fc.property(anything, (raw) => {
