@@ -87,7 +87,8 @@ class RedisSessions implements PrunedSessions {
     this.#timers = [
       this.#every(PRUNE_EVERY_MS, 'expired sessions could not be removed', () => this.prune()),
       this.#every(RECHECK_EVERY_MS, 'open sessions could not be checked', () => this.#recheck()),
-      this.#every(SAY_AGAIN_AFTER_MS / 2, 'ended sessions could not be written again', () => this.#sayAgain()),
+      // Silent when it fails: it is tried again, and an outage is in the log already.
+      this.#every(SAY_AGAIN_AFTER_MS / 2, undefined, () => this.#sayAgain()),
     ];
   }
 
@@ -197,21 +198,28 @@ class RedisSessions implements PrunedSessions {
   /** Ends them, tells everybody, and only then takes them out of the lists: who tries again finds them there. */
   async #end(handles: readonly string[], options: EndOptions = {}): Promise<number> {
     let count = 0;
-    for (const some of batches(handles)) {
-      const now = this.#clock.now();
-      const results = await Promise.all(some.map((handle) => endRecord(this.#connection, handle, now, options)));
-      const ended = results.filter(({ until }) => until === undefined);
-      const names = ended.map(({ handle }) => handle);
-      await publish(this.#connection, 'ended', names);
-      for (const handle of names) this.#ended.announce(handle);
-      if (options.ifExpired !== true) this.#remember(names);
-      await unlist(this.#connection, ended, options.ifIn === undefined ? [ALL_KEY] : [ALL_KEY, options.ifIn]);
-      for (const { handle, until } of results) {
-        if (until !== undefined) await relist(this.#connection, handle, until);
-      }
-      count += ended.filter(({ existed }) => existed || options.ifExpired === true).length;
-    }
+    for (const some of batches(handles)) count += await this.#endSome(some, options);
     return count;
+  }
+
+  async #endSome(handles: readonly string[], options: EndOptions): Promise<number> {
+    const { ifExpired = false, ifIn } = options;
+    // Also when it fails now: whoever logged out while Redis was away is out when it is back.
+    if (!ifExpired && ifIn === undefined) this.#remember(handles);
+    const now = this.#clock.now();
+    const said = await Promise.allSettled(handles.map((handle) => endRecord(this.#connection, handle, now, options)));
+    const results = said.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const ended = results.filter(({ until }) => until === undefined);
+    const names = ended.map(({ handle }) => handle);
+    if (ifIn !== undefined) this.#remember(names);
+    await publish(this.#connection, 'ended', names);
+    for (const handle of names) this.#ended.announce(handle);
+    await unlist(this.#connection, ended, ifIn === undefined ? [ALL_KEY] : [ALL_KEY, ifIn]);
+    for (const { handle, until } of results) {
+      if (until !== undefined) await relist(this.#connection, handle, until);
+    }
+    for (const one of said) if (one.status === 'rejected') throw one.reason;
+    return ended.filter(({ existed }) => existed || ifExpired).length;
   }
 
   #remember(handles: readonly string[]): void {
@@ -244,9 +252,11 @@ class RedisSessions implements PrunedSessions {
     }
   }
 
-  #every(ms: number, complaint: string, work: () => Promise<unknown>): NodeJS.Timeout {
+  #every(ms: number, complaint: string | undefined, work: () => Promise<unknown>): NodeJS.Timeout {
     const timer = setInterval(() => {
-      work().catch((error: unknown) => this.#log?.warn(complaint, { error }));
+      work().catch((error: unknown) => {
+        if (complaint !== undefined) this.#log?.warn(complaint, { error });
+      });
     }, ms);
     return timer.unref();
   }

@@ -137,6 +137,19 @@ describe('a server that is killed', () => {
     expect(await store.load(next)).toBeDefined();
   });
 
+  it('ends by itself, when it is back, who logged out meanwhile', async () => {
+    const store = open();
+    const id = newSessionId();
+    await store.save(id, exampleSession(Date.now()), IDLE_MS);
+    await server.kill9();
+    await expect(store.destroy(id)).rejects.toMatchObject(UNAVAILABLE);
+    await server.start();
+    const other = open();
+    await until('the session', async () => (await other.load(id)) !== undefined);
+    const took = await until('its end', async () => (await other.load(id)) === undefined, 20_000);
+    console.info(`a logout that Redis could not be told of was done ${took} ms after Redis`);
+  });
+
   it('is waited for by an instance that is started meanwhile', async () => {
     await server.kill9();
     const store = open();
