@@ -218,7 +218,7 @@ describe('whatever is thrown at it', () => {
         const target = safeReturnTo(raw, rule);
         if (!target.startsWith('/')) return true;
         const { pathname, search, hash } = new URL(target, rule.publicUrl);
-        return pathname + search + hash === target && !/^\/\.latchgate\/log/.test(target);
+        return pathname + search + hash === target && !/^\/\.latchgate\/login(?:[/?#]|$)/.test(target);
       }),
       { numRuns: 5_000 },
     );
