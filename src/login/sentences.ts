@@ -52,6 +52,10 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
     title: 'Your browser does not keep cookies',
     text: 'We tried several times, and each time your browser came back without the cookie of this site. Please allow cookies for it and try again.',
   },
+  too_many_requests: {
+    title: 'Too many attempts',
+    text: 'From your network there were too many attempts that failed. Please try again in a minute.',
+  },
   login_unknown: { title: 'There is no such login', text: 'The address names a login that is not set up here.' },
   provider_unavailable: {
     title: 'Your identity provider does not answer',

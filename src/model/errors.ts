@@ -168,6 +168,7 @@ export const ERRORS = {
   request_invalid: row(400, false, 'The request target or a header is not one that the gateway forwards.'),
   request_timeout: row(408, true, 'The request did not arrive whole in time.'),
   header_too_large: row(431, false, 'The request headers are larger than 32 KiB.'),
+  too_many_requests: row(429, true, 'Too many failed attempts from one address within a minute.'),
   route_unknown: row(404, false, 'No route serves this path.'),
   host_unknown: row(
     421,

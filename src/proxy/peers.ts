@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import { LatchgateError } from '../model/errors.ts';
 
@@ -23,5 +24,27 @@ export function createPeerList(list: readonly string[]): (address: string) => bo
   return (address) => {
     const family = isIP(address);
     return family !== 0 && blocks.check(address, family === 6 ? 'ipv6' : 'ipv4');
+  };
+}
+
+/**
+ * The address that a request came from: of the peer, or what the nearest one of X-Forwarded-For says whom everybody
+ * between is trusted to have written truly.
+ */
+export function createPeerOf(isTrusted: (address: string) => boolean): (req: IncomingMessage) => string {
+  return ({ socket, headers }) => {
+    let peer = plainAddress(socket.remoteAddress);
+    const hops = String(headers['x-forwarded-for'] ?? '').split(',');
+    while (hops.length > 0 && isTrusted(peer)) {
+      const hop = plainAddress(
+        hops
+          .pop()
+          ?.trim()
+          .replace(/^\[(.*)\](?::\d+)?$|^([\d.]+):\d+$/, '$1$2'),
+      );
+      if (isIP(hop) === 0) break;
+      peer = hop;
+    }
+    return peer;
   };
 }

@@ -7,6 +7,7 @@ import type { Session } from '../session/store.ts';
 import type { ProxyDeps, ProxySession } from './deps.ts';
 import type { TargetDoor } from './door.ts';
 import { Exchanges } from './exchanges.ts';
+import { Failures } from './failures.ts';
 import { FORWARD_AUTH_PATH, ForwardAuth, isEnvoyCheck } from './forward-auth.ts';
 import { hostOfClearFraming, refuseUpgrade } from './framing.ts';
 import { Gate, goesElsewhere } from './gate.ts';
@@ -37,6 +38,7 @@ export class GatewayProxy {
   readonly #deps: ProxyDeps;
   readonly #hosts: Hosts;
   readonly #anyHostPaths: readonly string[];
+  readonly #failures: Failures;
   readonly #gate: Gate;
   readonly #exchanges: Exchanges;
   readonly #forwardAuth: ForwardAuth;
@@ -46,6 +48,7 @@ export class GatewayProxy {
     this.#deps = deps;
     this.#hosts = hostsOfRoutes(deps.publicUrl, deps.routes);
     this.#anyHostPaths = [...ANY_HOST_PATHS, ...(deps.anyHostPaths ?? [])];
+    this.#failures = new Failures(deps);
     this.#gate = new Gate(deps, this.#hosts);
     this.#exchanges = new Exchanges(deps);
     this.#forwardAuth = new ForwardAuth({
@@ -84,6 +87,7 @@ export class GatewayProxy {
     let passage: Passage;
     try {
       passage = this.#read(req, requestId);
+      this.#failures.watch(req, res, passage.target.path);
     } catch (thrown) {
       res.setHeader('Connection', 'close');
       this.#refuse(req, res, toLatchgateError(thrown), requestId);

@@ -158,6 +158,7 @@ function sendRefusal(
 ): void {
   const body = JSON.stringify({ error: error.code, request_id: requestId });
   res.setHeader('X-Request-Id', requestId);
+  if (error.retryAfterSeconds !== undefined) res.setHeader('Retry-After', error.retryAfterSeconds);
   res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   res.end(body);
 }
