@@ -147,6 +147,7 @@ function startIdp(url: string, people: readonly EmulatedPerson[], port?: number)
         secret: CLIENT_SECRET,
         redirectUris: [`${url}/.latchgate/callback/acme`],
         postLogoutRedirectUris: [`${url}/`],
+        backchannelLogoutUri: `${url}/.latchgate/backchannel-logout/acme`,
       },
     ],
     claimNames: ['given_name', 'family_name', 'name', 'preferred_username', 'email', 'email_verified', 'groups'].concat(

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair } from 'jose';
-import type { Configuration, JWKS, Provider as OidcProvider } from 'oidc-provider';
+import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
+import type { Configuration, JWKS, KoaContextWithOIDC, Provider as OidcProvider } from 'oidc-provider';
+import { brokenToken, type TokenFault } from './faults.ts';
 import { loginPage, messagePage, submittingPage } from './pages.ts';
 
 /** Somebody who can be clicked on the login page. */
@@ -37,6 +38,8 @@ export interface OidcEmulatorOptions {
   readonly claimNames?: readonly string[];
   /** Seconds. Default 300. */
   readonly accessTokenTtl?: number;
+  /** Seconds. Default 3,600. */
+  readonly idTokenTtl?: number;
   /** What stands above the buttons. */
   readonly title?: string;
   /** False: claims stay out of the ID token, only userinfo has them. Default true. */
@@ -47,11 +50,20 @@ export interface OidcEmulatorOptions {
 
 export interface OidcEmulator {
   readonly issuer: string;
+  /** Refresh tokens that were brought, whatever became of it. */
+  readonly refreshes: number;
+  /** From now on; without one everything is as it should be. */
+  breakTokens(fault?: TokenFault): void;
+  /** A JWT by the provider's own key. */
+  sign(claims: Readonly<Record<string, unknown>>, header?: Partial<JWTHeaderParameters>): Promise<string>;
   /** Replaces the claims of one person, from the next token on; or brings a new person in. */
   setClaims(sub: string, claims: Readonly<Record<string, unknown>>): void;
   claimsOf(sub: string): Readonly<Record<string, unknown>> | undefined;
   /** No further login and no refresh of this person. */
   remove(sub: string): void;
+  /** Nobody listens at its address, until `resume`. What it knows stays. */
+  suspend(): Promise<void>;
+  resume(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -61,17 +73,34 @@ export async function startOidcProvider(options: OidcEmulatorOptions): Promise<O
   let answer: (req: IncomingMessage, res: ServerResponse) => void = (_req, res) => void res.writeHead(503).end();
   const server = createServer((req, res) => answer(req, res));
   const host = options.host ?? '127.0.0.1';
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, host, resolve);
-  });
-  const issuer = `http://${host}:${(server.address() as AddressInfo).port}`;
+  const listen = (port: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, resolve);
+    });
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  await listen(options.port ?? 0);
+  const { port } = server.address() as AddressInfo;
+  const issuer = `http://${host}:${port}`;
   const jwks = await newKeys();
   const provider = await withoutNoise(async () => {
     const { Provider } = await import('oidc-provider');
     return new Provider(issuer, configurationFor(options, people, jwks));
   });
-  const serve = provider.callback();
+  const oidc = provider.callback();
+  const [key] = jwks.keys as [JWK];
+  let fault: TokenFault | undefined;
+  let refreshes = 0;
+  provider.on('grant.success', countRefresh).on('grant.error', countRefresh);
+  function countRefresh(ctx: KoaContextWithOIDC): void {
+    if (ctx.oidc.params?.['grant_type'] === 'refresh_token') refreshes += 1;
+  }
+  const serve = (req: IncomingMessage, res: ServerResponse) =>
+    fault !== undefined && req.url === '/token' ? brokenToken(fault, req, res, oidc) : oidc(req, res);
   answer = (req, res) => {
     const handled =
       req.url?.startsWith('/interaction/') === true ? interact(provider, options, people, req, res) : serve(req, res);
@@ -82,14 +111,22 @@ export async function startOidcProvider(options: OidcEmulatorOptions): Promise<O
   };
   return {
     issuer,
+    get refreshes() {
+      return refreshes;
+    },
+    breakTokens: (next) => {
+      fault = next;
+    },
+    sign: async (claims, header) =>
+      new SignJWT(claims)
+        .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: key.kid as string, ...header })
+        .sign(await importJWK(key, 'RS256')),
     setClaims: (sub, claims) => people.set(sub, { ...people.get(sub), sub, claims }),
     claimsOf: (sub) => people.get(sub)?.claims,
     remove: (sub) => people.delete(sub),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    suspend: close,
+    resume: () => listen(port),
+    close,
   };
 }
 
@@ -106,7 +143,7 @@ function configurationFor(
 ): Configuration {
   const names = new Set(['sub', ...(options.claimNames ?? [])]);
   for (const { claims } of options.people) for (const name of Object.keys(claims)) names.add(name);
-  const { accessTokenTtl = 300 } = options;
+  const { accessTokenTtl = 300, idTokenTtl = 3_600 } = options;
   const day = 86_400;
   return {
     clients: options.clients.map(clientMetadata),
@@ -120,7 +157,7 @@ function configurationFor(
     ttl: {
       AccessToken: accessTokenTtl,
       AuthorizationCode: 60,
-      IdToken: 3_600,
+      IdToken: idTokenTtl,
       RefreshToken: day,
       Session: day,
       Grant: day,
@@ -162,6 +199,7 @@ function configurationFor(
     features: {
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: true },
+      revocation: { enabled: true },
       pushedAuthorizationRequests: {
         enabled: true,
         requirePushedAuthorizationRequests: options.requirePushedRequests === true,
@@ -191,7 +229,9 @@ function clientMetadata(client: EmulatedClient) {
       : ({ jwks_uri: client.jwksUri, token_endpoint_auth_method: 'private_key_jwt' } as const)),
     redirect_uris: [...client.redirectUris],
     post_logout_redirect_uris: [...(client.postLogoutRedirectUris ?? [])],
-    ...(client.backchannelLogoutUri === undefined ? {} : { backchannel_logout_uri: client.backchannelLogoutUri }),
+    ...(client.backchannelLogoutUri === undefined
+      ? {}
+      : { backchannel_logout_uri: client.backchannelLogoutUri, backchannel_logout_session_required: true }),
     require_pushed_authorization_requests: client.requirePushedRequests === true,
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
