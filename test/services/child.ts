@@ -8,6 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const LOG_LINES_KEPT = 5_000;
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
+/** Of the children that run: they end with this process. */
+const killers = new Set<() => void>();
+process.once('exit', () => {
+  for (const kill of killers) kill();
+});
+
 export type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 /** A running service process. */
@@ -61,7 +67,7 @@ function control(name: string, child: ChildProcess, log: string[], group: boolea
   const exited = new Promise<Exit>((resolve) => {
     const finish = (exit: Exit) => {
       over = true;
-      process.off('exit', killNow);
+      killers.delete(killNow);
       resolve(exit);
     };
     child.once('error', (error) => {
@@ -79,7 +85,7 @@ function control(name: string, child: ChildProcess, log: string[], group: boolea
     }
   };
   const killNow = () => kill('SIGKILL');
-  process.once('exit', killNow);
+  killers.add(killNow);
   return {
     name,
     pid: child.pid ?? -1,
