@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net';
 import { isLoopback } from '../model/loopback.ts';
 import type { Finding } from './complaint.ts';
 import type { Checked } from './declared.ts';
@@ -6,7 +7,10 @@ import type { Config } from './schema.ts';
 /** What concerns the gateway as a server: addresses, cookies, secrets, tokens on the wire. */
 export function checkServers(config: Partial<Config>): Checked {
   const complaints = [...publicUrl(config), ...listeners(config), ...secrets(config)];
-  return { complaints, warnings: [...sessionTimes(config), ...plainPublicUrl(config), ...cleartextTokens(config)] };
+  return {
+    complaints,
+    warnings: [...openAdmin(config), ...sessionTimes(config), ...plainPublicUrl(config), ...cleartextTokens(config)],
+  };
 }
 
 function publicUrl({ public_url }: Partial<Config>): readonly Finding[] {
@@ -48,6 +52,40 @@ function plainPublicUrl({ public_url: publicUrl, tls }: Partial<Config>): readon
   if (publicUrl === undefined || tls === undefined || new URL(publicUrl).protocol === 'https:') return [];
   const message = '`public_url` says http though `tls` is set: cookies are not Secure, and links and origins are wrong';
   return [{ path: ['public_url'], code: 'insecure_public_url', message, hint: 'write https://' }];
+}
+
+/** Where only the own network, if any, gets to: RFC 1918, RFC 6598, RFC 4193, link-local and loopback. */
+const NOT_PUBLIC = new BlockList();
+for (const block of [
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '169.254.0.0/16',
+  '127.0.0.0/8',
+]) {
+  const [address = '', bits] = block.split('/');
+  NOT_PUBLIC.addSubnet(address, Number(bits), 'ipv4');
+}
+for (const block of ['fc00::/7', 'fe80::/10', '::1/128']) {
+  const [address = '', bits] = block.split('/');
+  NOT_PUBLIC.addSubnet(address, Number(bits), 'ipv6');
+}
+
+/** In a container it may have to be so: hence no complaint. */
+function openAdmin({ admin_listen: admin }: Partial<Config>): readonly Finding[] {
+  if (admin === undefined || !isPublic(admin.host)) return [];
+  const message = EVERY_ADDRESS.has(admin.host)
+    ? '`admin_listen` answers on every address of this machine, and asks nobody to log in'
+    : '`admin_listen` answers on a public address, and asks nobody to log in';
+  const hint = 'write 127.0.0.1:4181, or keep the port away from every network but that of your monitoring';
+  return [{ path: ['admin_listen'], code: 'open_admin', message, hint }];
+}
+
+function isPublic(host: string): boolean {
+  const family = isIP(host);
+  if (family === 0) return false;
+  return EVERY_ADDRESS.has(host) || !NOT_PUBLIC.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
 function sessionTimes({ session }: Partial<Config>): readonly Finding[] {

@@ -344,6 +344,16 @@ describe('the server', () => {
     expect(listen('localhost', '127.0.0.1:99999')).toEqual(['invalid_value listen', 'invalid_value admin_listen']);
   });
 
+  it('is warned of an admin listener that anybody reaches', () => {
+    const admin = (address: string) => warnings({ admin: `admin_listen: "${address}"` });
+    const open = ['0.0.0.0:4181', ':4181', '[::]:4181', '203.0.113.7:4181', '8.8.8.8:0', '[2001:db8::1]:4181'];
+    for (const address of open) expect([address, admin(address)]).toEqual([address, ['open_admin admin_listen']]);
+    const kept = ['127.0.0.1:4181', '127.8.0.1:1', 'localhost:4181', '10.1.2.3:4181', '172.31.0.1:1', '192.168.0.1:1'];
+    for (const address of [...kept, '[::1]:4181', '[fd12::1]:4181', '100.64.0.1:1', 'admin.internal:4181']) {
+      expect([address, admin(address)]).toEqual([address, []]);
+    }
+  });
+
   it.each([
     'a'.repeat(40),
     'changeme-changeme-changeme-changeme',
