@@ -54,6 +54,7 @@ export const COMPLAINTS = {
   public_host_without_route: 'The host of `public_url` serves nothing but the login.',
   listen_conflict: 'Two listeners would share an address.',
   insecure_public_url: 'Secure cookies need https; plain http is accepted on loopback only.',
+  open_admin: 'Health, metrics and readiness are shown to anybody who reaches the port.',
   cleartext_token: 'A token crosses the network unencrypted.',
   client_auth_conflict: 'A login has both a client secret and a private key.',
   service_password_missing: 'Superset with `sign_in: header` needs `service_password`.',
