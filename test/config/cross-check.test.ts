@@ -434,8 +434,6 @@ describe('features that are not there yet', () => {
     ['sync: {}', 'sync'],
     ['login: { p: { type: saml, metadata: x, claims: { email: email } } }', 'login.p.type'],
     ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],
-    [`session: { secrets: ["${SECRET}"], store: "redis://localhost" }`, 'session.store'],
-    [`session: { secrets: ["${SECRET}"], store: "rediss://localhost" }`, 'session.store'],
     ['safety: { manage: mapped }', 'safety.manage'],
     ['safety: { manage: all }', 'safety.manage'],
     ['safety: { stop_if: { removals: "10%" } }', 'safety.stop_if'],
@@ -455,10 +453,5 @@ describe('features that are not there yet', () => {
   it('for GoodData workspaces', () => {
     const targets = BOTH.replace('token:', 'workspaces: { a: { "*": MANAGE } }, token:');
     expect(complaints({ targets })).toEqual(['feature_missing targets.gooddata.workspaces']);
-  });
-
-  it('do not show where the sessions in Redis would be', () => {
-    const session = `session: { secrets: ["${SECRET}"], store: "redis://:hunter2@localhost" }`;
-    expect(examine(configText({ session })).complaints[0]?.message).not.toContain('hunter2');
   });
 });
