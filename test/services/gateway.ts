@@ -1,12 +1,13 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Child, startChild, waitUntil } from './child.ts';
+import { type Child, type Exit, startChild, waitUntil } from './child.ts';
 import { projectRoot } from './project.ts';
 
 export { freePort } from './child.ts';
 
 const READY_TIMEOUT_MS = 30_000;
+const STOP_MS = 10_000;
 
 export type GatewayOptions = {
   /** YAML text, or the path of a file. Paths inside YAML text are relative to a temporary folder. */
@@ -22,8 +23,10 @@ export type RunningGateway = {
   readonly configFile: string;
   /** Lines of stdout and stderr. */
   readonly log: readonly string[];
-  /** SIGTERM, then SIGKILL after ten seconds. */
-  stop(): Promise<void>;
+  readonly exited: Promise<Exit>;
+  kill(signal: NodeJS.Signals): void;
+  /** SIGTERM, then SIGKILL after `graceMs` (default ten seconds). */
+  stop(graceMs?: number): Promise<void>;
   kill9(): Promise<void>;
 };
 
@@ -48,7 +51,9 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
     pid: child.pid,
     configFile: file,
     log: child.log,
-    stop: () => child.stop(),
+    exited: child.exited,
+    kill: child.kill,
+    stop: (graceMs = STOP_MS) => child.stop({ graceMs }),
     kill9: () => kill9(child),
   };
 }

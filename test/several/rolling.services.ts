@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type RunningRedis, redisUserInfo, startRedis } from '../services/redis.ts';
+import { startLoad } from './load.ts';
+import { type Site, startSite } from './site.ts';
+
+const PEOPLE = Array.from({ length: 12 }, (_, at) => `p${at}`);
+
+describe('a rolling restart under load, behind nginx', () => {
+  let redis: RunningRedis;
+  let site: Site;
+  beforeAll(async () => {
+    redis = await startRedis({ durable: true });
+    site = await startSite({ people: PEOPLE, store: `"redis://${redisUserInfo()}${redis.address}"` });
+  });
+  afterAll(async () => {
+    await site?.close();
+    await redis?.stop();
+  });
+
+  it('loses not one request', async () => {
+    const visitors = await Promise.all(PEOPLE.map((sub) => site.logIn(sub)));
+    const load = startLoad({ url: site.url, visitors, clients: 24 });
+    await sleep(1_000);
+    for (const at of [0, 1, 0, 1]) {
+      await site.restart(at);
+      await sleep(1_000);
+    }
+    const report = await load.stop();
+    console.info(`rolling restart of both, twice: ${JSON.stringify(report)}`);
+    expect(report).toMatchObject({ wrong: [], lost: {}, refused: {}, askedToLogIn: 0 });
+    expect(site.witness.wrong).toEqual([]);
+    expect(report.served).toBeGreaterThan(500);
+  });
+});
