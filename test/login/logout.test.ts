@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeJwt } from 'jose';
+import { LatchgateError } from '../../src/model/errors.ts';
 import { ask, Browser, type Site, startSite } from './site.ts';
 
 const PATH = '/.latchgate/logout';
@@ -94,6 +97,22 @@ describe('logging out', () => {
     });
   });
 
+  it('gives the refresh token back, so that nobody can use it any more', async () => {
+    const browser = await loggedIn();
+    const id = site.cookies.read(`latchgate=${browser.jar.get('latchgate')}`) as string;
+    const { tokens } = (await site.store.loadWhole(id)) ?? {};
+    const refresh = async () => {
+      const body = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: tokens?.refreshToken ?? '' });
+      const authorization = `Basic ${Buffer.from('gateway-staff:a+secret+of+the+gateway').toString('base64')}`;
+      return (
+        await fetch(`${site.emulator.issuer}/token`, { method: 'POST', body, headers: { authorization } })
+      ).json();
+    };
+    await post(browser, { origin: site.url });
+    for (let waits = 0; waits < 100 && !site.emulator.revoked.length; waits += 1) await sleep(20);
+    expect(await refresh()).toMatchObject({ error: 'invalid_grant' });
+  });
+
   it('works while the provider is down', async () => {
     const down = await startSite();
     const browser = await loggedIn(down);
@@ -101,6 +120,65 @@ describe('logging out', () => {
     expect((await post(browser, { origin: down.url })).status).toBeLessThan(400);
     expect(await browser.who()).toBe('401');
     await down.close();
+  });
+});
+
+describe('a login that was refused after the provider had let the person in', () => {
+  beforeEach(() => {
+    site.refuseWith = new LatchgateError('denied_by_rule', 'x');
+  });
+  afterEach(() => {
+    site.refuseWith = undefined;
+    site.clockAhead = 0;
+  });
+
+  /** What the page of the refusal sends along. */
+  async function refusedHint(): Promise<string> {
+    const { status, text } = await new Browser(site).logIn('alice');
+    expect(status).toBe(403);
+    expect(text).not.toContain('eyJ');
+    return /<input type="hidden" name="hint" value="([^"]+)">/.exec(text)?.[1] ?? 'none';
+  }
+  const switchUser = async (hint: string, query = '?login=staff') => {
+    const headers = { origin: site.url };
+    const { status, location } = await new Browser(site).send(PATH + query, {
+      method: 'POST',
+      headers,
+      form: { hint },
+    });
+    expect(status).toBe(303);
+    return new URL(location as string).searchParams.get('id_token_hint');
+  };
+
+  it('is ended at the provider without a question, though nothing of it is stored here', async () => {
+    const before = await site.store.count();
+    const hint = await refusedHint();
+    expect(await site.store.count()).toBe(before);
+    expect(decodeJwt((await switchUser(hint)) as string)).toMatchObject({ sub: 'alice', aud: 'gateway-staff' });
+  });
+
+  it.each([
+    ['that was changed', (hint: string) => `${hint.slice(0, -4)}AAAA`],
+    ['of nothing', () => ''],
+    ['that is a token itself', () => 'eyJhbGciOiJub25lIn0.e30.'],
+    ['without end', () => 'v1.'.padEnd(20_000, 'A')],
+  ])('takes no hint %s', async (_what, change) => {
+    expect(await switchUser(change(await refusedHint()))).toBeNull();
+  });
+
+  it('takes it for ten minutes', async () => {
+    const hint = await refusedHint();
+    site.clockAhead = 600_000;
+    expect(await switchUser(hint)).toBeNull();
+  });
+
+  it('of which nobody is told when the person does not switch', async () => {
+    const page = await new Browser(site).send(PATH, {
+      method: 'POST',
+      headers: { origin: site.url },
+      form: { hint: 'x' },
+    });
+    expect(page.status).toBe(200);
   });
 });
 

@@ -74,6 +74,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
       secret: 'a secret of the gateway',
       redirectUris: [`${url}/.latchgate/callback/${name}`],
       postLogoutRedirectUris: [`${url}/`],
+      backchannelLogoutUri: `${url}/.latchgate/backchannel-logout/${name}`,
     })),
   });
   const database = await openDatabase('sqlite::memory:');
@@ -191,11 +192,12 @@ export interface Answer {
 
 export interface Asking {
   readonly method?: string;
+  readonly form?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** One request as it stands, with no header but these: fetch adds its own Sec-Fetch-Mode. */
-export function ask(url: string, path: string, { method = 'GET', headers = {} }: Asking = {}): Promise<Answer> {
+export function ask(url: string, path: string, { method = 'GET', headers = {}, form }: Asking = {}): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const req = request({ hostname, port, method, path, headers: { accept: 'text/html', ...headers } }, (res) => {
@@ -207,7 +209,8 @@ export function ask(url: string, path: string, { method = 'GET', headers = {} }:
       res.on('end', () => resolve({ status, headers, text, location: headers.location }));
     });
     req.on('error', reject);
-    req.end();
+    if (form !== undefined) req.setHeader('content-type', 'application/x-www-form-urlencoded');
+    req.end(form && new URLSearchParams(form).toString());
   });
 }
 

@@ -52,6 +52,8 @@ export interface OidcEmulator {
   readonly issuer: string;
   /** Refresh tokens that were brought, whatever became of it. */
   readonly refreshes: number;
+  /** Subjects whose refresh token was given back. */
+  readonly revoked: readonly string[];
   /** From now on; without one everything is as it should be. */
   breakTokens(fault?: TokenFault): void;
   /** A JWT by the provider's own key. */
@@ -95,6 +97,8 @@ export async function startOidcProvider(options: OidcEmulatorOptions): Promise<O
   const [key] = jwks.keys as [JWK];
   let fault: TokenFault | undefined;
   let refreshes = 0;
+  const revoked: string[] = [];
+  provider.on('refresh_token.destroyed', ({ accountId }) => revoked.push(String(accountId)));
   provider.on('grant.success', countRefresh).on('grant.error', countRefresh);
   function countRefresh(ctx: KoaContextWithOIDC): void {
     if (ctx.oidc.params?.['grant_type'] === 'refresh_token') refreshes += 1;
@@ -114,6 +118,7 @@ export async function startOidcProvider(options: OidcEmulatorOptions): Promise<O
     get refreshes() {
       return refreshes;
     },
+    revoked,
     breakTokens: (next) => {
       fault = next;
     },
@@ -199,7 +204,7 @@ function configurationFor(
     features: {
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: true },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       pushedAuthorizationRequests: {
         enabled: true,
         requirePushedAuthorizationRequests: options.requirePushedRequests === true,
