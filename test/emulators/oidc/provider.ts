@@ -54,6 +54,8 @@ export interface OidcEmulator {
   readonly refreshes: number;
   /** Subjects whose refresh token was given back. */
   readonly revoked: readonly string[];
+  /** The `sid` of this person's latest session with the first client. */
+  sessionOf(sub: string): string | undefined;
   /** From now on; without one everything is as it should be. */
   breakTokens(fault?: TokenFault): void;
   /** A JWT by the provider's own key. */
@@ -98,6 +100,11 @@ export async function startOidcProvider(options: OidcEmulatorOptions): Promise<O
   let fault: TokenFault | undefined;
   let refreshes = 0;
   const revoked: string[] = [];
+  const sids = new Map<string, string>();
+  provider.on('session.saved', (session) => {
+    const sid = session.sidFor(options.clients[0]?.id ?? '');
+    if (session.accountId !== undefined && sid !== undefined) sids.set(session.accountId, sid);
+  });
   provider.on('refresh_token.destroyed', ({ accountId }) => revoked.push(String(accountId)));
   provider.on('grant.success', countRefresh).on('grant.error', countRefresh);
   function countRefresh(ctx: KoaContextWithOIDC): void {
@@ -119,6 +126,7 @@ export async function startOidcProvider(options: OidcEmulatorOptions): Promise<O
       return refreshes;
     },
     revoked,
+    sessionOf: (sub) => sids.get(sub),
     breakTokens: (next) => {
       fault = next;
     },
