@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import { LatchgateError } from '../model/errors.ts';
 import { createAdminApp } from '../ops/admin.ts';
 import { createReadiness, type Probe, type Readiness } from '../ops/health.ts';
 import type { MetricValues } from '../ops/metrics.ts';
+import type { GatewayPages } from '../proxy/deps.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
 import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts';
 import { createPublicServer, LAST_REQUEST_MS } from '../proxy/server.ts';
@@ -179,8 +180,6 @@ function composeProxy(
   });
 }
 
-type Pages = (req: IncomingMessage, res: ServerResponse) => void;
-
 interface PageParts {
   readonly cookies: SessionCookies;
   readonly live: ComposedSessions;
@@ -188,7 +187,7 @@ interface PageParts {
   readonly routes: readonly Route<Session>[];
 }
 
-function composePages(config: Config, engines: Engines, { cookies, live, providers, routes }: PageParts): Pages {
+function composePages(config: Config, engines: Engines, { cookies, live, providers, routes }: PageParts): GatewayPages {
   const { state, metrics, engine, signer } = engines;
   const { directory, clock, log, sessions } = state;
   const hosts = hostsOfRoutes(config.public_url, routes);
@@ -230,8 +229,10 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
   app.set('etag', false);
   app.use('/.latchgate', createLoginRouter(options));
   const startsLogin = createLoginStart(options);
-  return (req, res) => {
-    if (!startsLogin(req, res)) app(req, res);
+  return (req, res, requestId) => {
+    if (startsLogin(req, res, requestId)) return;
+    res.setHeader('X-Request-Id', requestId);
+    app(req, res);
   };
 }
 

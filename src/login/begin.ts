@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toLatchgateError } from '../model/errors.ts';
-import { requestIdOf, sendFailure, sendJson, sendPage, sendRedirect, wantsPage } from './answer.ts';
+import { atEndOfTurn } from '../ops/turn.ts';
+import { ownHeaders, sendFailure, sendJson, sendPage, sendRedirect, wantsPage } from './answer.ts';
 import {
   type LoginRoutesOptions,
+  type LoginStart,
   loginAddress,
   mainOrigin,
   originAsked,
@@ -22,15 +24,20 @@ const LOGIN = `${PREFIX}/login`;
  * Serves `GET /.latchgate/login`, and nothing else: then it says false. For who stands before Express: of all our pages
  * it is the one that anybody may ask for, again and again, and a router would be most of its work.
  */
-export function createLoginStart(options: LoginRoutesOptions): (req: IncomingMessage, res: ServerResponse) => boolean {
-  return (req, res) => {
+export function createLoginStart(
+  options: LoginRoutesOptions,
+): (req: IncomingMessage, res: ServerResponse, requestId: string) => boolean {
+  return (req, res, requestId) => {
     const { method, url = '' } = req;
     if (method !== 'GET' || !url.startsWith(LOGIN) || (url.length > LOGIN.length && url[LOGIN.length] !== '?')) {
       return false;
     }
-    const fail = (thrown: unknown) => sendThrown(options, req, res, thrown);
+    const fail = (thrown: unknown) => {
+      res.setHeader('X-Request-Id', requestId);
+      sendThrown(options, req, res, thrown);
+    };
     try {
-      beginLogin(options, req, res, url)?.catch(fail);
+      beginLogin(options, req, res, url, requestId)?.catch(fail);
     } catch (thrown) {
       fail(thrown);
     }
@@ -44,6 +51,7 @@ export function beginLogin(
   req: IncomingMessage,
   res: ServerResponse,
   url: string,
+  requestId: string,
 ): Promise<void> | undefined {
   const at = url.indexOf('?');
   const parameters = new URLSearchParams(at === -1 ? '' : url.slice(at + 1));
@@ -52,27 +60,39 @@ export function beginLogin(
   const asked = originAsked(req, options);
   if (asked !== mainOrigin(options.publicUrl)) {
     parameters.set('rd', new URL(returnTo, asked).href);
+    res.setHeader('X-Request-Id', requestId);
     sendRedirect(res, 302, `${options.publicUrl}${LOGIN}?${parameters}`);
     return undefined;
   }
   const loginHint = hintOf(parameters);
   const provider = chooseProvider(options, name, loginHint);
   if (provider === undefined) {
+    res.setHeader('X-Request-Id', requestId);
     offerChoice(options, req, res, returnTo, loginHint !== undefined);
     return undefined;
   }
   const fail = (thrown: unknown): undefined => {
     const error = toLatchgateError(thrown);
-    const about = { requestId: requestIdOf(res), login: provider.name, code: error.code };
+    res.setHeader('X-Request-Id', requestId);
+    const about = { requestId, login: provider.name, code: error.code };
     options.log.error('login could not start', { ...about, error });
     sendFailure(req, res, error, { retryAddress: loginAddress(returnTo, name) });
   };
   try {
-    const hint = loginHint === undefined ? {} : { loginHint };
-    return startLogin(options, req, res, { provider, returnTo, restarts: 0, ...hint })?.catch(fail);
+    const started = startLogin(options, req.headers.cookie, { provider, returnTo, restarts: 0, loginHint, requestId });
+    if (started instanceof Promise) return started.then((later) => sendOff(res, later, requestId)).catch(fail);
+    return sendOff(res, started, requestId);
   } catch (thrown) {
     return fail(thrown);
   }
+}
+
+function sendOff(res: ServerResponse, { address, cookie }: LoginStart, requestId: string): undefined {
+  atEndOfTurn(() => {
+    if (res.destroyed) return;
+    res.writeHead(302, [...ownHeaders(requestId), 'Set-Cookie', cookie, 'Location', address]);
+    res.end();
+  });
 }
 
 /** By name; the only one; the only one for the domain of the e-mail address. Undefined: the person has to choose. */

@@ -105,7 +105,11 @@ async function again(
   { transaction, restarts }: OpenedState,
 ): Promise<void> {
   if (restarts >= MOST_RESTARTS) throw new LatchgateError('login_ended', 'the provider ends each login as it begins');
-  return startLogin(options, req, res, { provider, returnTo: transaction.returnTo, restarts: restarts + 1 });
+  const { returnTo } = transaction;
+  const more = { provider, returnTo, restarts: restarts + 1, requestId: requestIdOf(res) };
+  const { address, cookie } = await startLogin(options, req.headers.cookie, more);
+  res.append('Set-Cookie', cookie);
+  sendRedirect(res, 302, address);
 }
 
 /**

@@ -6,13 +6,11 @@ import { type ErrorCode, LatchgateError, toLatchgateError } from '../model/error
 import type { SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
-import { atEndOfTurn } from '../ops/turn.ts';
 import type { Provisioner } from '../provisioning/provision.ts';
 import type { LiveSession } from '../session/cookie.ts';
-import { appendCookie } from '../session/cookie.ts';
 import type { ExpressSessions } from '../session/express.ts';
 import type { SessionConfig } from '../session/schema.ts';
-import { requestIdOf, sendFailure, setOwnHeaders } from './answer.ts';
+import { requestIdOf, sendFailure } from './answer.ts';
 import type { EndedLogins } from './backchannel-ended.ts';
 import type { LogoutHints } from './logout-hint.ts';
 import type { LoginProvider } from './provider.ts';
@@ -156,33 +154,29 @@ export function stepLimit(): AbortSignal {
   return AbortSignal.timeout(STEP_LIMIT_MS);
 }
 
-/** Sends the browser to the provider, with a state that only this browser can bring back. At once, when that can be. */
+/** What sends a browser to the provider. */
+export interface LoginStart {
+  /** At the provider, with a state that only this browser can bring back. */
+  readonly address: string;
+  /** Set-Cookie line that binds the browser to it. */
+  readonly cookie: string;
+}
+
+/** At once, when nobody has to be asked. */
 export function startLogin(
-  options: LoginRoutesOptions,
-  req: IncomingMessage,
-  res: ServerResponse,
+  { states, log }: LoginRoutesOptions,
+  cookieHeader: string | undefined,
   input: {
     readonly provider: LoginProvider;
     readonly returnTo: string;
     readonly restarts: number;
-    readonly loginHint?: string;
+    readonly loginHint?: string | undefined;
+    readonly requestId: string;
   },
-): Promise<void> | undefined {
-  const { provider, returnTo, restarts, loginHint } = input;
-  const { state, transaction, cookie } = options.states.start({
-    provider: provider.name,
-    returnTo,
-    restarts,
-    cookieHeader: req.headers.cookie,
-  });
-  const go = (address: string): undefined => {
-    appendCookie(res, cookie);
-    options.log.debug('login started', { requestId: requestIdOf(res), login: provider.name, restarts });
-    setOwnHeaders(res);
-    res.statusCode = 302;
-    res.setHeader('Location', address);
-    atEndOfTurn(() => res.end());
-  };
-  const address = provider.begin({ state, transaction, ...(loginHint === undefined ? {} : { loginHint }) });
-  return typeof address === 'string' ? go(address) : address.then(go);
+): LoginStart | Promise<LoginStart> {
+  const { provider, returnTo, restarts, loginHint, requestId } = input;
+  const { state, transaction, cookie } = states.start({ provider: provider.name, returnTo, restarts, cookieHeader });
+  log.debug('login started', { requestId, login: provider.name, restarts });
+  const address = provider.begin({ state, transaction, loginHint });
+  return typeof address === 'string' ? { address, cookie } : address.then((found) => ({ address: found, cookie }));
 }

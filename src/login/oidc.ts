@@ -99,7 +99,7 @@ class OidcLogin implements OidcProvider {
     const found = this.#discovery.current();
     const known = this.#authorization;
     if (found === undefined || known?.found !== found) return this.#beginAnew(input);
-    return joined(known.address, parametersOf(input));
+    return joined(known.address, input);
   }
 
   async complete({ callback, state, transaction }: CompleteInput, signal: AbortSignal): Promise<Completed> {
@@ -204,7 +204,7 @@ class OidcLogin implements OidcProvider {
       const address = buildAuthorizationUrl(client, standing);
       address.hash = '';
       this.#authorization = { found, address: address.href };
-      return joined(address.href, parametersOf(input));
+      return joined(address.href, input);
     });
   }
 
@@ -247,16 +247,16 @@ class OidcLogin implements OidcProvider {
 }
 
 /** What is of one login alone. RFC 7636 §4.2: the challenge is the hash of what only we know until the end. */
-function parametersOf({ state, transaction, loginHint }: BeginInput): Readonly<Record<string, string>> {
-  const { nonce, codeVerifier } = transaction;
+function parametersOf({ state, transaction, loginHint }: BeginInput) {
   const hint = loginHint === undefined ? {} : { login_hint: loginHint };
-  return { state, nonce, code_challenge: sha256(codeVerifier), ...hint };
+  return { state, nonce: transaction.nonce, code_challenge: sha256(transaction.codeVerifier), ...hint };
 }
 
-function joined(address: string, parameters: Readonly<Record<string, string>>): string {
-  let whole = address;
-  for (const name in parameters) whole += `&${name}=${encodeURIComponent(parameters[name] as string)}`;
-  return whole;
+/** All but the hint are of characters that need no encoding. */
+function joined(address: string, input: BeginInput): string {
+  const { state, nonce, code_challenge: challenge, login_hint: hint } = parametersOf(input);
+  const whole = `${address}&state=${state}&nonce=${nonce}&code_challenge=${challenge}`;
+  return hint === undefined ? whole : `${whole}&login_hint=${encodeURIComponent(hint)}`;
 }
 
 /** RFC 6749 §3.1: no parameter twice. RFC 9207 §2.4: `iss` equals, and is there when the provider says that it sends it. */

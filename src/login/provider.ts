@@ -20,10 +20,10 @@ export interface Completed {
 }
 
 export interface BeginInput {
-  /** Opaque to the provider; comes back as it is. */
+  /** Opaque to the provider; comes back as it is. Of unreserved characters alone (RFC 3986 §2.3). */
   readonly state: string;
   readonly transaction: Transaction;
-  readonly loginHint?: string;
+  readonly loginHint?: string | undefined;
 }
 
 export interface CompleteInput {

@@ -1,7 +1,7 @@
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express';
 import { LatchgateError } from '../model/errors.ts';
 import { sessionHandle } from '../session/seal.ts';
-import { sendJson, setOwnHeaders } from './answer.ts';
+import { requestIdOf, sendJson, setOwnHeaders } from './answer.ts';
 import { createBackchannelLogout } from './backchannel-logout.ts';
 import { beginLogin } from './begin.ts';
 import { finishLogin } from './callback.ts';
@@ -32,7 +32,7 @@ export function createLoginRouter(options: LoginRoutesOptions): Router {
   });
   // A look at the address must not begin a login.
   serve('/login', {
-    GET: [(req, res) => beginLogin(options, req, res, req.originalUrl)],
+    GET: [(req, res) => beginLogin(options, req, res, req.originalUrl, requestIdOf(res))],
     HEAD: [(_req, res) => void res.end()],
   });
   serve('/callback/:name', {

@@ -34,8 +34,8 @@ export class SealedTexts {
     cipher.setAAD(Buffer.from(header, 'latin1'));
     const sealed = cipher.update(isZipped ? deflateRawSync(bytes) : bytes);
     cipher.final();
-    const parts = [iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'));
-    return `${header}..${parts.join('.')}`;
+    const [start, text64, tag] = [iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'));
+    return `${header}..${start}.${text64}.${tag}`;
   }
 
   /** Undefined: not sealed by us under this key for this purpose, or changed. */

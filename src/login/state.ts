@@ -60,17 +60,26 @@ export interface LoginStates {
   open(state: string, cookieHeader: string | undefined): OpenedState | undefined;
 }
 
+/** With short names: all of it travels in an address. */
 interface SealedState {
-  readonly transaction: Transaction;
-  readonly restarts: number;
-  /** SHA-256 of the binding cookie. */
-  readonly browser: string;
-  readonly id: string;
+  /** Provider. */
+  readonly p: string;
+  /** Where to return to. */
+  readonly r: string;
+  /** Start, in seconds since the epoch. */
+  readonly t: number;
+  /** Restarts. */
+  readonly n: number;
+  /** SHA-256 of the binding cookie: the browser. */
+  readonly b: string;
+  /** 32 random bytes that nonce, code verifier and the id of this state are derived from. */
+  readonly s: string;
 }
 
 export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginStatesOptions): LoginStates {
   const secure = new URL(publicUrl).protocol === 'https:';
   const cookieName = secure ? '__Host-latchgate-login' : 'latchgate-login';
+  const attributes = `Path=/; Max-Age=${LOGIN_LIMIT_MS / 1_000}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
   const keys = secrets.map((secret) => deriveKey(secret, PURPOSE));
   const bindingOf = (header: string | undefined): string | undefined => {
     const [value, ...more] = cookieValues(header, cookieName);
@@ -81,51 +90,54 @@ export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginSt
     cookieName,
     start: ({ provider, returnTo, restarts, cookieHeader }) => {
       const binding = bindingOf(cookieHeader) ?? randomText(SECRET_BYTES);
-      const transaction = {
-        provider,
-        nonce: randomText(SECRET_BYTES),
-        codeVerifier: randomText(SECRET_BYTES),
-        returnTo,
-        startedAt: Math.floor(clock.now() / 1_000),
-      };
-      const sealed = { transaction, restarts, browser: sha256(binding), id: randomText(SECRET_BYTES) };
-      const attributes = `Path=/; Max-Age=${LOGIN_LIMIT_MS / 1_000}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
-      const cookie = `${cookieName}=${binding}; ${attributes}`;
-      return { ...sealToFit(sealed, keys[0] as Buffer), cookie };
+      const startedAt = Math.floor(clock.now() / 1_000);
+      const content = { p: provider, t: startedAt, n: restarts, b: sha256(binding), s: randomText(SECRET_BYTES) };
+      return { ...sealToFit(content, returnTo, keys[0] as Buffer), cookie: `${cookieName}=${binding}; ${attributes}` };
     },
     open: (state, cookieHeader) => {
-      const sealed = unseal(state, keys);
-      if (sealed === undefined) return undefined;
-      const { transaction, restarts, browser, id } = sealed;
-      const endsAt = transaction.startedAt * 1_000 + LOGIN_LIMIT_MS;
+      const content = unseal(state, keys);
+      if (content === undefined) return undefined;
+      const endsAt = content.t * 1_000 + LOGIN_LIMIT_MS;
       const binding = bindingOf(cookieHeader);
       return {
-        transaction,
-        restarts,
-        live: binding !== undefined && isEqual(sha256(binding), browser) && clock.now() < endsAt,
-        use: () => leases.once(PURPOSE, id, new Date(endsAt)),
+        transaction: transactionOf(content),
+        restarts: content.n,
+        live: binding !== undefined && isEqual(sha256(binding), content.b) && clock.now() < endsAt,
+        use: () => leases.once(PURPOSE, sha256(`id ${content.s}`), new Date(endsAt)),
       };
     },
   };
 }
 
-/** A deep link that is too long loses its query rather than the login. */
-function sealToFit(content: SealedState, key: Buffer): Pick<StartedLogin, 'state' | 'transaction'> {
-  const { returnTo } = content.transaction;
-  for (const target of [returnTo, returnTo.split(/[?#]/, 1)[0] as string]) {
-    const transaction = { ...content.transaction, returnTo: target };
-    const state = texts.seal(JSON.stringify({ ...content, transaction }), key);
-    if (state.length <= LONGEST_STATE) return { state, transaction };
-  }
-  const transaction = { ...content.transaction, returnTo: '/' };
-  return { state: texts.seal(JSON.stringify({ ...content, transaction }), key), transaction };
+/** Each of the three tells nothing of the others, nor of what they are made of. */
+function transactionOf({ p: provider, r: returnTo, t: startedAt, s: secret }: SealedState): Transaction {
+  const [nonce, codeVerifier] = [sha256(`nonce ${secret}`), sha256(`code verifier ${secret}`)];
+  return { provider, nonce, codeVerifier, returnTo, startedAt };
 }
 
+/** A deep link that is too long loses its query rather than the login. */
+function sealToFit(
+  content: Omit<SealedState, 'r'>,
+  returnTo: string,
+  key: Buffer,
+): Pick<StartedLogin, 'state' | 'transaction'> {
+  for (const target of [returnTo, returnTo.split(/[?#]/, 1)[0] as string]) {
+    const whole = { ...content, r: target };
+    const state = texts.seal(JSON.stringify(whole), key);
+    if (state.length <= LONGEST_STATE) return { state, transaction: transactionOf(whole) };
+  }
+  const whole = { ...content, r: '/' };
+  return { state: texts.seal(JSON.stringify(whole), key), transaction: transactionOf(whole) };
+}
+
+/** Undefined also for what another version has sealed: the login begins anew. */
 function unseal(state: string, keys: readonly Buffer[]): SealedState | undefined {
   if (state.length > 2 * LONGEST_STATE) return undefined;
   for (const key of keys) {
     const text = texts.open(state, key);
-    if (text !== undefined) return JSON.parse(text) as SealedState;
+    if (text === undefined) continue;
+    const content = JSON.parse(text) as SealedState;
+    return typeof content.s === 'string' ? content : undefined;
   }
   return undefined;
 }

@@ -49,6 +49,9 @@ export interface ProxySessions {
   onEnded(listener: (handle: string) => void, held: () => Iterable<string>): () => void;
 }
 
+/** Serves what is at or below /.latchgate. Its answers say `requestId` in X-Request-Id. */
+export type GatewayPages = (req: IncomingMessage, res: ServerResponse, requestId: string) => void;
+
 /** Answers a request that is refused: a page for people, JSON for programs. X-Request-Id stands in the response already. */
 export interface RefusalPages {
   refuse(

@@ -4,7 +4,7 @@ import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
 import { atEndOfTurn } from '../ops/turn.ts';
 import type { Session } from '../session/store.ts';
-import type { ProxyDeps, ProxySession } from './deps.ts';
+import type { GatewayPages, ProxyDeps, ProxySession } from './deps.ts';
 import type { TargetDoor } from './door.ts';
 import { Exchanges } from './exchanges.ts';
 import { Failures } from './failures.ts';
@@ -76,13 +76,8 @@ export class GatewayProxy {
     return this.#exchanges.live.ids();
   }
 
-  /** `gateway` serves what is at or below /.latchgate; it finds the request id in the response's X-Request-Id. */
-  handle(
-    req: IncomingMessage,
-    res: ServerResponse,
-    expectsContinue: boolean,
-    gateway: (req: IncomingMessage, res: ServerResponse) => void,
-  ): void {
+  /** `gateway` serves what is at or below /.latchgate. */
+  handle(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, gateway: GatewayPages): void {
     const requestId = newRequestId();
     let passage: Passage;
     try {
@@ -95,11 +90,10 @@ export class GatewayProxy {
     }
     if (passage.target.path === FORWARD_AUTH_PATH) return void this.#forwardAuth.answer(req, res, requestId);
     if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) {
-      res.setHeader('X-Request-Id', requestId);
       // In the one spelling that its pages are found by: `/%2elatchgate/…` is at the same place.
       req.url = GATEWAY_PATH + passage.target.forward.replace(/^\/[^/?]*/, '');
       if (expectsContinue) res.writeContinue();
-      gateway(req, res);
+      gateway(req, res, requestId);
       return;
     }
     if (expectsContinue) res.setHeader('Connection', 'close');

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { LatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
+import type { GatewayPages } from './deps.ts';
 import type { GatewayProxy } from './proxy.ts';
 import type { Certificates } from './tls.ts';
 import { TlsServer } from './tls-server.ts';
@@ -12,7 +13,7 @@ import { refuseOnSocket } from './upgrade.ts';
 export interface PublicServerDeps {
   readonly proxy: GatewayProxy;
   /** Serves what is at or below /.latchgate (an Express app). The request id stands in the response's X-Request-Id. */
-  readonly gateway: (req: IncomingMessage, res: ServerResponse) => void;
+  readonly gateway: GatewayPages;
   /** For the head of a request; default 20 s. */
   readonly headTimeoutMs?: number;
   /** For a whole request, body included; default 5 min. */
