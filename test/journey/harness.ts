@@ -27,6 +27,8 @@ export interface JourneyOptions {
   readonly supersetSignIn?: 'assertion' | 'header';
   /** The name by which people know the gateway; their browsers find every name on this machine. Default 127.0.0.1. */
   readonly host?: string;
+  /** Of the emulated provider, in seconds. */
+  readonly idTokenTtl?: number;
   /** False: the gateway is started by the test. Default true. */
   readonly start?: boolean;
 }
@@ -77,7 +79,7 @@ export async function startJourney(options: JourneyOptions = {}): Promise<Journe
     () => gooddata.close(),
     () => superset.close(),
   );
-  const idp = options.issuer === undefined ? await startIdp(url, options.people ?? []) : undefined;
+  const idp = options.issuer === undefined ? await startIdp(url, options.people ?? [], options) : undefined;
   if (idp !== undefined) closers.push(() => idp.close());
   const env = {
     GATEWAY_URL: url,
@@ -138,7 +140,11 @@ export async function startJourney(options: JourneyOptions = {}): Promise<Journe
   };
 }
 
-function startIdp(url: string, people: readonly EmulatedPerson[], port?: number): Promise<OidcEmulator> {
+function startIdp(
+  url: string,
+  people: readonly EmulatedPerson[],
+  { port, idTokenTtl }: { readonly port?: number; readonly idTokenTtl?: number },
+): Promise<OidcEmulator> {
   return startOidcProvider({
     people,
     clients: [
@@ -155,12 +161,13 @@ function startIdp(url: string, people: readonly EmulatedPerson[], port?: number)
       'department',
     ),
     ...(port === undefined ? {} : { port }),
+    ...(idTokenTtl === undefined ? {} : { idTokenTtl }),
   });
 }
 
 /** The provider of a company that was started without one, at the port that its issuer names. */
 export function startIdpAt({ url }: Pick<Journey, 'url'>, port: number, people: readonly EmulatedPerson[]) {
-  return startIdp(url, people, port);
+  return startIdp(url, people, { port });
 }
 
 async function startInstance(
