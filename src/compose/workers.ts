@@ -128,6 +128,7 @@ class Crew implements Workers {
 
   #fork(place: Place): void {
     const worker = cluster.fork();
+    closeLastConnection(worker);
     place.worker = worker;
     place.readyAt = undefined;
     place.lastFailure = undefined;
@@ -190,4 +191,23 @@ class Crew implements Workers {
   #send(worker: Worker, message: ToWorker): void {
     if (worker.isConnected()) worker.send(message, () => {});
   }
+}
+
+/**
+ * Of the connections that Node gives out, one at a time may be on its way to a worker, and it is kept open until the
+ * worker says that it has it. When the worker dies instead, nobody would ever answer there.
+ */
+function closeLastConnection({ process: child }: Worker): void {
+  const send = child.send;
+  let last: { close(): void } | undefined;
+  child.send = (...message: unknown[]): boolean => {
+    const [, handle] = message;
+    if (isHandle(handle)) last = handle;
+    return Reflect.apply(send, child, message);
+  };
+  child.once('exit', () => last?.close());
+}
+
+function isHandle(value: unknown): value is { close(): void } {
+  return typeof value === 'object' && value !== null && 'close' in value && typeof value.close === 'function';
 }

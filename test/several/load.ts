@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
 import { CALLER, type Echo } from './witness.ts';
 
-const ANSWER_LIMIT_MS = 30_000;
+const ANSWER_LIMIT_MS = 15_000;
 const MOST_BODY_BYTES = 3_000;
 const EXAMPLES_KEPT = 5;
 
@@ -133,6 +133,7 @@ async function ask(
     return { status: statusCode, text: await answer.text() };
   } catch (error) {
     const { code, name, message } = error as NodeJS.ErrnoException;
+    if (name === 'TimeoutError') return { failure: 'no answer' };
     return { failure: code ?? `${name}: ${message}` };
   }
 }

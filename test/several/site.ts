@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type EmulatedPerson, type OidcEmulator, startOidcProvider } from '../emulators/oidc/provider.ts';
 import { type SupersetEmulator, startSupersetEmulator } from '../emulators/superset/server.ts';
 import { Browser, isChoice } from '../journey/browser.ts';
@@ -16,6 +19,8 @@ export interface SiteOptions {
   /** Default 2. */
   readonly instances?: number;
   readonly people?: readonly string[];
+  /** Of the state; SQLite is in a folder of the site. Default postgres. */
+  readonly database?: 'postgres' | 'sqlite';
   /** `session.store` as YAML; default embedded. */
   readonly store?: string;
   /** Further sections of the config, or others than those of the site. */
@@ -28,9 +33,11 @@ export interface SiteOptions {
   readonly accessTokenTtl?: number;
 }
 
-/** Several gateways behind nginx, with a real PostgreSQL and whatever `store` names. */
+/** Several gateways behind nginx, with a real database and whatever `store` names. */
 export interface Site {
   readonly url: string;
+  /** For files of the test; goes with the site. */
+  readonly folder: string;
   readonly postgres: RunningPostgres;
   readonly idp: OidcEmulator;
   readonly witness: Witness;
@@ -53,8 +60,11 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const closers: (() => Promise<void>)[] = [];
   const port = options.port ?? (await freePort());
   const url = `http://127.0.0.1:${port}`;
-  const postgres = await startPostgres();
-  closers.push(() => postgres.stop());
+  const postgres = options.database === 'sqlite' ? undefined : await startPostgres();
+  closers.push(async () => postgres?.stop());
+  const folder = mkdtempSync(join(tmpdir(), 'latchgate-site-'));
+  closers.push(async () => rmSync(folder, { recursive: true, force: true }));
+  const database = postgres?.url ?? `sqlite:${join(folder, 'state.db')}`;
   const superset = await startSupersetEmulator({
     issuer: url,
     audience: TARGET,
@@ -70,7 +80,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const ports = await Promise.all(Array.from({ length: options.instances ?? 2 }, freePort));
   const login = options.issuer ?? { url: idp.issuer, id: CLIENT_ID, secret: CLIENT_SECRET };
   const start = (at: number) =>
-    startGateway({ config: siteConfig(options, { url, port: ports[at] ?? 0, postgres, login, witness }) });
+    startGateway({ config: siteConfig(options, { url, port: ports[at] ?? 0, database, login, witness }) });
   const gateways: RunningGateway[] = [];
   for (const at of ports.keys()) gateways.push(await start(at));
   closers.push(async () => void (await Promise.all(gateways.map((one) => one.stop(DRAIN_MS)))));
@@ -89,7 +99,11 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
 
   return {
     url,
-    postgres,
+    folder,
+    get postgres() {
+      if (postgres === undefined) throw new Error('this site has another database');
+      return postgres;
+    },
     witness,
     superset,
     gateways,
@@ -127,19 +141,19 @@ export async function visitorOf(browser: Browser, url: string, sub: string): Pro
 interface Parts {
   readonly url: string;
   readonly port: number;
-  readonly postgres: RunningPostgres;
+  readonly database: string;
   readonly login: { readonly url: string; readonly id: string; readonly secret: string };
   readonly witness: Witness;
 }
 
-function siteConfig(options: SiteOptions, { url, port, postgres, login, witness }: Parts): string {
+function siteConfig(options: SiteOptions, { url, port, database, login, witness }: Parts): string {
   const store = options.store === undefined ? '' : `, store: ${options.store}`;
   return configText({
     public_url: JSON.stringify(url),
     listen: `127.0.0.1:${port}`,
     log: '{ level: info }',
     trusted_proxies: '[127.0.0.1]',
-    state: `{ database: ${JSON.stringify(postgres.url)} }`,
+    state: `{ database: ${JSON.stringify(database)} }`,
     session: `{ secrets: ["only for tests, and long enough for the rule"]${store} }`,
     login: `
   acme:
