@@ -145,6 +145,27 @@ describe('with a real provider', () => {
     expect(await refusal(used)).toBe('login_ended');
   });
 
+  it('cannot go on when the answer to a refresh was lost: what it was asked with is used up', async () => {
+    const { assertion, tokens } = await logInAs(harness, 'bob-2');
+    const { issuer, subject } = assertion;
+    const refresh = () => harness.provider.refresh({ issuer, subject, refreshToken: '', ...tokens }, SIGNAL);
+    real.breakTokens({ lost: true });
+    expect(await refusal(refresh())).toBe('provider_unavailable');
+    real.breakTokens();
+    expect(await refusal(refresh())).toBe('login_ended');
+  });
+
+  it('gives a refresh token back', async () => {
+    const { assertion, tokens } = await logInAs(harness, 'bob-2');
+    const { issuer, subject } = assertion;
+    await harness.provider.revoke(tokens.refreshToken as string, SIGNAL);
+    expect(await refusal(harness.provider.refresh({ issuer, subject, refreshToken: '', ...tokens }, SIGNAL))).toBe(
+      'login_ended',
+    );
+    // One that nobody knows is none of the provider's any more: RFC 7009 §2.2.
+    await harness.provider.revoke('unknown', SIGNAL);
+  });
+
   it('ends a login whose person is gone', async () => {
     real.setClaims('carol-3', { name: 'Carol' });
     const { assertion, tokens } = await logInAs(harness, 'carol-3');
@@ -329,6 +350,66 @@ describe('toward the provider', () => {
       const { issuer, subject } = assertion;
       const input = { issuer, subject, refreshToken: tokens.refreshToken as string, idToken: tokens.idToken as string };
       expect(await refusal(provider.refresh(input, SIGNAL))).toBe(expected);
+      await http.close();
+    });
+
+    it.each(['interaction_required', 'login_required', 'consent_required', 'access_denied', 'unauthorized'])(
+      'to which the provider says %s ends the login: the person has to come themselves',
+      async (error) => {
+        const { provider, http } = harnessFor(liar.issuer);
+        liar.lie({
+          answer: {
+            token: (_req, res) =>
+              void res.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify({ error })),
+          },
+        });
+        const input = { issuer: liar.issuer, subject: 'alice', refreshToken: 'r' };
+        expect(await refusal(provider.refresh(input, SIGNAL))).toBe('login_ended');
+        await http.close();
+      },
+    );
+
+    it('hands the new refresh token over before anything else can fail', async () => {
+      const { provider, http } = harnessFor(liar.issuer);
+      const failures: Parameters<LyingProvider['lie']>[0][] = [
+        { signature: 'wrong-key' },
+        { idToken: 'none' },
+        { claims: { sub: 'bob' } },
+        { answer: { jwks: (_req, res) => void res.writeHead(500).end() } },
+      ];
+      for (const lies of failures) {
+        const { assertion, tokens } = await logIn(provider);
+        const { issuer, subject } = assertion;
+        if (lies.answer !== undefined) await liar.rotate();
+        liar.lie({ ...lies, tokenAnswer: (answer) => ({ ...answer, refresh_token: 'the second' }) });
+        const kept: string[] = [];
+        const keep = async (refreshToken: string) => void kept.push(refreshToken);
+        const input = { issuer, subject, refreshToken: tokens.refreshToken as string, keep };
+        expect(await refusal(provider.refresh(input, SIGNAL))).toMatch(/^(token_invalid|provider_unavailable)/);
+        expect(kept).toEqual(['the second']);
+        liar.lie({});
+      }
+      await http.close();
+    });
+
+    it('waits until it is kept', async () => {
+      const { provider, http } = harnessFor(liar.issuer);
+      let isKept = false;
+      const keep = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        isKept = true;
+      };
+      await provider.refresh({ issuer: liar.issuer, subject: 'alice', refreshToken: 'r', keep }, SIGNAL);
+      expect(isKept).toBe(true);
+      await http.close();
+    });
+
+    it('says when its ID token was issued', async () => {
+      const { provider, http } = harnessFor(liar.issuer);
+      const iat = Math.floor(Date.now() / 1_000) - 7;
+      liar.lie({ claims: { iat } });
+      const { issuedAt } = await provider.refresh({ issuer: liar.issuer, subject: 'alice', refreshToken: 'r' }, SIGNAL);
+      expect(issuedAt).toBe(iat * 1_000);
       await http.close();
     });
 
