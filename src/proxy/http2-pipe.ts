@@ -27,6 +27,10 @@ class PipeEnd extends Duplex {
     if (other.push(chunk)) other._read();
   }
 
+  override _writev(pieces: readonly { readonly chunk: Buffer }[], done: Done): void {
+    this._write(Buffer.concat(pieces.map(({ chunk }) => chunk)), 'latin1', done);
+  }
+
   override _final(done: Done): void {
     // Finished when the other side has read everything: whoever then destroys this one cuts off nothing.
     this.other.once('end', () => done());

@@ -5,7 +5,8 @@ import type { TLSSocket } from 'node:tls';
 import { toAnswerHeaders, toRequestHead } from './http2-headers.ts';
 import { createPipe } from './http2-pipe.ts';
 
-const MAX_HEADER_LIST_BYTES = 32 * 1024;
+/** More than a head of HTTP/1.1 may be, so that what is too large is answered. */
+const MAX_HEADER_LIST_BYTES = 64 * 1024;
 /** Of the answers that we write ourselves: more than an upstream may send. */
 const MAX_ANSWER_HEAD_BYTES = 128 * 1024;
 const MAX_STREAMS = 100;
@@ -13,8 +14,6 @@ const MAX_STREAMS = 100;
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 const STALL_MS = 120_000;
-/** No stream id is larger: whoever hears of it knows that no further stream is welcome, and loses none on the way. */
-const LAST_STREAM = 2 ** 31 - 1;
 
 export interface Http2Options {
   /** Takes the server's end of a connection of HTTP/1.1. */
@@ -37,7 +36,8 @@ export class Http2Front {
   constructor(options: Http2Options) {
     this.#options = options;
     this.#server = createServer({
-      maxHeaderListPairs: 128,
+      // Browsers send each cookie as a pair of its own.
+      maxHeaderListPairs: 512,
       maxOutstandingPings: 10,
       maxSendHeaderBlockLength: MAX_ANSWER_HEAD_BYTES,
       maxSessionInvalidFrames: 100,
@@ -64,12 +64,10 @@ export class Http2Front {
     this.#server.emit('connection', socket);
   }
 
-  /** Asks for no further streams; those that are already on their way are still served. */
-  announceEnd(): void {
-    for (const session of this.#sessions) if (!session.closed) session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM);
-  }
-
-  /** Takes no further streams, and closes each connection when its last one has ended. */
+  /**
+   * Closes each connection when its last stream has ended. What a client sends before it hears of that is not looked at,
+   * and it knows that it may ask again elsewhere (RFC 9113 §6.8).
+   */
   end(): void {
     for (const session of this.#sessions) if (!session.closed) session.close();
   }
@@ -99,6 +97,8 @@ export class Http2Front {
 
   #serve(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
     stream.on('error', () => {});
+    // Reset as soon as it was opened: nothing begins for it.
+    if (stream.destroyed || stream.closed) return;
     const head = toRequestHead(raw);
     // A stream that is reset says what is wrong to the one program that can have made it (RFC 9113 §8.1.1).
     if (head === undefined) {
@@ -135,10 +135,8 @@ function framing(hasLength: boolean, hasBody: boolean): readonly string[] {
 
 /** Joins a stream and the exchange that carries it, until either is over. */
 function carry(stream: ServerHttp2Stream, request: ClientRequest, hasBody: boolean, stallMs: number): void {
-  // What has been sent of an answer may not be all of it.
-  const breakOff = (): void => {
-    if (!stream.closed) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-  };
+  // Not `close`, which would first say that the answer is complete.
+  const breakOff = (): void => void stream.destroy(new Error('the exchange broke off'));
   if (hasBody) stream.pipe(request);
   else {
     stream.resume();
@@ -153,21 +151,24 @@ function carry(stream: ServerHttp2Stream, request: ClientRequest, hasBody: boole
   stream.once('close', () => request.destroy());
   stream.setTimeout(stallMs);
   stream.on('timeout', () => {
-    if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
+    if (stream.writableLength > 0) breakOff();
   });
 }
 
 function answerOn(stream: ServerHttp2Stream, answer: IncomingMessage): void {
+  let left = Number(answer.headers['content-length'] ?? Number.NaN);
   stream.respond(toAnswerHeaders(answer.statusCode as number, answer.rawHeaders));
   answer.on('data', (chunk: Buffer) => {
-    if (stream.writable && !stream.write(chunk)) answer.pause();
+    left -= chunk.length;
+    if (!stream.writable) return;
+    // The last piece takes the end of the stream along.
+    if (left === 0) stream.end(chunk);
+    else if (!stream.write(chunk)) answer.pause();
   });
   stream.on('drain', () => answer.resume());
-  answer.once('end', () => {
-    stream.end();
-    stream.once('finish', () => {
-      // The whole answer is there: the rest of the request's body is not wanted (RFC 9113 §8.1).
-      if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-    });
+  answer.once('end', () => stream.end());
+  stream.once('finish', () => {
+    // The whole answer is there: the rest of the request's body is not wanted (RFC 9113 §8.1).
+    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
   });
 }

@@ -43,7 +43,7 @@ export class TlsServer extends HttpsServer {
     this.on('tlsClientError', (_error, socket) => socket.destroy());
     const stopWatching = certificates.watch(() => this.setSecureContext(secured()));
     this.once('close', stopWatching);
-    closing?.addEventListener('abort', () => http2.announceEnd());
+    closing?.addEventListener('abort', () => http2.end());
   }
 
   override closeIdleConnections(): void {
