@@ -110,6 +110,30 @@ export class KeycloakAdmin {
     await this.#call('POST', `/users/${await this.userId(username)}/logout`);
   }
 
+  /** Ids of the person's sessions, which are the `sid` of their tokens. */
+  async sessions(username: string): Promise<string[]> {
+    const sessions = await this.#call<{ id: string }[]>('GET', `/users/${await this.userId(username)}/sessions`);
+    return sessions.map(({ id }) => id);
+  }
+
+  /** As an administrator does from the list of sessions. */
+  async deleteSession(id: string): Promise<void> {
+    await this.#call('DELETE', `/sessions/${id}`);
+  }
+
+  /** From now on events of these types are counted. */
+  async recordEvents(...types: readonly string[]): Promise<void> {
+    const config = { eventsEnabled: true, eventsExpiration: 3_600, enabledEventTypes: types };
+    await this.#call('PUT', '/events/config', config);
+  }
+
+  /** How often this happened to the person, for example `REFRESH_TOKEN` or `REFRESH_TOKEN_ERROR`. */
+  async countEvents(type: string, username: string): Promise<number> {
+    const user = await this.userId(username);
+    const query = new URLSearchParams({ type, user, max: '1000' });
+    return (await this.#call<unknown[]>('GET', `/events?${query}`)).length;
+  }
+
   async #call<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
     const answer = await fetch(`${this.#server}/admin/realms/${this.#realm}${path}`, {
       method,
