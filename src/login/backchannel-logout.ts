@@ -4,7 +4,7 @@ import { createSemaphore } from '../ops/semaphore.ts';
 import { requestIdOf, sendJson } from './answer.ts';
 import { type LoginRoutesOptions, providerNamed, reportEnd, stepLimit } from './context.ts';
 import { invalidForm, readForm } from './form-body.ts';
-import { tellsLogouts } from './provider.ts';
+import { type ProviderLogout, tellsLogouts } from './provider.ts';
 
 const MOST_BYTES = 65_536;
 const AT_ONCE = 16;
@@ -32,28 +32,25 @@ export function createBackchannelLogout(
   return async (req, res, name) => {
     const provider = providerNamed(name, options);
     if (!tellsLogouts(provider)) throw new LatchgateError('login_unknown', 'this login tells of no logouts');
+    const at = { requestId: requestIdOf(res), login: provider.name };
+    let token: string;
+    try {
+      token = await tokenOf(req);
+    } catch (thrown) {
+      return refuse(options, res, toLatchgateError(thrown), at);
+    }
     if (waiting >= MOST_WAITING) {
-      res.setHeader('Retry-After', RETRY_SECONDS).setHeader('Connection', 'close');
+      res.setHeader('Retry-After', RETRY_SECONDS);
       return sendJson(res, 503, { error: 'temporarily_unavailable', error_description: 'too many logouts at once' });
     }
-    const requestId = requestIdOf(res);
-    const at = { requestId, login: provider.name };
     waiting += 1;
+    const signal = stepLimit();
     try {
-      const token = await tokenOf(req);
-      const signal = stepLimit();
+      // Without a place: tokens of unknown keys may wait for a while, and are not to keep others from being heard.
+      const logout = await provider.verifyLogout(token, signal);
       const release = await places.acquire(signal);
-      try {
-        const logout = await provider.verifyLogout(token, signal);
-        const sessions = await options.endedLogins.end(logout);
-        options.log.info('the provider ended logins', { ...at, sessions });
-        const { issuer, subject } = logout;
-        const who = subject === undefined ? {} : { subject: { issuer, subject } };
-        await reportEnd(options, { ...at, code: 'backchannel_logout', sessions, ...who });
-      } finally {
-        release();
-      }
-      options.onLogoutToken?.(provider.name, 'ok');
+      const sessions = await options.endedLogins.end(logout).finally(release);
+      await tellOf(options, logout, sessions, at);
       res.statusCode = 200;
       res.end();
     } catch (thrown) {
@@ -62,6 +59,18 @@ export function createBackchannelLogout(
       waiting -= 1;
     }
   };
+}
+
+async function tellOf(
+  options: LoginRoutesOptions,
+  { issuer, subject }: ProviderLogout,
+  sessions: number,
+  at: { readonly requestId: string; readonly login: string },
+): Promise<void> {
+  options.log.info('the provider ended logins', { ...at, sessions });
+  options.onLogoutToken?.(at.login, 'ok');
+  const who = subject === undefined ? {} : { subject: { issuer, subject } };
+  await reportEnd(options, { ...at, code: 'backchannel_logout', sessions, ...who });
 }
 
 function refuse(

@@ -145,6 +145,31 @@ describe('a logout token', () => {
   });
 });
 
+it('is heard while others send slowly, or tokens by keys that nobody knows', async () => {
+  const { browser } = await loggedIn('alice');
+  const { hostname, port } = new URL(site.url);
+  const slow = Array.from({ length: 100 }, () => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': '1000' };
+    const req = request({ hostname, port, path: PATH, method: 'POST', headers });
+    req.on('error', () => undefined);
+    req.write('logout_token=');
+    return req;
+  });
+  // The keys have just been read: now and then they are read again for such a token, and it waits for that.
+  await tell({ sub: 'nobody' });
+  let unknown = 0;
+  const strangers = Array.from({ length: 200 }, async () => {
+    const { status } = await tell({ sub: 'alice' }, { kid: 'nobody knows' });
+    unknown += 1;
+    return status;
+  });
+  expect((await tell({ sub: 'alice' })).status).toBe(200);
+  expect(unknown).toBeLessThan(200);
+  expect(await browser.who()).toBe('401');
+  expect(new Set(await Promise.all(strangers))).toEqual(new Set([400]));
+  for (const req of slow) req.destroy();
+});
+
 describe('a request that is refused', () => {
   const bodies: [what: string, body: () => Promise<string>, headers?: Record<string, string>][] = [
     ['without a body', async () => ''],
