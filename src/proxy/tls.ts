@@ -64,8 +64,8 @@ class WatchedCertificates implements Certificates {
   readonly minVersion: SecureVersion;
   readonly #options: CertificatesOptions;
   readonly #loaded: Loaded[];
-  /** By file: the last complaint, so that it is made once, and when the end was last warned of. */
-  readonly #complaints = new Map<string, string>();
+  /** By file: what was wrong at the last look, and when the end was last warned of. */
+  readonly #complaints = new Map<string, { readonly message: string; readonly isSaid: boolean }>();
   readonly #warnedAt = new Map<string, number>();
 
   constructor(options: CertificatesOptions, loaded: readonly Loaded[]) {
@@ -128,10 +128,12 @@ class WatchedCertificates implements Certificates {
     return hasChanged;
   }
 
-  /** Whoever renews writes one file after the other: what does not fit yet may do so the next time. */
+  /** Whoever renews writes one file after the other: only what is still so at the next look is worth a word. */
   #complain({ certificate }: CertificateFiles, error: LatchgateError): void {
-    if (this.#complaints.get(certificate) === error.message) return;
-    this.#complaints.set(certificate, error.message);
+    const before = this.#complaints.get(certificate);
+    const isSame = before?.message === error.message;
+    this.#complaints.set(certificate, { message: error.message, isSaid: isSame });
+    if (!isSame || before.isSaid) return;
     this.#options.log.warn('a changed certificate cannot be used; the former one stays', { certificate, error });
   }
 
@@ -150,14 +152,11 @@ class WatchedCertificates implements Certificates {
 }
 
 async function read(files: CertificateFiles): Promise<Texts> {
-  const [chain, key] = await Promise.all(
-    [files.certificate, files.key].map((file) =>
-      readFile(file, 'utf8').catch((cause: unknown) => {
-        throw unreadable(file, cause);
-      }),
-    ),
-  );
-  return { chain: chain as string, key: key as string };
+  const readText = (file: string): Promise<string> =>
+    readFile(file, 'utf8').catch((cause: unknown) => {
+      throw unreadable(file, cause);
+    });
+  return { chain: await readText(files.certificate), key: await readText(files.key) };
 }
 
 function unreadable(file: string, cause: unknown): LatchgateError {

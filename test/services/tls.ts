@@ -32,11 +32,13 @@ export async function makeCertificates(names = 'IP:127.0.0.1,DNS:localhost'): Pr
   let count = 0;
   const issue = async (alternatives: string, days = 1): Promise<ServerCertificate> => {
     count += 1;
+    // Several may be issued at once: a file of serial numbers would be written by all of them.
+    const number = ['-set_serial', String(count)];
     const server = at(`server-${count}`);
     const [key, csr, list, certificate] = [`${server}.key`, `${server}.csr`, `${server}.names`, `${server}.pem`];
     await openssl('req', '-new', ...EC, '-keyout', key, '-out', csr, '-subj', '/CN=server');
     writeFileSync(list, `subjectAltName=${alternatives}\n`);
-    const signer = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', String(days)];
+    const signer = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), ...number, '-days', String(days)];
     await openssl('x509', '-req', '-in', csr, ...signer, '-extfile', list, '-out', certificate);
     return { certificateFile: certificate, keyFile: key };
   };
