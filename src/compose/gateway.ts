@@ -24,6 +24,7 @@ import { TlsServer } from '../proxy/tls-server.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
+import { composeBearers } from './bearers.ts';
 import { composeProviders, type Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
 import { startJobs } from './jobs.ts';
@@ -68,7 +69,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
   });
   const routes = composeRoutes(config);
   const live = composeSessions(config, engines, providers, cookies);
-  const proxy = composeProxy(config, engines, { cookies, live, routes });
+  const proxy = composeProxy(config, engines, { cookies, live, providers, routes });
   const gateway = composePages(config, engines, { cookies, live, providers, routes });
   const certificates = composeCertificates(config, state);
   const publicServer = createPublicServer({
@@ -135,13 +136,10 @@ function composeRoutes(config: Config): readonly Route<Session>[] {
   });
 }
 
-function composeProxy(
-  config: Config,
-  engines: Engines,
-  { cookies, live, routes }: Omit<PageParts, 'providers'>,
-): GatewayProxy {
+function composeProxy(config: Config, engines: Engines, { cookies, live, providers, routes }: PageParts): GatewayProxy {
   const { state, metrics, engine, signer, targets } = engines;
   const { log, clock, sessions, directory } = state;
+  const bearers = composeBearers(config, engines, providers, live.pages.endedLogins);
   return new GatewayProxy({
     publicUrl: config.public_url,
     trustedProxies: config.trusted_proxies,
@@ -159,6 +157,7 @@ function composeProxy(
       read: (cookie) => live.read(cookie),
       onEnded: (listener, held) => sessions.onEnded(listener, held),
     },
+    ...(bearers === undefined ? {} : { bearers }),
     cookieNames: cookies.names,
     account: (person, target, signal) => engine.account(person, target, signal),
     signer,

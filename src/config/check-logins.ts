@@ -25,6 +25,7 @@ export function checkLogins(config: Partial<Config>, declared: Declared): Checke
       ...none,
       ...Object.entries(login).flatMap(clientAuthentication),
       ...twins(login),
+      ...bearerAudiences(login),
       ...required(config, declared),
     ],
     warnings: [...sharedDomains(login), ...Object.entries(login).flatMap(withoutEffect), ...misspelt(login)],
@@ -58,6 +59,27 @@ function twins(login: Logins): readonly Finding[] {
     const message = `\`login.${name}\` is the same client of the same issuer as \`login.${other}\``;
     return [{ path: ['login', name], at: 'key', code: 'duplicate_login', message, hint: 'take one out' }];
   });
+}
+
+/** What an access token is meant for says whose it is: not of our own client, and not of two logins at once. */
+function bearerAudiences(login: Logins): readonly Finding[] {
+  const first = new Map<string, string>();
+  return Object.entries(login).flatMap(([name, { issuer, client_id, bearer }]) =>
+    (bearer?.audience ?? []).flatMap((audience, index): Finding[] => {
+      const path = ['login', name, 'bearer', 'audience', index];
+      if (audience === client_id) {
+        const message = `\`login.${name}.bearer.audience\` is its client_id, for which ID tokens are meant: they would pass for access tokens`;
+        const hint = 'let the provider issue access tokens for an audience of their own, such as latchgate-api';
+        return [{ path, code: 'bearer_audience', message, hint }];
+      }
+      const key = JSON.stringify([issuer.replace(/\/+$/, ''), audience]);
+      const other = first.get(key);
+      if (other === undefined) first.set(key, name);
+      if (other === undefined || other === name) return [];
+      const message = `\`login.${name}\` takes access tokens of the same issuer for the same audience as \`login.${other}\``;
+      return [{ path, code: 'bearer_audience', message, hint: 'give each an audience of its own' }];
+    }),
+  );
 }
 
 function sharedDomains(login: Logins): readonly Finding[] {

@@ -43,6 +43,7 @@ export const COMPLAINTS = {
     'A rule makes names out of claims, and one of them could be that of the target’s administrators.',
   duplicate_rule: 'Two rules fit the same people.',
   duplicate_route: 'Two routes have the same path and fit the same requests.',
+  bearer_audience: 'Access tokens would be taken for those of another client or login.',
   duplicate_login: 'Two logins are the same client of the same provider.',
   duplicate_email_domain: 'Two logins claim the same e-mail domain.',
   certificate_unusable: 'A file of `tls` cannot be read, is not PEM, or its key is not that of the certificate.',

@@ -1,17 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type JWTPayload, type JWTVerifyResult, errors as joseErrors, jwtVerify } from 'jose';
-import { LatchgateError } from '../model/errors.ts';
-import { type Discovered, KEYS_COOLDOWN_MS } from './discovery.ts';
+import type { JWTPayload } from 'jose';
+import type { LatchgateError } from '../model/errors.ts';
+import type { Discovered } from './discovery.ts';
 import { fitSubject, type IdTokenExpectations, keyIdOf, TOLERANCE_SECONDS } from './id-token.ts';
 import type { ProviderLogout } from './provider.ts';
+import { refusedToken, verifySigned } from './signed-token.ts';
 
 /** §2.4; its value is an object, and should be an empty one. */
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 /** It is sent when it is made; what comes much later was kept by somebody. */
 const OLDEST_SECONDS = 300;
-/** Tokens of keys that nobody knows, which wait until the keys may be read once more. */
-const MOST_WAITING = 100;
-let waiting = 0;
+const KIND = 'logout token';
 
 type Expected = Pick<IdTokenExpectations, 'provider' | 'clientId' | 'now'>;
 
@@ -28,7 +26,12 @@ export async function verifyLogoutToken(
 ): Promise<ProviderLogout> {
   const { provider, clientId, now } = expected;
   keyIdOf(token, provider);
-  const { payload, protectedHeader } = await verified(token, found, expected, signal);
+  const { payload, protectedHeader } = await verifySigned(
+    token,
+    found,
+    { provider, kind: KIND, audiences: [clientId], requiredClaims: ['iss', 'aud', 'exp', 'iat', 'jti'], now },
+    signal,
+  );
   const refuse = (check: string): never => {
     throw refused(provider, check);
   };
@@ -48,42 +51,6 @@ export async function verifyLogoutToken(
   const at = new Date(iat * 1_000);
   return { id, issuer: found.metadata.issuer, ...about, at, expiresAt: new Date(lastSecond * 1_000) };
 }
-
-/** A key that was published a moment ago counts at once, though nobody can make us ask for the keys all the time. */
-async function verified(
-  token: string,
-  { metadata, keys, algorithms }: Discovered,
-  { provider, clientId, now }: Expected,
-  signal: AbortSignal,
-): Promise<JWTVerifyResult> {
-  const verify = () =>
-    jwtVerify(token, keys.resolve, {
-      algorithms: [...algorithms],
-      issuer: metadata.issuer,
-      audience: clientId,
-      requiredClaims: ['iss', 'aud', 'exp', 'iat', 'jti'],
-      clockTolerance: TOLERANCE_SECONDS,
-      currentDate: new Date(now),
-    });
-  try {
-    const wasCooling = keys.resolve.coolingDown;
-    return await verify().catch(async (thrown: unknown) => {
-      if (!(thrown instanceof joseErrors.JWKSNoMatchingKey) || !wasCooling || waiting >= MOST_WAITING) throw thrown;
-      waiting += 1;
-      await sleep(KEYS_COOLDOWN_MS, undefined, { signal }).finally(() => {
-        waiting -= 1;
-      });
-      return verify();
-    });
-  } catch (thrown) {
-    if (thrown instanceof joseErrors.JWTClaimValidationFailed || thrown instanceof joseErrors.JWTExpired) {
-      throw refused(provider, CLAIMS.has(thrown.claim) ? thrown.claim : 'claims');
-    }
-    throw thrown;
-  }
-}
-
-const CLAIMS = new Set(['iss', 'aud', 'exp', 'iat', 'nbf', 'jti']);
 
 /** §2.4: RFC 8725 §3.11 types are recommended, none and the general one are found. */
 function isFitType(typ: string | undefined): boolean {
@@ -117,6 +84,5 @@ function isFitId(id: string): boolean {
 }
 
 function refused(provider: string, check: string): LatchgateError {
-  const detail = { provider, check };
-  return new LatchgateError('token_invalid', `the logout token does not hold: ${check}`, { detail });
+  return refusedToken({ provider, kind: KIND }, check);
 }

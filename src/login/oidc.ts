@@ -16,6 +16,7 @@ import type { Clock } from '../ops/clock.ts';
 import { sha256 } from '../ops/hash.ts';
 import type { HttpClient } from '../ops/http-client.ts';
 import type { Log } from '../ops/log.ts';
+import { createAccessTokens } from './access-token.ts';
 import { createDiscovery, type Discovered, type Discovery } from './discovery.ts';
 import {
   type IdTokenExpectations,
@@ -37,6 +38,7 @@ import type {
   ProviderLogout,
   Refreshable,
   RefreshInput,
+  TakesAccessTokens,
   TellsLogouts,
 } from './provider.ts';
 import type { OidcLoginConfig } from './schema.ts';
@@ -57,6 +59,8 @@ export interface OidcProviderOptions {
 
 export interface OidcProvider extends LoginProvider, Refreshable, TellsLogouts {
   readonly type: 'oidc';
+  /** Present when `bearer` is configured. */
+  readonly accessTokens: TakesAccessTokens | undefined;
   /** The key of private_key_jwt as the provider wants to read it from our JWK Set. */
   publicKeys(): Promise<readonly ClientKey[]>;
 }
@@ -75,6 +79,7 @@ class OidcLogin implements OidcProvider {
   readonly label: string;
   readonly emailDomains: readonly string[];
   readonly refreshEveryMs?: number;
+  readonly accessTokens: TakesAccessTokens | undefined;
   readonly #options: OidcProviderOptions;
   readonly #redirectUri: string;
   readonly #credentials: ClientCredentials;
@@ -93,6 +98,7 @@ class OidcLogin implements OidcProvider {
     this.#credentials = createCredentials(name, config);
     const { issuer, client_id: clientId, timeout: timeoutMs } = config;
     this.#discovery = createDiscovery({ ...options, issuer, clientId, timeoutMs });
+    this.accessTokens = createAccessTokens(options, this.#discovery);
   }
 
   begin(input: BeginInput): string | Promise<string> {

@@ -100,6 +100,27 @@ export interface TellsLogouts {
   verifyLogout(token: string, signal: AbortSignal): Promise<ProviderLogout>;
 }
 
+/** What an access token that an API client brings says. Times in milliseconds since the epoch. */
+export interface AccessToken {
+  readonly issuer: string;
+  readonly subject: string;
+  /** Without members of the protocol. */
+  readonly claims: Assertion['claims'];
+  readonly expiresAt: number;
+  readonly issuedAt?: number;
+  readonly providerSession?: string;
+}
+
+/** A provider whose access tokens sign API clients in. */
+export interface TakesAccessTokens {
+  readonly name: string;
+  readonly issuer: string;
+  /** Tokens that are meant for one of these are meant for us. */
+  readonly audiences: readonly string[];
+  /** Throws `token_invalid`, `token_key_unknown`, `subject_invalid`, `insufficient_scope`, `provider_unavailable`. */
+  verifyAccess(token: string, signal: AbortSignal): Promise<AccessToken>;
+}
+
 export function isRefreshable(provider: LoginProvider): provider is LoginProvider & Refreshable {
   return 'refresh' in provider;
 }

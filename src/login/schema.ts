@@ -64,6 +64,17 @@ export const claimsSchema = z
   })
   .catchall(oneOrMore.describe('Claim of a further attribute, for rules: `department: dept`.'));
 
+const bearerSchema = z.strictObject({
+  audience: textList
+    .refine((audiences) => audiences.length > 0, 'must name at least one audience')
+    .meta({
+      description:
+        'Access tokens must be meant for one of these (`aud`). Not `client_id`: an ID token, which is meant for it, must not pass for one.',
+      examples: [['latchgate-api']],
+    }),
+  scopes: textList.prefault([]).describe('Scopes that an access token must have, all of them.'),
+});
+
 export const oidcLoginSchema = z.strictObject({
   type: z.literal('oidc').default('oidc').describe('Protocol.'),
   label: text
@@ -107,6 +118,11 @@ export const oidcLoginSchema = z.strictObject({
     .prefault('5m')
     .describe(
       'How often the provider is asked whether a live session still holds and which groups the person has, by its refresh token (some providers give one only for the scope `offline_access`). `off`: never.',
+    ),
+  bearer: bearerSchema
+    .optional()
+    .describe(
+      'API clients: requests with `Authorization: Bearer` and an access token (JWT) of this provider need no login. Absent: none are taken.',
     ),
   timeout: durationMs.prefault('10s').describe('For one answer of the provider.'),
 });

@@ -70,6 +70,14 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
   answer_too_large: PROVIDER_PROBLEM,
   token_invalid: NOT_VERIFIED,
   token_key_unknown: NOT_VERIFIED,
+  invalid_token: {
+    title: 'The token is not valid',
+    text: 'The access token does not hold any more. Please get a new one.',
+  },
+  insufficient_scope: {
+    title: 'The token does not allow this',
+    text: 'The access token was not given for this service. Ask for one with the right scope.',
+  },
   subject_invalid: NOT_VERIFIED,
   email_missing: {
     title: 'Your e-mail address is missing',

@@ -85,6 +85,12 @@ export const ERRORS = {
   ),
   token_key_unknown: row(403, true, 'The token is signed by a key that the provider does not publish.'),
   answer_too_large: row(502, false, 'An answer was longer than its limit.'),
+  invalid_token: row(
+    401,
+    false,
+    'The bearer token of an API client does not hold (signature, issuer, audience, type, time), was ended here, or has run out. A new one is needed.',
+  ),
+  insufficient_scope: row(403, false, 'The bearer token lacks a scope that `login.NAME.bearer.scopes` asks for.'),
   subject_invalid: row(403, false, 'The subject is empty, longer than 255 characters or holds control characters.'),
   login_ended: row(401, false, 'The identity provider does not renew this login any more (invalid_grant).'),
   // Mapping

@@ -52,6 +52,28 @@ export interface ProxySessions {
 /** Serves what is at or below /.latchgate. Its answers say `requestId` in X-Request-Id. */
 export type GatewayPages = (req: IncomingMessage, res: ServerResponse, requestId: string) => void;
 
+/** An access token that claims to be of one of our providers. */
+export interface ProxyBearer {
+  readonly handle: string;
+}
+
+/** Where a token is brought. */
+export interface BearerPlace {
+  /** Absent: nowhere in particular. */
+  readonly target?: string;
+  readonly requestId: string;
+}
+
+/** API clients, as the proxy sees them. */
+export interface ProxyBearers {
+  /** Undefined: no token, or one that is none of our business. `authorization` is one header line. */
+  tokenIn(authorization: string): ProxyBearer | undefined;
+  /** The live session of a token that is known to be good, when nobody has to be asked. */
+  peek(token: ProxyBearer): ProxySession | undefined;
+  /** Throws `invalid_token`, `insufficient_scope`, or what refuses a login; `target` is waited for at the first time. */
+  session(token: ProxyBearer, at: BearerPlace): Promise<ProxySession>;
+}
+
 /** Answers a request that is refused: a page for people, JSON for programs. X-Request-Id stands in the response already. */
 export interface RefusalPages {
   refuse(
@@ -84,6 +106,8 @@ export interface ProxyDeps {
   readonly routes: readonly Route<Session>[];
   readonly targets: readonly ProxyTarget[];
   readonly sessions: ProxySessions;
+  /** Absent: no API clients. */
+  readonly bearers?: ProxyBearers;
   /** Cookie names of the gateway, in every deployment. */
   readonly cookieNames: readonly string[];
   readonly account: (person: PersonId, target: string, signal: AbortSignal) => Promise<AccountState>;

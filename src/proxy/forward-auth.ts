@@ -1,7 +1,16 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import { type ApiClients, endedToken } from './api-clients.ts';
 import { withoutCookies } from './cookies.ts';
 import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
+import {
+  addressBehind,
+  isEnvoyCheck,
+  isOfPagesOf,
+  statusOf,
+  wantsWebSocket,
+  wrongQuestion,
+} from './forward-auth-question.ts';
 import { type Gate, goesElsewhere } from './gate.ts';
 import type { Hosts, ServedHost } from './hosts.ts';
 import { type FlatHeaders, identityHeaders, namesOf } from './identity-headers.ts';
@@ -12,9 +21,7 @@ import { createPeerList, plainAddress } from './peers.ts';
 import { drain, hasBody } from './request-body.ts';
 import { isAtOrBelow } from './target.ts';
 
-export const FORWARD_AUTH_PATH = '/.latchgate/auth';
 const GATEWAY_PATH = '/.latchgate';
-const ENVOY_PATH = `${FORWARD_AUTH_PATH}/envoy`;
 const ACCOUNT_TIMEOUT_MS = 5_000;
 const NOTICE_EVERY_MS = 60_000;
 
@@ -31,6 +38,7 @@ export interface ForwardAuthParts {
   readonly deps: ProxyDeps;
   readonly hosts: Hosts;
   readonly gate: Gate;
+  readonly clients: ApiClients;
   readonly targetOf: (name: string) => ProxyTarget;
   /** Answers with the page or the JSON of a failure under this status, and notes it. */
   readonly refuse: (
@@ -62,11 +70,6 @@ interface Question {
   readonly res: ServerResponse;
   readonly requestId: string;
   readonly dialect: Dialect;
-}
-
-/** Whether Envoy asks: it puts the original address behind ours and takes 200 alone for a yes. `url` as it arrived. */
-export function isEnvoyCheck(url: string | undefined): boolean {
-  return url?.startsWith(`${ENVOY_PATH}/`) === true;
 }
 
 /**
@@ -130,7 +133,7 @@ export class ForwardAuth {
   /** Undefined: nobody whom we believe says what the question is about. */
   #original({ req }: Question, isEnvoy: boolean): OriginalRequest | undefined {
     const { method, socket, url = '' } = req;
-    const known = isEnvoy ? { address: url.slice(ENVOY_PATH.length), method: method ?? '' } : undefined;
+    const known = isEnvoy ? { address: addressBehind(url), method: method ?? '' } : undefined;
     const original = readOriginal(req, known);
     const peer = plainAddress(socket.remoteAddress);
     if (this.#isTrusted(peer)) {
@@ -150,7 +153,7 @@ export class ForwardAuth {
   }
 
   async #decide(question: Question, passage: Passage): Promise<void> {
-    const { deps, gate, targetOf } = this.#parts;
+    const { gate, clients, targetOf } = this.#parts;
     const { req, dialect } = question;
     const { path } = passage.target;
     if (isAtOrBelow(path, GATEWAY_PATH)) {
@@ -160,26 +163,38 @@ export class ForwardAuth {
     const target = targetOf(route.target);
     const elsewhere = dialect.redirects ? goesElsewhere(target, passage) : undefined;
     if (elsewhere !== undefined) return this.#redirect(question, passage.host.origin + elsewhere);
+    passage.client = clients.tokenOf(req);
     gate.guard(req.headers, passage, target);
     const isHandshake = wantsWebSocket(req.headers);
-    if (isHandshake && !isOfPagesOf(passage.host, req)) {
+    if (isHandshake && !isOfPagesOf(passage.host, req, passage.client !== undefined)) {
       throw new LatchgateError('origin_not_allowed', 'a WebSocket that a page of another origin opens');
     }
-    if (route.isPublic && !isHandshake) return this.#allow(question, [], route.target);
-    const who = await deps.sessions.read(req.headers.cookie);
+    if (route.isPublic && !isHandshake) return this.#allow(question, [], passage);
+    const who = await this.#who(req, passage, route.target);
     if (who === undefined) return this.#askForLogin(question, passage);
     passage.who = who;
     const { session, prepared } = await gate.admit(who, route, target);
     if (session.ended) return this.#askForLogin(question, passage);
-    this.#allow(question, prepared.headers, route.target);
+    this.#allow(question, prepared.headers, passage);
+  }
+
+  async #who(req: IncomingMessage, { client, requestId }: Passage, target: string): Promise<ProxySession | undefined> {
+    const { deps, clients } = this.#parts;
+    return client === undefined
+      ? deps.sessions.read(req.headers.cookie)
+      : clients.session(req, client, { target, requestId });
   }
 
   async #bySessionAlone(question: Question): Promise<void> {
     const { req, res, requestId } = question;
-    const who = await this.#parts.deps.sessions.read(req.headers.cookie);
+    const { deps, hosts, clients } = this.#parts;
+    const client = clients.tokenOf(req);
+    const who = await (client === undefined
+      ? deps.sessions.read(req.headers.cookie)
+      : clients.session(req, client, { requestId }));
     if (who !== undefined) return this.#allow(question, await this.#told(who), undefined);
-    this.#parts.deps.metrics.refused('login_required');
-    const { main } = this.#parts.hosts;
+    deps.metrics.refused('login_required');
+    const { main } = hosts;
     const loginUrl = main.origin + loginAddress(main, main, '/');
     sendLoginRequired(res, { loginUrl, requestId, isHead: req.method === 'HEAD' });
   }
@@ -197,15 +212,17 @@ export class ForwardAuth {
     return userName === undefined ? others : identityHeaders({ ...identity, userName });
   }
 
-  #allow({ req, res, requestId, dialect }: Question, headers: readonly string[], target: string | undefined): void {
+  #allow({ req, res, requestId, dialect }: Question, headers: readonly string[], passage: Passage | undefined): void {
     const { accessLog, log } = this.#parts.deps;
+    const target = passage?.route?.target;
     if (accessLog === true) log.info('asked about a request', { requestId, method: req.method, target });
     const reserved = target === undefined ? undefined : this.#reserved.get(target);
     const all = [...this.#withEmpty(headers, reserved?.headers ?? IDENTITY_NAMES)];
     if (reserved !== undefined) {
       const { cookie = '', authorization = '' } = req.headers;
       all.push('Cookie', withoutCookies(cookie, reserved.cookies.names, reserved.cookies.prefixes) ?? '');
-      if (reserved.leavesAuthorization) all.push('Authorization', authorization);
+      // A token that signed somebody in here was for us alone.
+      if (reserved.leavesAuthorization) all.push('Authorization', passage?.client === undefined ? authorization : '');
     }
     all.push('Content-Length', '0', 'Cache-Control', 'no-store', 'X-Request-Id', requestId);
     res.writeHead(dialect.allowed, all);
@@ -223,9 +240,10 @@ export class ForwardAuth {
     return completed;
   }
 
-  #askForLogin(question: Question, { host, target, method }: Passage): void {
+  #askForLogin(question: Question, { host, target, method, client }: Passage): void {
+    if (client !== undefined) throw endedToken();
     const { req, res, requestId, dialect } = question;
-    const { deps, hosts } = this.#parts;
+    const { deps, hosts, clients } = this.#parts;
     deps.metrics.refused('login_required');
     // Who does not say the method asks as for a GET.
     const caller = callerOf(req.headers, method === '' ? 'GET' : method);
@@ -236,6 +254,7 @@ export class ForwardAuth {
       this.#redirect(question, loginUrl);
       return;
     }
+    if (!isNavigation(caller)) clients.challenge(res);
     const forBrowsers: Readonly<Record<string, string>> = isNavigation(caller) ? { 'X-Latchgate-Login': loginUrl } : {};
     sendLoginRequired(res, { loginUrl, requestId, isHead: req.method === 'HEAD' }, forBrowsers);
   }
@@ -258,39 +277,7 @@ export class ForwardAuth {
   }
 }
 
-/**
- * A server in front writes the path as it is configured. In another spelling it is a client's, which got past a rule of that
- * server that keeps clients from asking.
- */
-function wrongQuestion({ url = '', method }: IncomingMessage): LatchgateError | undefined {
-  if (url !== FORWARD_AUTH_PATH && !url.startsWith(`${FORWARD_AUTH_PATH}?`)) {
-    return new LatchgateError('route_unknown', 'forward-auth is asked under its own path as it stands');
-  }
-  if (method === 'GET' || method === 'HEAD') return undefined;
-  return new LatchgateError('method_not_allowed', 'forward-auth takes GET and HEAD');
-}
-
-/** Servers in front take the handshake's Upgrade out of what they ask; what only browsers can say of it stays. */
-function wantsWebSocket(headers: IncomingHttpHeaders): boolean {
-  return (
-    headers['sec-websocket-key'] !== undefined ||
-    headers['sec-websocket-version'] !== undefined ||
-    headers.upgrade !== undefined ||
-    headers['sec-fetch-mode'] === 'websocket'
-  );
-}
-
-function isOfPagesOf({ origin }: ServedHost, { rawHeaders }: IncomingMessage): boolean {
-  const from = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'origin');
-  return from.length === 1 && from[0] === origin;
-}
-
 /** Without those that are only a beginning of names. */
 function exactNames(patterns: readonly string[]): readonly string[] {
   return [...new Map(namesOf(patterns).names.map((name) => [name.toLowerCase(), name])).values()];
-}
-
-/** nginx knows 401 and 403 and takes every other refusal for a failure of ours. */
-function statusOf({ status }: LatchgateError): number {
-  return status >= 500 || status === 401 ? status : 403;
 }

@@ -33,11 +33,12 @@ export type UpgradeRefusal = 'request_invalid' | 'origin_not_allowed';
 
 /**
  * Whether an upgrade may be thought about: a WebSocket handshake (RFC 6455 §4.1) from a page of the host that it asks
- * and nothing else. h2c and other protocols would carry requests that nobody checks.
+ * and nothing else; `mayLackOrigin` for who is no browser. h2c and other protocols would carry requests that nobody checks.
  */
 export function refuseUpgrade(
   { method, httpVersion, rawHeaders }: Pick<IncomingMessage, 'method' | 'httpVersion' | 'rawHeaders'>,
   origin: string,
+  mayLackOrigin = false,
 ): UpgradeRefusal | undefined {
   const all = (wanted: string): string[] =>
     rawHeaders.filter((_, at) => at % 2 === 1 && (rawHeaders[at - 1] as string).toLowerCase() === wanted);
@@ -54,6 +55,7 @@ export function refuseUpgrade(
     all('content-length').every((length) => length === '0');
   if (!isHandshake) return 'request_invalid';
   const from = all('origin');
+  if (from.length === 0 && mayLackOrigin) return undefined;
   return from.length === 1 && from[0] === origin ? undefined : 'origin_not_allowed';
 }
 

@@ -37,12 +37,16 @@ export class Gate {
   }
 
   /** Throws `route_forbidden`, `origin_not_allowed` for what the backend itself does not watch. */
-  guard(headers: IncomingHttpHeaders, { host, method, route, target: { path } }: Passage, target: ProxyTarget): void {
+  guard(headers: IncomingHttpHeaders, passage: Passage, target: ProxyTarget): void {
+    const { host, method, route, client } = passage;
+    const { path } = passage.target;
     if (target.isClosed?.(path) === true) {
       throw new LatchgateError('route_forbidden', 'a path of the backend that is closed', {
         detail: { target: target.name },
       });
     }
+    // No page of another origin has such a token, and no browser sends it along by itself.
+    if (client !== undefined) return;
     // On a public route nobody is signed in, and there is nothing to do in anybody's name.
     const isWriting = target.isWrittenByOwnPagesAlone === true && !SAFE.has(method) && route?.isPublic !== true;
     if ((isWriting || target.isForOwnPages?.(path) === true) && isFromElsewhere(headers, host.origin)) {

@@ -1,5 +1,5 @@
 import type { Session } from '../session/store.ts';
-import type { ProxySession } from './deps.ts';
+import type { ProxyBearer, ProxySession } from './deps.ts';
 import type { ServedHost } from './hosts.ts';
 import type { Prepared, PreparedSession } from './prepared.ts';
 import type { Route } from './routes.ts';
@@ -15,6 +15,8 @@ export interface Passage {
   readonly target: RequestTarget;
   readonly method: string;
   route?: Route<Session>;
+  /** The request is an API client's: its token decides, and no cookie. */
+  client?: ProxyBearer | undefined;
   who?: ProxySession;
 }
 

@@ -4,11 +4,13 @@ import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
 import { atEndOfTurn } from '../ops/turn.ts';
 import type { Session } from '../session/store.ts';
+import { ApiClients, dropAuthorization, endedToken } from './api-clients.ts';
 import type { GatewayPages, ProxyDeps, ProxySession } from './deps.ts';
 import type { TargetDoor } from './door.ts';
 import { Exchanges } from './exchanges.ts';
 import { Failures } from './failures.ts';
-import { FORWARD_AUTH_PATH, ForwardAuth, isEnvoyCheck } from './forward-auth.ts';
+import { ForwardAuth } from './forward-auth.ts';
+import { FORWARD_AUTH_PATH, isEnvoyCheck } from './forward-auth-question.ts';
 import { hostOfClearFraming, refuseUpgrade } from './framing.ts';
 import { Gate, goesElsewhere } from './gate.ts';
 import { type Hosts, isAuthority } from './hosts.ts';
@@ -39,6 +41,7 @@ export class GatewayProxy {
   readonly #hosts: Hosts;
   readonly #anyHostPaths: readonly string[];
   readonly #failures: Failures;
+  readonly #clients: ApiClients;
   readonly #gate: Gate;
   readonly #exchanges: Exchanges;
   readonly #forwardAuth: ForwardAuth;
@@ -49,12 +52,14 @@ export class GatewayProxy {
     this.#hosts = hostsOfRoutes(deps.publicUrl, deps.routes);
     this.#anyHostPaths = [...ANY_HOST_PATHS, ...(deps.anyHostPaths ?? [])];
     this.#failures = new Failures(deps);
+    this.#clients = new ApiClients(deps.bearers, this.#failures);
     this.#gate = new Gate(deps, this.#hosts);
     this.#exchanges = new Exchanges(deps);
     this.#forwardAuth = new ForwardAuth({
       deps,
       hosts: this.#hosts,
       gate: this.#gate,
+      clients: this.#clients,
       targetOf: (name) => this.#exchanges.door(name).target,
       refuse: (req, res, error, requestId, at) => {
         res.setHeader('X-Latchgate-Code', error.code);
@@ -154,13 +159,27 @@ export class GatewayProxy {
       redirect(res, 302, elsewhere, passage.requestId);
       return undefined;
     }
+    passage.client = this.#clients.tokenOf(req);
     this.#gate.guard(req.headers, passage, door.target);
     const filtered = door.filter(req.rawHeaders);
+    if (passage.client !== undefined) dropAuthorization(filtered.headers);
     if (route.isPublic) return this.#forward(visit, door, filtered, undefined);
-    const who = this.#deps.sessions.read(filtered.cookie);
+    const who = this.#who(req, passage, route, filtered);
     return who instanceof Promise
       ? who.then((found) => this.#enter(visit, route, door, filtered, found))
       : this.#enter(visit, route, door, filtered, who);
+  }
+
+  /** By the token of an API client, or by the cookie. */
+  #who(
+    req: IncomingMessage,
+    { client, requestId }: Passage,
+    { target }: Route<Session>,
+    { cookie }: FilteredHeaders,
+  ): ProxySession | undefined | Promise<ProxySession | undefined> {
+    return client === undefined
+      ? this.#deps.sessions.read(cookie)
+      : this.#clients.session(req, client, { target, requestId });
   }
 
   #enter(
@@ -201,13 +220,15 @@ export class GatewayProxy {
       return this.#forwardAuth.answer(req, responseOn(socket, req), requestId);
     }
     if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) throw invalid();
-    const refusal = refuseUpgrade(req, passage.host.origin);
+    passage.client = this.#clients.tokenOf(req);
+    const refusal = refuseUpgrade(req, passage.host.origin, passage.client !== undefined);
     if (refusal !== undefined) throw new LatchgateError(refusal, 'the upgrade is not one that is forwarded');
     const route = this.#gate.route(passage);
     const door = this.#exchanges.door(route.target);
     const filtered: FilteredHeaders = door.filter(req.rawHeaders);
+    if (passage.client !== undefined) dropAuthorization(filtered.headers);
     // Public routes too: a tunnel is never opened for nobody.
-    const who = await this.#deps.sessions.read(filtered.cookie);
+    const who = await this.#who(req, passage, route, filtered);
     const admitted = who === undefined ? undefined : await this.#gate.admit(who, route, door.target);
     if (who === undefined || admitted === undefined || admitted.session.ended) {
       throw new LatchgateError('login_required', 'no session');
@@ -217,14 +238,16 @@ export class GatewayProxy {
     await this.#exchanges.upgrade(req, socket, head, passage, door, filtered, admitted);
   }
 
-  #askForLogin({ req, res, passage }: Visit): undefined {
+  #askForLogin({ req, res, passage, refuse }: Visit): undefined {
     const { requestId, host, target, method } = passage;
+    if (passage.client !== undefined) return void refuse(endedToken());
     const caller = callerOf(req.headers, method);
     this.#deps.metrics.refused('login_required');
     if (hasBody(req.rawHeaders)) drain(req);
     const address = loginAddress(host, this.#hosts.main, placeToReturn(caller, target.forward));
-    if (isNavigation(caller)) redirect(res, 302, address, requestId);
-    else sendLoginRequired(res, { loginUrl: new URL(address, host.origin).href, requestId, isHead: method === 'HEAD' });
+    if (isNavigation(caller)) return void redirect(res, 302, address, requestId);
+    this.#clients.challenge(res);
+    sendLoginRequired(res, { loginUrl: new URL(address, host.origin).href, requestId, isHead: method === 'HEAD' });
   }
 
   #refuse(
@@ -239,6 +262,7 @@ export class GatewayProxy {
     if (res.headersSent || res.destroyed) return;
     if (!req.complete) drain(req);
     res.setHeader('X-Request-Id', requestId);
+    this.#clients.challenge(res, error);
     this.#deps.pages.refuse(req, res, error, { requestId, status });
   }
 

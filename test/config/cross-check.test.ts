@@ -316,6 +316,37 @@ describe('logins', () => {
   });
 });
 
+describe('access tokens of API clients', () => {
+  const login = (...entries: string[]) => ({ login: `login: { ${entries.join(', ')} }` });
+  const entry = (name: string, more: string) =>
+    `${name}: { issuer: "https://id.example.com", client_id: ${name}-client, ${more} }`;
+
+  it('are meant for an audience of their own', () => {
+    expect(complaints(login(entry('a', 'bearer: { audience: [latchgate-api] }')))).toEqual([]);
+    expect(complaints(login(entry('a', 'bearer: { audience: [latchgate-api, a-client] }')))).toEqual([
+      'bearer_audience login.a.bearer.audience.1',
+    ]);
+    expect(complaints(login(entry('a', 'bearer: { audience: a-client }')))).toEqual([
+      'bearer_audience login.a.bearer.audience.0',
+    ]);
+    expect(complaints(login(entry('a', 'bearer: { audience: [] }')))).toEqual([
+      'invalid_value login.a.bearer.audience',
+    ]);
+    expect(complaints(login(entry('a', 'bearer: {}')))).toEqual(['missing_key login.a.bearer.audience']);
+    expect(complaints(login(entry('a', 'bearer: { audience: [x], scope: [y] }')))).toEqual([
+      'unknown_key login.a.bearer.scope',
+    ]);
+  });
+
+  it('are of one login', () => {
+    const api = 'bearer: { audience: [api] }';
+    expect(complaints(login(entry('a', api), entry('b', 'bearer: { audience: [other] }')))).toEqual([]);
+    expect(complaints(login(entry('a', api), entry('b', api)))).toEqual(['bearer_audience login.b.bearer.audience.0']);
+    const elsewhere = 'b: { issuer: "https://other.example.com", client_id: b-client, bearer: { audience: [api] } }';
+    expect(complaints(login(entry('a', api), elsewhere))).toEqual([]);
+  });
+});
+
 describe('the server', () => {
   const publicUrl = (url: string) => complaints({ public_url: `public_url: "${url}"` });
 
