@@ -1,4 +1,5 @@
-import { Agent, request } from 'undici';
+import { TLSSocket } from 'node:tls';
+import { Agent, buildConnector, request } from 'undici';
 
 const MOST_REDIRECTS = 20;
 
@@ -28,12 +29,30 @@ const NAVIGATION = {
 
 /** One person's browser: keeps cookies by origin, and those with a domain by that; every name is this machine. Follows redirects, fills in forms. Node's fetch would say `cors`. */
 export class Browser {
-  readonly #agent = new Agent({
-    keepAliveTimeout: 1_000,
-    connect: { lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]) },
-  });
+  /** What was agreed on for each TLS connection: `h2` or `http/1.1`. */
+  readonly protocols = new Set<string>();
+  readonly #agent: Agent;
   /** By origin; those of a domain by `.domain`. */
   readonly #jars = new Map<string, Map<string, string>>();
+
+  /** `ca`: the certificate authority that this browser believes. */
+  constructor(ca?: string) {
+    const connect = buildConnector({
+      lookup: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+      allowH2: true,
+      ...(ca === undefined ? {} : { ca }),
+    });
+    this.#agent = new Agent({
+      keepAliveTimeout: 1_000,
+      allowH2: true,
+      connect: (options, done) =>
+        connect(options, (...[error, socket]) => {
+          if (socket instanceof TLSSocket) this.protocols.add(socket.alpnProtocol || 'http/1.1');
+          if (error === null) done(null, socket);
+          else done(error, null);
+        }),
+    });
+  }
 
   /** A navigation as a person makes it. */
   visit(address: string | URL, ask: Ask = {}): Promise<Page> {

@@ -14,6 +14,7 @@ import type { Seed as GoodDataSeed } from '../emulators/gooddata/state.ts';
 import { type EmulatedPerson, type OidcEmulator, startOidcProvider } from '../emulators/oidc/provider.ts';
 import { type SupersetEmulator, startSupersetEmulator } from '../emulators/superset/server.ts';
 import { freePort } from '../services/child.ts';
+import type { Certificates } from '../services/tls.ts';
 import { Browser, type Page } from './browser.ts';
 import { CLIENT_ID, CLIENT_SECRET, configText, type Sections } from './company.ts';
 
@@ -29,6 +30,8 @@ export interface JourneyOptions {
   readonly host?: string;
   /** Of the emulated provider, in seconds. */
   readonly idTokenTtl?: number;
+  /** The gateway speaks TLS with this certificate, and browsers believe its authority. */
+  readonly tls?: Pick<Certificates, 'ca' | 'certificateFile' | 'keyFile'>;
   /** False: the gateway is started by the test. Default true. */
   readonly start?: boolean;
 }
@@ -66,14 +69,16 @@ export async function startJourney(options: JourneyOptions = {}): Promise<Journe
   const folder = mkdtempSync(join(tmpdir(), 'latchgate-journey-'));
   const closers: (() => Promise<void> | void)[] = [() => rmSync(folder, { recursive: true, force: true })];
   const port = await freePort();
-  const url = `http://${options.host ?? '127.0.0.1'}:${port}`;
+  const { tls } = options;
+  const url = `${tls === undefined ? 'http' : 'https'}://${options.host ?? '127.0.0.1'}:${port}`;
+  const machine = new Browser(tls?.ca);
+  closers.push(() => machine.close());
   const gooddata = await startGoodDataEmulator({ page: true, seed: options.gooddata ?? {} });
   const superset = await startSupersetEmulator({
     signIn: options.supersetSignIn ?? 'assertion',
     issuer: url,
     audience: 'superset',
-    jwks: async () =>
-      (await fetch(`http://127.0.0.1:${port}/.latchgate/jwks.json`)).json() as Promise<{ keys: object[] }>,
+    jwks: async () => JSON.parse((await machine.call(`${url}/.latchgate/jwks.json`)).text) as { keys: object[] },
   });
   closers.push(
     () => gooddata.close(),
@@ -90,14 +95,15 @@ export async function startJourney(options: JourneyOptions = {}): Promise<Journe
     SUPERSET_URL: superset.url,
   };
   const configFile = join(folder, 'latchgate.yaml');
-  writeFileSync(configFile, configText(options.sections), { mode: 0o600 });
+  const secured = tls && { tls: JSON.stringify({ certificate: tls.certificateFile, key: tls.keyFile }) };
+  writeFileSync(configFile, configText({ ...options.sections, ...secured }), { mode: 0o600 });
   const log: string[] = [];
   const browsers: Browser[] = [];
   const instances = new Set<Instance>();
   let admin = '';
 
   const browser = (): Browser => {
-    const made = new Browser();
+    const made = new Browser(tls?.ca);
     browsers.push(made);
     return made;
   };
