@@ -1,6 +1,6 @@
 /** One audited fact. `before` and `after` are JSON values; claim values of people appear only where they are the change. */
 export interface AuditEntry {
-  /** What was done: `login.allowed`, `login.refused`, `account.created`, `account.updated`, `account.disabled`, `grant.given`, … */
+  /** What was done: `login.allowed`, `login.refused`, `account.created`, `account.updated`, `account.disabled`, `grant.given`, `session.renewed`, `session.ended`, … */
   readonly event: string;
   /** Who did it: a person's id, `operator`, `scheduler`, … */
   readonly actor: string;
