@@ -1,6 +1,7 @@
 import { constants } from 'node:crypto';
 import type { ServerOptions } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { Http2Front } from './http2.ts';
@@ -11,17 +12,20 @@ const HANDSHAKE_TIMEOUT_MS = 20_000;
 export interface TlsServerOptions {
   readonly http: ServerOptions & { readonly keepAliveTimeout: number };
   readonly certificates: Certificates;
+  /** From then on connections of HTTP/2 end with the streams that they have. */
   readonly closing: AbortSignal | undefined;
 }
 
 /** An HTTP/1.1 server behind TLS that browsers may speak HTTP/2 with. It is stopped as one of HTTP/1.1 is. */
 export class TlsServer extends HttpsServer {
   readonly #http2: Http2Front;
+  /** By the peer's address and port. */
+  readonly #handshaking = new Map<string, Socket>();
 
   constructor({ http, certificates, closing }: TlsServerOptions) {
     const { minVersion } = certificates;
-    const secured = () => ({ cert: certificates.first.chain, key: certificates.first.key, minVersion, secureOptions });
     const secureOptions = constants.SSL_OP_NO_RENEGOTIATION;
+    const secured = () => ({ cert: certificates.first.chain, key: certificates.first.key, minVersion, secureOptions });
     super({
       ...http,
       ...secured(),
@@ -34,7 +38,13 @@ export class TlsServer extends HttpsServer {
     const http2 = new Http2Front({ accept, idleMs: http.keepAliveTimeout });
     this.#http2 = http2;
     this.removeAllListeners('secureConnection');
+    this.on('connection', (socket: Socket) => {
+      const peer = peerOf(socket);
+      this.#handshaking.set(peer, socket);
+      socket.once('close', () => this.#handshaking.delete(peer));
+    });
     this.on('secureConnection', (socket: TLSSocket) => {
+      this.#handshaking.delete(peerOf(socket));
       if (socket.alpnProtocol === 'h2') http2.take(socket);
       else accept(socket);
     });
@@ -49,10 +59,16 @@ export class TlsServer extends HttpsServer {
   override closeIdleConnections(): void {
     super.closeIdleConnections();
     this.#http2.end();
+    for (const socket of this.#handshaking.values()) socket.destroy();
   }
 
   override closeAllConnections(): void {
     super.closeAllConnections();
     this.#http2.destroy();
+    for (const socket of this.#handshaking.values()) socket.destroy();
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
