@@ -255,8 +255,11 @@ export class ForwardAuth {
       return;
     }
     if (!isNavigation(caller)) clients.challenge(res);
-    const forBrowsers: Readonly<Record<string, string>> = isNavigation(caller) ? { 'X-Latchgate-Login': loginUrl } : {};
-    sendLoginRequired(res, { loginUrl, requestId, isHead: req.method === 'HEAD' }, forBrowsers);
+    const headers = {
+      'X-Latchgate-Code': 'login_required',
+      ...(isNavigation(caller) && { 'X-Latchgate-Login': loginUrl }),
+    };
+    sendLoginRequired(res, { loginUrl, requestId, isHead: req.method === 'HEAD' }, headers);
   }
 
   #redirect({ res, requestId }: Question, location: string): void {

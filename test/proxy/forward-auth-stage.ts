@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Page } from '../journey/browser.ts';
 import { person, SUPERSET } from '../journey/company.ts';
-import { type Journey, startJourney } from '../journey/harness.ts';
+import { type Journey, type JourneyOptions, startJourney } from '../journey/harness.ts';
 import { codeBlocks, page } from '../markdown.ts';
 import { freePort } from '../services/child.ts';
 
@@ -67,10 +67,11 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function startStage(): Promise<Stage> {
+export async function startStage(options: Pick<JourneyOptions, 'issuer' | 'sections'> = {}): Promise<Stage> {
   const application = await startApplication();
   const listen = await freePort();
   const journey = await startJourney({
+    ...options,
     people: [person('ann', { groups: ['admins', 'team a, b', 'über'] }), person('bob', { groups: ['analysts'] })],
     sections: {
       ...SUPERSET,
@@ -80,6 +81,7 @@ export async function startStage(): Promise<Stage> {
   - { path: /admin, to: superset, when: { groups: admins } }
   - { path: /reports, to: superset, methods: [GET] }
   - { path: /, to: superset }`,
+      ...options.sections,
     },
     start: false,
   });

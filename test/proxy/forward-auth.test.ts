@@ -241,7 +241,7 @@ describe('somebody without a session', () => {
   test('a browser gets 401 and, for the server in front, where it is to go', async () => {
     const { port } = await world();
     const answer = await check(port, [PAGE, ...original('/app/deep?x=%20y&z=1')]);
-    expect(answer.status).toBe(401);
+    expect([answer.status, answer.header('X-Latchgate-Code')]).toEqual([401, 'login_required']);
     expect(answer.header('X-Latchgate-Login')).toBe(login('/app/deep?x=%20y&z=1'));
     expect(answer.headers('Location')).toEqual([]);
     expect(JSON.parse(answer.body)).toMatchObject({
