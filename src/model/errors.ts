@@ -92,7 +92,11 @@ export const ERRORS = {
   ),
   insufficient_scope: row(403, false, 'The bearer token lacks a scope that `login.NAME.bearer.scopes` asks for.'),
   subject_invalid: row(403, false, 'The subject is empty, longer than 255 characters or holds control characters.'),
-  login_ended: row(401, false, 'The identity provider does not renew this login any more (invalid_grant).'),
+  login_ended: row(
+    401,
+    false,
+    'The identity provider has ended this login, or does not renew it any more (invalid_grant).',
+  ),
   // Mapping
   email_missing: row(403, false, 'The provider sent no e-mail, and `identity.require` asks for one.'),
   email_invalid: row(403, false, 'The e-mail is not one address of at most 254 characters without control characters.'),
