@@ -5,6 +5,7 @@ import { type EmulatedPerson, type OidcEmulator, startOidcProvider } from '../em
 import { type SupersetEmulator, startSupersetEmulator } from '../emulators/superset/server.ts';
 import { Browser, isChoice } from '../journey/browser.ts';
 import { CLIENT_ID, CLIENT_SECRET, configText, person, type Sections } from '../journey/company.ts';
+import { startOpenBackend } from '../journey/open-work.ts';
 import { freePort } from '../services/child.ts';
 import { type RunningGateway, startGateway } from '../services/gateway.ts';
 import { type RunningPostgres, startPostgres } from '../services/postgres.ts';
@@ -26,11 +27,13 @@ export interface SiteOptions {
   /** Further sections of the config, or others than those of the site. */
   readonly sections?: Sections;
   /** Another provider than the emulated one. */
-  readonly issuer?: { readonly url: string; readonly id: string; readonly secret: string };
+  readonly issuer?: { readonly issuer: string; readonly client: { readonly id: string; readonly secret: string } };
+  /** True: the backend has also what never ends by itself; see open-work.ts. */
+  readonly openWork?: boolean;
   /** Port of nginx; default a free one. */
   readonly port?: number;
-  /** Of access tokens, in seconds. */
-  readonly accessTokenTtl?: number;
+  /** How often live sessions are checked; default 5m. */
+  readonly refresh?: string;
 }
 
 /** Several gateways behind nginx, with a real database and whatever `store` names. */
@@ -73,14 +76,17 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   closers.push(() => superset.close());
   const witness = await startWitness(superset.url, `${url}/.latchgate/jwks.json`, TARGET);
   closers.push(() => witness.close());
+  const open = options.openWork === true ? await startOpenBackend(witness.url) : undefined;
+  closers.push(async () => open?.close());
+  const backend = open?.url ?? witness.url;
   const people = (options.people ?? []).map((sub) => person(sub, { groups: ['team-a'] }));
-  const idp = await startIdp(url, people, options.accessTokenTtl);
+  const idp = await startIdp(url, people);
   closers.push(() => idp.close());
 
   const ports = await Promise.all(Array.from({ length: options.instances ?? 2 }, freePort));
-  const login = options.issuer ?? { url: idp.issuer, id: CLIENT_ID, secret: CLIENT_SECRET };
+  const login = options.issuer ?? { issuer: idp.issuer, client: { id: CLIENT_ID, secret: CLIENT_SECRET } };
   const start = (at: number) =>
-    startGateway({ config: siteConfig(options, { url, port: ports[at] ?? 0, database, login, witness }) });
+    startGateway({ config: siteConfig(options, { url, port: ports[at] ?? 0, database, login, backend }) });
   const gateways: RunningGateway[] = [];
   for (const at of ports.keys()) gateways.push(await start(at));
   closers.push(async () => void (await Promise.all(gateways.map((one) => one.stop(DRAIN_MS)))));
@@ -142,11 +148,11 @@ interface Parts {
   readonly url: string;
   readonly port: number;
   readonly database: string;
-  readonly login: { readonly url: string; readonly id: string; readonly secret: string };
-  readonly witness: Witness;
+  readonly login: NonNullable<SiteOptions['issuer']>;
+  readonly backend: string;
 }
 
-function siteConfig(options: SiteOptions, { url, port, database, login, witness }: Parts): string {
+function siteConfig(options: SiteOptions, { url, port, database, login, backend }: Parts): string {
   const store = options.store === undefined ? '' : `, store: ${options.store}`;
   return configText({
     public_url: JSON.stringify(url),
@@ -157,9 +163,10 @@ function siteConfig(options: SiteOptions, { url, port, database, login, witness 
     session: `{ secrets: ["only for tests, and long enough for the rule"]${store} }`,
     login: `
   acme:
-    issuer: ${JSON.stringify(login.url)}
-    client_id: ${login.id}
-    client_secret: ${login.secret}
+    issuer: ${JSON.stringify(login.issuer)}
+    client_id: ${login.client.id}
+    client_secret: ${login.client.secret}
+    refresh: ${options.refresh ?? '5m'}
     email_domains: [acme.test]`,
     rules: `
   everybody:
@@ -167,17 +174,16 @@ function siteConfig(options: SiteOptions, { url, port, database, login, witness 
     targets: `
   ${TARGET}:
     type: superset
-    url: ${JSON.stringify(witness.url)}
+    url: ${JSON.stringify(backend)}
     timeout: 5s`,
     routes: `[{ path: /, to: ${TARGET} }]`,
     ...options.sections,
   });
 }
 
-function startIdp(url: string, people: readonly EmulatedPerson[], accessTokenTtl = 300) {
+function startIdp(url: string, people: readonly EmulatedPerson[]) {
   return startOidcProvider({
     people,
-    accessTokenTtl,
     clients: [
       {
         id: CLIENT_ID,

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 
 /** By which the load says who asks, so that the backend can tell whether somebody got in who may not. */
@@ -22,20 +21,17 @@ export interface Witness {
   readonly url: string;
   /** What should never have come: whose it was, and where to. */
   readonly wrong: readonly string[];
-  /** Open WebSockets, by user. */
-  readonly sockets: ReadonlyMap<Duplex, string>;
   /** Connections are cut off in the middle of so large a part of the answers, 0 to 1. */
   resets: number;
   close(): Promise<void>;
 }
 
 /**
- * A backend that says who it was told is asking, after checking the gateway's signature, and answers WebSockets. What is
+ * A backend that says who it was told is asking, after checking the gateway's signature. What is
  * below /api and /login goes on to the real one behind it, where the accounts are.
  */
 export async function startWitness(backendUrl: string, jwksUrl: string, audience: string): Promise<Witness> {
   const wrong: string[] = [];
-  const sockets = new Map<Duplex, string>();
   const keys = createRemoteJWKSet(new URL(jwksUrl), { cooldownDuration: 0 });
   const verified = new Map<string, string>();
   const witness = { resets: 0 };
@@ -72,29 +68,10 @@ export async function startWitness(backendUrl: string, jwksUrl: string, audience
       if (!res.headersSent) res.writeHead(500).end(String(error));
     });
   });
-  server.on('upgrade', (req, socket: Duplex) => {
-    look(req);
-    socket.on('error', () => socket.destroy());
-    userOf(req).then(
-      (user) => {
-        const key = createHash('sha1').update(
-          `${req.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`,
-        );
-        const accept = key.digest('base64');
-        const head = ['Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
-        socket.write(`HTTP/1.1 101 Switching Protocols\r\n${head.join('\r\n')}\r\n\r\n`);
-        sockets.set(socket, user);
-        socket.on('close', () => sockets.delete(socket));
-        socket.resume();
-      },
-      () => socket.destroy(),
-    );
-  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     wrong,
-    sockets,
     get resets() {
       return witness.resets;
     },
@@ -105,7 +82,6 @@ export async function startWitness(backendUrl: string, jwksUrl: string, audience
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-        for (const socket of sockets.keys()) socket.destroy();
       }),
   };
 }
