@@ -152,6 +152,12 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
       ...guardsOf(target.config, config.session.cookie_domain),
       ...(target.signIn === undefined ? {} : { signIn: target.signIn }),
       ...(target.backendSession === undefined ? {} : { backendSession: target.backendSession }),
+      timeouts: {
+        connectTimeoutMs: target.config.upstream.connect,
+        answerTimeoutMs: target.config.upstream.answer,
+        idleTimeoutMs: target.config.upstream.idle,
+        connections: target.config.upstream.connections,
+      },
     })),
     sessions: {
       read: (cookie) => live.read(cookie),

@@ -1,7 +1,8 @@
 import type { ProxyDeps, ProxyTarget } from './deps.ts';
-import { createUpstream, type Upstream } from './forward.ts';
+import type { Upstream } from './forward.ts';
 import { createHeaderFilter, type FilteredHeaders } from './identity-headers.ts';
 import { createAnswerFilter } from './response-headers.ts';
+import { createUpstream } from './upstream/client.ts';
 
 /** Everything that stands ready for one target. */
 export interface TargetDoor {

@@ -89,7 +89,7 @@ export class Exchanges {
       res.detachSocket(socket as Socket);
       refuseOnSocket(socket, error, passage.requestId);
     };
-    const opened = (raw: readonly Buffer[], upstream: Duplex) => {
+    const opened = (raw: FlatHeaders, upstream: Duplex) => {
       res.detachSocket(socket as Socket);
       const answer = door.answer(101, raw, admitted.prepared.jar && ((line) => admitted.prepared.jar?.keep(line)));
       this.#tunnel(socket, upstream, head, answer.headers, admitted.session);

@@ -4,6 +4,7 @@ import { LatchgateError } from '../model/errors.ts';
 import type { Log } from '../ops/log.ts';
 import type { TargetDoor } from './door.ts';
 import type { ExchangeEvents } from './forward.ts';
+import type { FlatHeaders } from './identity-headers.ts';
 import type { LiveWork, Ongoing } from './live.ts';
 import type { Admitted, Passage } from './passage.ts';
 import type { FilteredAnswer } from './response-headers.ts';
@@ -53,7 +54,7 @@ export class Forwarding implements ExchangeEvents, Ongoing {
     this.giveUp?.(new LatchgateError('login_required', 'the session ended'));
   }
 
-  answered(status: number, raw: readonly Buffer[]): FilteredAnswer {
+  answered(status: number, raw: FlatHeaders): FilteredAnswer {
     const jar = this.#admitted?.prepared.jar;
     const answer = this.door.answer(status, raw, jar === undefined ? undefined : (line) => jar.keep(line));
     jar?.answered(status, answer.location);
@@ -83,17 +84,17 @@ export class Forwarding implements ExchangeEvents, Ongoing {
 
 /** A request that asks the upstream for a WebSocket. */
 export class Upgrading extends Forwarding {
-  readonly #opened: (raw: readonly Buffer[], socket: Duplex) => void;
+  readonly #opened: (raw: FlatHeaders, socket: Duplex) => void;
 
   constructor(
-    opened: (raw: readonly Buffer[], socket: Duplex) => void,
+    opened: (raw: FlatHeaders, socket: Duplex) => void,
     ...request: ConstructorParameters<typeof Forwarding>
   ) {
     super(...request);
     this.#opened = opened;
   }
 
-  upgraded(raw: readonly Buffer[], socket: Duplex): void {
+  upgraded(raw: FlatHeaders, socket: Duplex): void {
     this.over(101);
     this.#opened(raw, socket);
   }

@@ -8,11 +8,10 @@ const DROPPED = new Set([
 ]);
 const NOT_HOP_BY_HOP = new Set(['set-cookie', 'content-length', 'content-type', 'content-encoding', 'location']);
 const MEMO_LIMIT = 2_000;
+const MEMO_NAME = 64;
 
 export interface FilteredAnswer {
   readonly headers: FlatHeaders;
-  /** -1: not said. */
-  readonly contentLength: number;
   readonly location: string | undefined;
 }
 
@@ -25,27 +24,26 @@ export interface AnswerPolicy {
 
 type Action = 'keep' | 'drop' | 'set-cookie' | 'connection' | 'content-length' | 'location';
 
-/** One pass over the raw headers of an answer, as undici gives them. */
+/** Takes one pass over the headers of an answer; what comes out keeps order, case and repetition. */
 export function createAnswerFilter(
   policy: AnswerPolicy,
-): (status: number, raw: readonly Buffer[], keep?: (setCookie: string) => void) => FilteredAnswer {
+): (status: number, raw: Readonly<FlatHeaders>, keep?: (setCookie: string) => void) => FilteredAnswer {
   const memo = new Map<string, Action>();
   const actionFor = (name: string): Action => {
     let action = memo.get(name);
     if (action === undefined) {
       action = decide(name);
-      if (memo.size < MEMO_LIMIT) memo.set(name, action);
+      if (memo.size < MEMO_LIMIT && name.length <= MEMO_NAME) memo.set(name, action);
     }
     return action;
   };
   return (status, raw, keep) => {
     let headers: FlatHeaders = [];
-    let contentLength = -1;
     let location: string | undefined;
     let connection: string | undefined;
     for (let at = 0; at + 1 < raw.length; at += 2) {
-      const name = (raw[at] as Buffer).toString('latin1');
-      const value = (raw[at + 1] as Buffer).toString('latin1');
+      const name = raw[at] as string;
+      const value = raw[at + 1] as string;
       const action = actionFor(name);
       if (action === 'drop') continue;
       if (action === 'connection') {
@@ -59,15 +57,13 @@ export function createAnswerFilter(
       } else if (action === 'content-length') {
         // RFC 9110 §8.6: there is none in a 204, whatever the upstream says.
         if (status === 204) continue;
-        contentLength = Number(value);
-      }
-      if (action === 'location') location = value;
+      } else if (action === 'location') location = value;
       headers.push(name, value);
     }
     if (connection !== undefined && !/^(?:keep-alive|close|upgrade)$/i.test(connection)) {
       headers = withoutNamed(headers, connection);
     }
-    return { headers, contentLength, location };
+    return { headers, location };
   };
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMs, entryName, textList } from '../config/values.ts';
+import { count, durationMs, entryName, textList } from '../config/values.ts';
 import type { EntitlementKind } from '../model/entitlement.ts';
 import { goodDataTargetSchema } from './gooddata/schema.ts';
 import { supersetTargetSchema } from './superset/schema.ts';
@@ -21,6 +21,22 @@ const missingSchema = z.strictObject({
     ),
 });
 
+const upstreamSchema = z.strictObject({
+  connect: durationMs.prefault('10s').describe('To open a connection, or for one to become free.'),
+  answer: durationMs
+    .prefault('5m')
+    .describe('From the end of a request to the beginning of its answer: longer than the longest query.'),
+  idle: durationMs
+    .prefault('10m')
+    .describe('Between two pieces of an answer or of an upload, streams of events included.'),
+  connections: count
+    .refine((number) => number > 0, 'must be at least 1')
+    .prefault(512)
+    .describe(
+      'Connections at the same time, WebSockets apart. Twice as many requests wait for one; more are answered 502.',
+    ),
+});
+
 /** Members that every target has. */
 const commonTarget = {
   missing: missingSchema.prefault({}).describe('What is done about what is not there.'),
@@ -34,6 +50,7 @@ const commonTarget = {
       'Attributes for the user name of a new account; the first that is there and not taken. Never changed later.',
     ),
   timeout: durationMs.prefault('10s').describe('For one answer of the target, and for everything at one login.'),
+  upstream: upstreamSchema.prefault({}).describe('How the requests of people are passed on.'),
 };
 
 export const targetSchema = z.discriminatedUnion('type', [

@@ -41,7 +41,7 @@ describe('an upstream that answers with broken framing', () => {
     const { port } = await startWorld({ upstream: upstream.url });
     const answer = await ask(port, 'GET /');
     expect(answer.status).toBe(502);
-    expect(['upstream_invalid', 'upstream_unavailable']).toContain(JSON.parse(answer.body).error);
+    expect(JSON.parse(answer.body).error).toBe('upstream_invalid');
     expect(answer.header('x-request-id')).toBeDefined();
     await until(() => upstream.sockets.size === 0, 'the upstream socket is closed');
     expect(upstream.requests).toHaveLength(1);
@@ -64,7 +64,6 @@ describe('an upstream that answers with broken framing', () => {
     ['with a small length', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'],
     ['in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'],
     ['in the middle of a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf'],
-    ['with a chunk that is none', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n'],
   ])('breaks the answer off for the client too, so that half is never taken for whole: %s', async (_name, bytes) => {
     const upstream = await startRawUpstream((socket) => void socket.end(bytes));
     const { port, logged } = await startWorld({ upstream: upstream.url });

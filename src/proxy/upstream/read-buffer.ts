@@ -1,0 +1,29 @@
+const READ_BYTES = 64 * 1024;
+const SPARE_AT_MOST = 64;
+
+/** Memory of nobody. Making new memory for each large piece would keep the garbage collector busier than the sockets. */
+const spare: Buffer[] = [];
+
+/** Memory that one socket reads into, again and again until somebody keeps what was read. */
+export class ReadBuffer {
+  #bytes = spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
+
+  /** For `onread` of node:net, which asks before each read. */
+  readonly current = (): Buffer => this.#bytes;
+
+  /**
+   * What was read last stays as it is: the next read goes elsewhere. To be called when nobody needs it any more, never
+   * on doubt: without that it is collected like everything else.
+   */
+  handOver(): (error?: Error | null) => void {
+    const bytes = this.#bytes;
+    this.#bytes = spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
+    let isGiven = false;
+    return (error) => {
+      // What failed to be written may still be looked at by somebody.
+      if (error != null || isGiven) return;
+      isGiven = true;
+      if (spare.length < SPARE_AT_MOST) spare.push(bytes);
+    };
+  }
+}
