@@ -5,44 +5,56 @@ export interface Ongoing {
   cutOff(): void;
 }
 
-/** What is under way, by session handle, so that a session that ends takes all of it along. */
+/** Sessions with nothing under way that are kept in the map, because most have something again in a moment. */
+const MOST_IDLE = 1_000;
+
+/**
+ * What is under way, by session handle, so that a session that ends takes all of it along. Lists that stay, as those of
+ * connections do and for the same reason: a map that requests themselves come into and go out of keeps them alive.
+ */
 export class LiveWork {
-  /** Mostly one thing at a time: a set of its own for it would be made and dropped with each request. */
-  readonly #bySession = new Map<string, Ongoing | Set<Ongoing>>();
+  readonly #bySession = new Map<string, Ongoing[]>();
+  #idle = 0;
 
   add(handle: string, work: Ongoing): void {
-    const known = this.#bySession.get(handle);
-    if (known === undefined) this.#bySession.set(handle, work);
-    else if (known instanceof Set) known.add(work);
-    else this.#bySession.set(handle, new Set([known, work]));
+    const works = this.#bySession.get(handle);
+    if (works === undefined) this.#bySession.set(handle, [work]);
+    else if (works.push(work) === 1) this.#idle -= 1;
   }
 
   remove(handle: string, work: Ongoing): void {
-    const known = this.#bySession.get(handle);
-    if (known === work) this.#bySession.delete(handle);
-    else if (known instanceof Set && known.delete(work) && known.size === 0) this.#bySession.delete(handle);
+    const works = this.#bySession.get(handle);
+    const at = works?.indexOf(work) ?? -1;
+    if (works === undefined || at === -1) return;
+    works.splice(at, 1);
+    if (works.length > 0) return;
+    this.#idle += 1;
+    if (this.#idle > MOST_IDLE) this.#forgetIdle();
   }
 
   end(handle: string): void {
-    const known = this.#bySession.get(handle);
+    const works = this.#bySession.get(handle);
+    if (works === undefined) return;
     this.#bySession.delete(handle);
-    if (known instanceof Set) for (const work of known) work.cutOff();
-    else known?.cutOff();
+    if (works.length === 0) this.#idle -= 1;
+    for (const work of works) work.cutOff();
   }
 
-  handles(): Iterable<string> {
-    return this.#bySession.keys();
+  *handles(): Iterable<string> {
+    for (const [handle, works] of this.#bySession) if (works.length > 0) yield handle;
   }
 
   /** Of each session once, where it is known. */
   *ids(): Iterable<string> {
-    for (const known of this.#bySession.values()) {
-      const [work] = known instanceof Set ? known : [known];
-      if (work?.session?.id !== undefined) yield work.session.id;
-    }
+    for (const [work] of this.#bySession.values()) if (work?.session?.id !== undefined) yield work.session.id;
   }
 
   endAll(): void {
     for (const handle of [...this.#bySession.keys()]) this.end(handle);
+  }
+
+  #forgetIdle(): void {
+    for (const [handle, works] of this.#bySession) if (works.length === 0) this.#bySession.delete(handle);
+    this.#idle = 0;
   }
 }

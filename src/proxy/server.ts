@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { LatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
+import { type Connection, Connections } from './connections.ts';
 import type { GatewayPages } from './deps.ts';
 import type { GatewayProxy } from './proxy.ts';
 import type { Certificates } from './tls.ts';
@@ -12,7 +13,7 @@ import { refuseOnSocket } from './upgrade.ts';
 
 export interface PublicServerDeps {
   readonly proxy: GatewayProxy;
-  /** Serves what is at or below /.latchgate (an Express app). The request id stands in the response's X-Request-Id. */
+  /** Express, but for what begins a login. */
   readonly gateway: GatewayPages;
   /** For the head of a request; default 20 s. */
   readonly headTimeoutMs?: number;
@@ -34,12 +35,7 @@ const KEEP_ALIVE_MS = 65_000;
 /** The public listener, not listening yet. Node's strict parser stands in front of everything. */
 export function createPublicServer(deps: PublicServerDeps): Server {
   const { proxy, gateway, certificates, closing } = deps;
-  const open = new Set<ServerResponse>();
-  /** Connections that have not brought a request yet: browsers open some ahead, and Node does not count them as idle. */
-  const unused = new Set<Duplex>();
-  const waiting = new WaitingAnswers();
-  /** Whose answer says that it is the last: nothing that follows is looked at (RFC 9112 §9.6). */
-  const over = new WeakSet<Duplex>();
+  const connections = new Connections();
   const headTimeoutMs = deps.headTimeoutMs ?? 20_000;
   const http = {
     insecureHTTPParser: false,
@@ -60,91 +56,48 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   server.maxHeadersCount = 0;
 
   const serve = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
-    const { socket } = req;
-    if (over.has(socket)) return;
-    unused.delete(socket);
+    const connection = connections.of(req.socket);
+    if (connection.isOver) return;
+    connection.isUnused = false;
     if (closing?.aborted === true) res.shouldKeepAlive = false;
-    open.add(res);
-    res.once('close', () => open.delete(res));
-    waiting.add(socket, req, res);
+    connections.add(connection, res);
     proxy.handle(req, res, expectsContinue, gateway);
-    if (res.writableEnded && res.getHeader('connection') === 'close') over.add(socket);
+    if (res.writableEnded && res.getHeader('connection') === 'close') connection.isOver = true;
   };
-  const endUnused = (socket: Duplex): void => {
+  const endUnused = (socket: Duplex, connection: Connection): void => {
     setTimeout(() => {
-      if (unused.has(socket)) socket.destroy();
+      if (connection.isUnused) socket.destroy();
     }, LAST_REQUEST_MS).unref();
   };
   closing?.addEventListener('abort', () => {
-    for (const res of open) res.shouldKeepAlive = false;
-    for (const socket of unused) endUnused(socket);
+    for (const [socket, connection] of connections.all()) {
+      for (const res of connection.answers) res.shouldKeepAlive = false;
+      if (connection.isUnused) endUnused(socket, connection);
+    }
   });
   server.on(certificates === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     if ((socket as Partial<TLSSocket>).alpnProtocol === 'h2') return;
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
-    if (closing?.aborted === true) endUnused(socket);
+    const connection = connections.of(socket);
+    connection.isUnused = true;
+    if (closing?.aborted === true) endUnused(socket, connection);
   });
   server.on('request', (req, res) => serve(req, res, false));
   server.on('checkContinue', (req, res) => serve(req, res, true));
   server.on('upgrade', (req, socket, head) => {
-    unused.delete(socket);
-    if (over.has(socket) || waiting.has(socket)) socket.destroy();
+    const connection = connections.of(socket);
+    connection.isUnused = false;
+    if (connection.isOver || connections.isAnswering(socket)) socket.destroy();
     else proxy.handleUpgrade(req, socket, head);
   });
   server.on('connect', (_req, socket) => {
-    if (over.has(socket) || waiting.has(socket)) socket.destroy();
+    if (connections.of(socket).isOver || connections.isAnswering(socket)) socket.destroy();
     else refuseOnSocket(socket, new LatchgateError('method_not_allowed', 'CONNECT is not served'), newRequestId());
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable || !waiting.takeOver(socket)) socket.destroy();
+    if (error.code === 'ECONNRESET' || !socket.writable || !connections.takeOver(socket)) socket.destroy();
     else refuseOnSocket(socket, failureOf(error), newRequestId());
   });
   return server;
-}
-
-/** The answers that are not over, by connection: several when its client does not wait for one before it asks again. */
-class WaitingAnswers {
-  readonly #bySocket = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>();
-
-  add(socket: Socket, req: IncomingMessage, res: ServerResponse): void {
-    let answers = this.#bySocket.get(socket);
-    if (answers === undefined) {
-      const all = new Map<ServerResponse, IncomingMessage>();
-      this.#bySocket.set(socket, all);
-      socket.once('close', () => {
-        for (const one of all.keys()) tellClosed(one);
-      });
-      answers = all;
-    }
-    answers.set(res, req);
-    res.once('close', () => answers.delete(res));
-  }
-
-  has(socket: Duplex): boolean {
-    return (this.#bySocket.get(socket)?.size ?? 0) > 0;
-  }
-
-  /**
-   * Whether an answer can be written onto the bare socket: nothing is written into one that is under way, nor in the
-   * place of one whose request came whole. A request that breaks off in its body has its answer taken away.
-   */
-  takeOver(socket: Duplex): boolean {
-    const answers = this.#bySocket.get(socket);
-    const [first] = answers ?? [];
-    if (answers === undefined || first === undefined) return true;
-    const [res, req] = first;
-    if (answers.size > 1 || req.complete || res.headersSent) return false;
-    res.detachSocket(socket as Socket);
-    return true;
-  }
-}
-
-/** Of the answers of a connection that ended, Node tells only the one whose turn it was. */
-function tellClosed(res: ServerResponse): void {
-  if (res.socket !== null) return;
-  res.destroy();
-  res.emit('close');
 }
 
 function failureOf(error: NodeJS.ErrnoException): LatchgateError {
