@@ -53,6 +53,7 @@ export const COMPLAINTS = {
   cookie_domain_mismatch: 'A host is not in the domain of the session cookie.',
   cookie_domain_wide: 'More hosts get the session cookie than are served here.',
   public_host_without_route: 'The host of `public_url` serves nothing but the login.',
+  state_not_shared: 'Several processes need a database that all of them can open.',
   listen_conflict: 'Two listeners would share an address.',
   insecure_public_url: 'Secure cookies need https; plain http is accepted on loopback only.',
   open_admin: 'Health, metrics and readiness are shown to anybody who reaches the port.',

@@ -4,10 +4,19 @@ import { checkPrivileged } from './check-privileged.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkRules } from './check-rules.ts';
 import { checkServers } from './check-servers.ts';
+import { checkWorkers } from './check-workers.ts';
 import type { Check, Checked, Declared } from './declared.ts';
 import type { Config } from './schema.ts';
 
-const CHECKS: readonly Check[] = [checkServers, checkHosts, checkLogins, checkRules, checkPrivileged, checkRoutes];
+const CHECKS: readonly Check[] = [
+  checkServers,
+  checkWorkers,
+  checkHosts,
+  checkLogins,
+  checkRules,
+  checkPrivileged,
+  checkRoutes,
+];
 
 /**
  * Holds the parts of a configuration against each other. Pure. Looks at those parts that are sound in themselves, so

@@ -6,7 +6,7 @@ import { safetySchema } from '../provisioning/schema.ts';
 import { routesSchema, shutdownSchema, tlsSchema } from '../proxy/schema.ts';
 import { sessionSchema } from '../session/schema.ts';
 import { targetsSchema } from '../targets/schema.ts';
-import { count, flag, httpOrigin, listenAddress, networkList } from './values.ts';
+import { flag, httpOrigin, listenAddress, networkList } from './values.ts';
 
 const logSchema = z.strictObject({
   level: z.enum(['error', 'warn', 'info', 'debug']).default('info').describe('The least severe line that is written.'),
@@ -16,7 +16,14 @@ const logSchema = z.strictObject({
 const MOST_WORKERS = 256;
 const WORKERS = `must be a whole number from 1 to ${MOST_WORKERS}, or auto`;
 const workersSchema = z
-  .union([count.refine((workers) => workers >= 1 && workers <= MOST_WORKERS, WORKERS), z.literal('auto')], WORKERS)
+  .union([z.number(), z.string()], WORKERS)
+  .transform((given, context): number | 'auto' => {
+    if (given === 'auto') return given;
+    const workers = typeof given === 'number' || /^\d{1,3}$/.test(given) ? Number(given) : Number.NaN;
+    if (Number.isInteger(workers) && workers >= 1 && workers <= MOST_WORKERS) return workers;
+    context.addIssue({ code: 'custom', message: WORKERS });
+    return z.NEVER;
+  })
   .meta({ title: 'whole number or `auto`' });
 
 /** The whole file. Each room describes its own part; a default stands beside the key that it fills. */
