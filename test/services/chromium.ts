@@ -29,7 +29,12 @@ function chromiumPath(): string {
   return path;
 }
 
-/** Starts a headless Chromium. Close it with `browser.close()`. */
-export function startChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: chromiumPath(), headless: true, args: FLAGS, timeout: 60_000 });
+/** Starts a headless Chromium, with further flags. Close it with `browser.close()`. */
+export function startChromium(...flags: readonly string[]): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    headless: true,
+    args: [...FLAGS, ...flags],
+    timeout: 60_000,
+  });
 }
