@@ -132,6 +132,10 @@ function checkMetadata(metadata: ServerMetadata, { issuer, name }: DiscoveryOpti
     const address = metadata[member];
     if (address !== undefined && !isFitAddress(address, isLoopbackHttp(issuer))) refuse(member);
   }
+  for (const member of ['id_token_signing_alg_values_supported', 'token_endpoint_auth_methods_supported'] as const) {
+    const values: unknown = metadata[member] ?? [];
+    if (!Array.isArray(values) || values.some((value) => typeof value !== 'string')) refuse(member);
+  }
 }
 
 /** https, and on a loopback issuer http to loopback. */

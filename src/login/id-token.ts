@@ -101,8 +101,8 @@ export function fitSubject(subject: unknown, provider: string): string {
   return subject;
 }
 
-function isFitType(typ: string | undefined): boolean {
-  return typ === undefined || /^(?:application\/)?jwt$/i.test(typ);
+function isFitType(typ: unknown): boolean {
+  return typ === undefined || (typeof typ === 'string' && /^(?:application\/)?jwt$/i.test(typ));
 }
 
 /** OIDC Core §3.1.3.6: the left half of the hash that belongs to the signature algorithm. */

@@ -53,8 +53,8 @@ export async function verifyLogoutToken(
 }
 
 /** §2.4: RFC 8725 §3.11 types are recommended, none and the general one are found. */
-function isFitType(typ: string | undefined): boolean {
-  return typ === undefined || /^(?:application\/)?(?:logout\+)?jwt$/i.test(typ);
+function isFitType(typ: unknown): boolean {
+  return typ === undefined || (typeof typ === 'string' && /^(?:application\/)?(?:logout\+)?jwt$/i.test(typ));
 }
 
 function isEvent(events: unknown): boolean {

@@ -69,12 +69,32 @@ export function asLoginError(original: unknown, provider: string, step: OidcStep
     return make(forBodyError(thrown, step), { error: known(thrown.error), status: thrown.status });
   }
   if (thrown instanceof WWWAuthenticateChallengeError) return make('provider_misconfigured', { status: thrown.status });
+  const uncoded = thrown instanceof ClientError && thrown.code === undefined ? thrown.cause : thrown;
+  const unusable = UNUSABLE.get(nameOf(uncoded));
+  if (unusable !== undefined) return make(unusable);
   if (thrown instanceof ClientError || thrown instanceof joseErrors.JOSEError) {
     const library = String(thrown.code ?? 'unknown');
     const code = LIBRARY_CODES[library] ?? (thrown instanceof joseErrors.JOSEError ? 'token_invalid' : 'internal');
     return make(step === 'discovery' && code === 'token_invalid' ? 'provider_metadata_invalid' : code, { library });
   }
+  if (step === 'discovery' && codeOf(thrown) === 'ERR_INVALID_URL') return make('provider_metadata_invalid');
   return new LatchgateError('internal', 'the login library failed', { detail, cause: thrown });
+}
+
+/** What neither library has a code for: published keys that are none, and answers signed in a way that was not agreed. */
+const UNUSABLE: ReadonlyMap<string, ErrorCode> = new Map([
+  ['DataError', 'token_key_unknown'],
+  ['InvalidAccessError', 'token_key_unknown'],
+  ['SyntaxError', 'token_key_unknown'],
+  ['OperationProcessingError', 'provider_unavailable'],
+]);
+
+function nameOf(thrown: unknown): string {
+  return typeof thrown === 'object' && thrown !== null && 'name' in thrown ? String(thrown.name) : '';
+}
+
+function codeOf(thrown: unknown): unknown {
+  return typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined;
 }
 
 const MESSAGES: Partial<Record<ErrorCode, string>> = {

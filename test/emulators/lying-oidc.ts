@@ -1,25 +1,31 @@
-import { createHash, createHmac, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, type JWK } from 'jose';
+import {
+  type Algorithm,
+  halfHash,
+  type Members,
+  newSigningKey,
+  type SigningKey,
+  type TokenLies,
+  writeToken,
+} from './lying-tokens.ts';
 
-export type Endpoint = 'discovery' | 'authorize' | 'token' | 'jwks' | 'userinfo' | 'par';
+export type Endpoint = 'discovery' | 'authorize' | 'token' | 'jwks' | 'userinfo' | 'par' | 'endsession';
 
-/** What the provider gets wrong. Nothing set: it is an honest one. */
-export interface Lies {
+/** What the provider gets wrong, in any message. Nothing set: it is an honest one. */
+export interface Lies extends TokenLies {
   /** Changes the discovery document. */
   readonly discovery?: (document: Record<string, unknown>) => unknown;
+  /** Changes the published key set. */
+  readonly jwks?: (set: { keys: unknown[] }) => unknown;
   /** Changes the parameters of the redirect back. */
   readonly callback?: (parameters: URLSearchParams) => void;
-  /** Changes the ID token's header, claims, or the way it is signed. */
-  readonly header?: Readonly<Record<string, unknown>>;
-  readonly claims?: Readonly<Record<string, unknown>> | ((claims: Record<string, unknown>) => Record<string, unknown>);
-  readonly signature?: 'none' | 'stripped' | 'wrong-key' | 'tampered' | 'hmac-with-public-key' | 'embedded-key';
   /** The whole ID token. */
   readonly idToken?: unknown;
-  /** Changes the token answer. */
-  readonly tokenAnswer?: (answer: Record<string, unknown>) => unknown;
-  readonly userinfo?: Readonly<Record<string, unknown>>;
+  /** Changes the answer to a code, or to a refresh token. */
+  readonly tokenAnswer?: (answer: Record<string, unknown>, grant: string) => unknown;
+  readonly userinfo?: Members;
   /** Takes an endpoint over. */
   readonly answer?: Partial<Record<Endpoint, (req: IncomingMessage, res: ServerResponse) => void>>;
 }
@@ -29,27 +35,32 @@ export interface LyingProvider {
   /** Lies from now on. */
   lie(lies: Lies): void;
   /** Signs with a new key and publishes only that one. */
-  rotate(options?: { readonly publish?: boolean }): Promise<void>;
+  rotate(options?: { readonly publish?: boolean; readonly alg?: Algorithm }): Promise<void>;
   /** How often each endpoint was asked. */
   readonly asked: Readonly<Record<Endpoint, number>>;
   /** Body of the last token request. */
   lastTokenRequest(): URLSearchParams;
   lastTokenHeaders(): IncomingMessage['headers'];
-  /** A token as an honest provider would sign it, with these claims on top. */
-  sign(claims: Readonly<Record<string, unknown>>): Promise<string>;
+  /** Parameters of the last request to the end of session. */
+  lastEndSession(): URLSearchParams;
+  /** The key that signs now. */
+  key(): SigningKey;
+  /** An ID token as an honest provider would sign it, with these claims on top. */
+  sign(claims: Members): Promise<string>;
+  /** A logout token (OpenID Connect Back-Channel Logout 1.0 §2.4) of the subject; `undefined` in a lie takes a member away. */
+  logoutToken(lies?: TokenLies): Promise<string>;
   close(): Promise<void>;
 }
 
 export interface LyingProviderOptions {
   readonly clientId: string;
   readonly subject?: string;
-  /** Default true: no userinfo endpoint is not even named. */
+  /** Default true; false: no userinfo endpoint is even named. */
   readonly withUserinfo?: boolean;
-}
-
-interface Key {
-  readonly privateKey: KeyObject;
-  readonly jwk: JWK & { readonly kid: string };
+  /** Default false: no end of session is named. */
+  readonly withEndSession?: boolean;
+  /** Default ES256. */
+  readonly alg?: Algorithm;
 }
 
 interface Code {
@@ -60,15 +71,16 @@ interface Code {
 
 /** An OpenID provider that logs everybody in at once and can misbehave in any message. */
 export async function startLyingProvider(options: LyingProviderOptions): Promise<LyingProvider> {
-  const { clientId, subject = 'alice' } = options;
-  const asked = { discovery: 0, authorize: 0, token: 0, jwks: 0, userinfo: 0, par: 0 };
+  const { clientId, subject = 'alice', alg: firstAlg = 'ES256' } = options;
+  const asked = { discovery: 0, authorize: 0, token: 0, jwks: 0, userinfo: 0, par: 0, endsession: 0 };
   const codes = new Map<string, Code>();
   const pushed = new Map<string, URLSearchParams>();
   let lies: Lies = {};
-  let key = await newKey('k1');
-  let published = [key.jwk];
+  let key = await newSigningKey('k1', firstAlg);
+  let published: unknown[] = [key.jwk];
   let tokenRequest = new URLSearchParams();
   let tokenHeaders: IncomingMessage['headers'] = {};
+  let endSession = new URLSearchParams();
   let issuer = '';
 
   const endpoints: Record<Endpoint, (req: IncomingMessage, res: ServerResponse) => Promise<void> | void> = {
@@ -80,9 +92,10 @@ export async function startLyingProvider(options: LyingProviderOptions): Promise
         jwks_uri: `${issuer}/jwks`,
         pushed_authorization_request_endpoint: `${issuer}/par`,
         ...(options.withUserinfo === false ? {} : { userinfo_endpoint: `${issuer}/userinfo` }),
+        ...(options.withEndSession === true ? { end_session_endpoint: `${issuer}/endsession` } : {}),
         response_types_supported: ['code'],
         subject_types_supported: ['public'],
-        id_token_signing_alg_values_supported: ['ES256', 'none', 'HS256'],
+        id_token_signing_alg_values_supported: [key.alg, 'none', 'HS256'],
         code_challenge_methods_supported: ['S256'],
         authorization_response_iss_parameter_supported: true,
       };
@@ -94,42 +107,69 @@ export async function startLyingProvider(options: LyingProviderOptions): Promise
       sendJson(res, { request_uri: uri, expires_in: 60 }, 201);
     },
     authorize: (req, res) => {
-      const asking = new URL(req.url ?? '/', issuer).searchParams;
+      const asking = queryOf(req);
       const query = pushed.get(asking.get('request_uri') ?? '') ?? asking;
       const code = randomBytes(16).toString('hex');
       const redirectUri = query.get('redirect_uri') ?? '';
       codes.set(code, { nonce: query.get('nonce') ?? '', redirectUri, challenge: query.get('code_challenge') ?? '' });
       const back = new URL(redirectUri);
       back.search = new URLSearchParams({ code, state: query.get('state') ?? '', iss: issuer }).toString();
-      const parameters = back.searchParams;
-      lies.callback?.(parameters);
+      lies.callback?.(back.searchParams);
       res.writeHead(302, { location: back.href }).end();
     },
     token: async (req, res) => {
       tokenRequest = new URLSearchParams(await textOf(req));
       tokenHeaders = req.headers;
-      const isRefresh = tokenRequest.get('grant_type') === 'refresh_token';
+      const grant = tokenRequest.get('grant_type') ?? '';
       const code = codes.get(tokenRequest.get('code') ?? '');
       codes.delete(tokenRequest.get('code') ?? '');
       const challenge = createHash('sha256')
         .update(tokenRequest.get('code_verifier') ?? '')
         .digest('base64url');
-      if (!isRefresh && (code === undefined || code.challenge !== challenge)) {
+      if (grant !== 'refresh_token' && (code === undefined || code.challenge !== challenge)) {
         return sendJson(res, { error: 'invalid_grant' }, 400);
       }
       const accessToken = randomBytes(16).toString('hex');
-      const honest = honestClaims(issuer, clientId, subject, code?.nonce, accessToken);
+      const of = { accessToken, ...(code === undefined ? {} : { nonce: code.nonce }) };
       const answer = {
         access_token: accessToken,
         token_type: 'Bearer',
         expires_in: 300,
         refresh_token: randomBytes(16).toString('hex'),
-        id_token: 'idToken' in lies ? lies.idToken : await idToken(key, lies, lied(lies, honest)),
+        id_token: 'idToken' in lies ? lies.idToken : await writeToken(key, honestClaims(of), lies),
       };
-      sendJson(res, lies.tokenAnswer === undefined ? answer : lies.tokenAnswer(answer));
+      sendJson(res, lies.tokenAnswer === undefined ? answer : lies.tokenAnswer(answer, grant));
     },
-    jwks: (_req, res) => sendJson(res, { keys: published }),
+    jwks: (_req, res) => {
+      const set = { keys: [...published] };
+      sendJson(res, lies.jwks === undefined ? set : lies.jwks(set));
+    },
     userinfo: (_req, res) => sendJson(res, { sub: subject, ...lies.userinfo }),
+    endsession: (req, res) => {
+      endSession = queryOf(req);
+      res.writeHead(302, { location: endSession.get('post_logout_redirect_uri') ?? issuer }).end();
+    },
+  };
+
+  const honestClaims = (of: { readonly nonce?: string; readonly accessToken?: string } = {}): Members => {
+    const iat = Math.floor(Date.now() / 1_000);
+    return {
+      ...{ iss: issuer, aud: clientId, sub: subject, iat, exp: iat + 300, nonce: of.nonce },
+      ...(of.accessToken === undefined ? {} : { at_hash: halfHash(of.accessToken, key.alg) }),
+    };
+  };
+  const logoutClaims = (): Members => {
+    const iat = Math.floor(Date.now() / 1_000);
+    const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+    return {
+      iss: issuer,
+      aud: clientId,
+      sub: subject,
+      iat,
+      exp: iat + 120,
+      jti: randomBytes(16).toString('hex'),
+      events,
+    };
   };
 
   const server = createServer((req, res) => {
@@ -150,14 +190,17 @@ export async function startLyingProvider(options: LyingProviderOptions): Promise
     lie: (next) => {
       lies = next;
     },
-    rotate: async ({ publish = true } = {}) => {
+    rotate: async ({ publish = true, alg = key.alg } = {}) => {
       generation += 1;
-      key = await newKey(`k${generation}`);
+      key = await newSigningKey(`k${generation}`, alg);
       if (publish) published = [key.jwk];
     },
     lastTokenRequest: () => tokenRequest,
     lastTokenHeaders: () => tokenHeaders,
-    sign: (claims) => idToken(key, {}, { ...honestClaims(issuer, clientId, subject), ...claims }),
+    lastEndSession: () => endSession,
+    key: () => key,
+    sign: (claims) => writeToken(key, { ...honestClaims(), ...claims }),
+    logoutToken: (wrong) => writeToken(key, logoutClaims(), wrong, 'logout+jwt'),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -166,66 +209,8 @@ export async function startLyingProvider(options: LyingProviderOptions): Promise
   };
 }
 
-async function newKey(kid: string): Promise<Key> {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' } };
-}
-
-function honestClaims(issuer: string, clientId: string, subject: string, nonce?: string, accessToken?: string) {
-  const now = Math.floor(Date.now() / 1_000);
-  const digest = createHash('sha256')
-    .update(accessToken ?? '')
-    .digest();
-  return {
-    iss: issuer,
-    aud: clientId,
-    sub: subject,
-    iat: now,
-    exp: now + 300,
-    ...(nonce === undefined ? {} : { nonce }),
-    ...(accessToken === undefined ? {} : { at_hash: digest.subarray(0, 16).toString('base64url') }),
-  };
-}
-
-function lied({ claims }: Lies, honest: Record<string, unknown>): Record<string, unknown> {
-  return typeof claims === 'function' ? claims(honest) : { ...honest, ...claims };
-}
-
-async function idToken(key: Key, lies: Lies, claims: Record<string, unknown>): Promise<string> {
-  const header = { alg: 'ES256', kid: key.jwk.kid, typ: 'JWT', ...lies.header };
-  switch (lies.signature) {
-    case 'none':
-      return `${encode({ ...header, alg: 'none' })}.${encode(claims)}.`;
-    case 'stripped':
-      return `${encode(header)}.${encode(claims)}.`;
-    case 'hmac-with-public-key': {
-      const start = `${encode({ ...header, alg: 'HS256' })}.${encode(claims)}`;
-      return `${start}.${createHmac('sha256', JSON.stringify(key.jwk)).update(start).digest('base64url')}`;
-    }
-    case 'embedded-key': {
-      const own = await newKey('own');
-      const { kid: _kid, ...rest } = header;
-      return signed({ ...rest, jwk: own.jwk }, claims, own.privateKey);
-    }
-    case 'wrong-key':
-      return signed(header, claims, (await newKey(key.jwk.kid)).privateKey);
-    case 'tampered': {
-      const [start, , signature] = signed(header, claims, key.privateKey).split('.');
-      return `${start}.${encode({ ...claims, sub: 'admin' })}.${signature}`;
-    }
-    default:
-      return signed(header, claims, key.privateKey);
-  }
-}
-
-/** ES256 by hand: a library would refuse to sign some of what has to be refused. */
-function signed(header: object, claims: object, key: KeyObject): string {
-  const start = `${encode(header)}.${encode(claims)}`;
-  return `${start}.${sign('sha256', Buffer.from(start), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
-}
-
-function encode(value: object): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url');
+function queryOf(req: IncomingMessage): URLSearchParams {
+  return new URL(req.url ?? '/', 'http://127.0.0.1').searchParams;
 }
 
 function sendJson(res: ServerResponse, body: unknown, status = 200): void {
