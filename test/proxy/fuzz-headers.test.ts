@@ -210,7 +210,7 @@ describe('whatever a client sends', () => {
     ),
     { maxLength: 20 },
   );
-  const body = fc.array(fc.nat(255), { minLength: 1, maxLength: 200 }).map((bytes) => String.fromCharCode(...bytes));
+  const body = fc.array(fc.nat(255), { maxLength: 200 }).map((bytes) => String.fromCharCode(...bytes));
 
   it('goes up as one request that is framed once, says who it is of once, and has the body that it had', async () => {
     const upstream = await startUpstream();
