@@ -9,7 +9,7 @@ import { startOpenBackend } from '../journey/open-work.ts';
 import { freePort } from '../services/child.ts';
 import { type RunningGateway, startGateway } from '../services/gateway.ts';
 import { type RunningPostgres, startPostgres } from '../services/postgres.ts';
-import { type Front, startFront } from './front.ts';
+import { startFront } from './front.ts';
 import type { Visitor } from './load.ts';
 import { startWitness, type Witness } from './witness.ts';
 
@@ -90,7 +90,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const gateways: RunningGateway[] = [];
   for (const at of ports.keys()) gateways.push(await start(at));
   closers.push(async () => void (await Promise.all(gateways.map((one) => one.stop(DRAIN_MS)))));
-  const front: Front = await startFront(
+  const front = await startFront(
     port,
     ports.map((one) => ({ port: one })),
   );

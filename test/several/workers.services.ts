@@ -5,6 +5,7 @@ import { until } from '../journey/harness.ts';
 import { run, startChild } from '../services/child.ts';
 import { startGateway } from '../services/gateway.ts';
 import { projectRoot } from '../services/project.ts';
+import { makeCertificates } from '../services/tls.ts';
 import { startLoad, type Visitor } from './load.ts';
 import { type Site, startSite, visitorOf } from './site.ts';
 import { CALLER } from './witness.ts';
@@ -32,8 +33,9 @@ function workersOf(log: readonly string[]): Map<number, number> {
 }
 
 /** The same question on so many connections at once, which the workers get in turn. */
-async function onEach(address: string, host: string, visitor: Visitor): Promise<number[]> {
-  const clients = Array.from({ length: CONNECTIONS }, () => new Client(address));
+async function onEach(address: string, host: string, visitor: Visitor, ca?: string): Promise<number[]> {
+  const connect = ca === undefined ? {} : { connect: { ca } };
+  const clients = Array.from({ length: CONNECTIONS }, () => new Client(address, connect));
   const headers = { host, cookie: visitor.cookie, accept: 'application/json', [CALLER]: visitor.user };
   const statuses = await Promise.all(
     clients.map(async (client) => {
@@ -126,11 +128,11 @@ describe('workers and their primary', () => {
   afterAll(() => site?.close());
 
   /** Another gateway with workers, on a state of its own. */
-  const another = (listen = '127.0.0.1:0') =>
+  const another = ({ listen = '127.0.0.1:0', more = 'public_url: "http://127.0.0.1:1"' } = {}) =>
     startGateway({
       config: `
 version: 1
-public_url: http://127.0.0.1:1
+${more}
 listen: ${listen}
 admin_listen: 127.0.0.1:0
 workers: 2
@@ -179,6 +181,20 @@ routes: [{ path: /, to: superset }]`,
     expect(await gateway.exited).toEqual({ code: 0, signal: null });
   });
 
+  it('speak TLS, each of them', async () => {
+    const made = await makeCertificates();
+    const tls = `tls: { certificate: ${made.certificateFile}, key: ${made.keyFile} }`;
+    const gateway = await another({ more: `public_url: https://127.0.0.1:1\n${tls}` });
+    expect(gateway.url).toMatch(/^https:/);
+    const nobody = { user: 'nobody', cookie: '' };
+    expect(new Set(await onEach(gateway.url, '127.0.0.1:1', nobody, made.ca))).toEqual(new Set([401]));
+    const { admin } = gateway;
+    expect(await (await fetch(`${admin}/metrics`)).text()).toMatch(/^latchgate_certificate\w+\{/m);
+    await gateway.stop();
+    expect(await gateway.exited).toEqual({ code: 0, signal: null });
+    made.remove();
+  });
+
   it('give up when one dies at once again and again: exit code 1', async () => {
     const gateway = await another();
     const killed = new Set<number>();
@@ -194,7 +210,7 @@ routes: [{ path: /, to: superset }]`,
 
   it('that cannot listen are no gateway: the reason, and exit code 1', async () => {
     const { host: taken } = new URL(site.addresses[0] as string);
-    await expect(another(taken)).rejects.toThrow(/address_unavailable/);
+    await expect(another({ listen: taken })).rejects.toThrow(/address_unavailable/);
   });
 
   it('keep a second gateway from the same SQLite file, and commands not', async () => {
