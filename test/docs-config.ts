@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { parse, stringify } from 'yaml';
 import { type ExaminedConfig, examineConfig } from '../src/config/load.ts';
 import { codeBlocks, page } from './markdown.ts';
@@ -12,8 +13,28 @@ export function checked(text: string): ExaminedConfig {
   const names = [...text.matchAll(/\$\{([A-Z][A-Z0-9_]*)/g)].map(([, name]) => name ?? '');
   return examineConfig(FILE, {
     env: Object.fromEntries(names.map((name) => [name, SECRET])),
-    readFile: (path) => Buffer.from(path === FILE ? text : path.endsWith('.pem') ? PEM : SECRET),
+    readFile: (path) => Buffer.from(path === FILE ? text : contentOf(path)),
   });
+}
+
+function contentOf(path: string): string {
+  if (path.endsWith('tls.crt')) return pair().certificate;
+  if (path.endsWith('tls.key')) return pair().key;
+  return path.endsWith('.pem') ? PEM : SECRET;
+}
+
+let made: { readonly certificate: string; readonly key: string } | undefined;
+
+/** The files of `tls` have to fit each other. */
+function pair(): NonNullable<typeof made> {
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', '-'];
+  const named = ['-days', '30', '-subj', '/CN=docs', '-addext', 'subjectAltName=DNS:bi.example.com'];
+  if (made === undefined) {
+    const text = execFileSync('openssl', ['req', '-x509', ...curve, ...named], { encoding: 'utf8', stdio: 'pipe' });
+    const at = text.indexOf('-----BEGIN CERTIFICATE');
+    made = { key: text.slice(0, at), certificate: text.slice(at) };
+  }
+  return made;
 }
 
 /** A part of a config, made whole by the README's config for Superset. */
