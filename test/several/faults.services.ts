@@ -15,7 +15,7 @@ describe('two instances on Redis and PostgreSQL', () => {
   let site: Site;
   beforeAll(async () => {
     redis = await startRedis({ durable: true });
-    site = await startSite({ people: PEOPLE, store: `"redis://${redisUserInfo()}${redis.address}"` });
+    site = await startSite({ people: PEOPLE, refresh: '2s', store: `"redis://${redisUserInfo()}${redis.address}"` });
   });
   afterAll(async () => {
     await site?.close();
@@ -98,7 +98,11 @@ describe('two instances on Redis under Sentinel', () => {
   beforeAll(async () => {
     sentinels = await startSentinels();
     const url = `redis-sentinel://${redisUserInfo()}${sentinels.addresses.join(',')}/${sentinels.name}`;
-    site = await startSite({ people: PEOPLE, store: JSON.stringify({ url, sentinel_password: REDIS_PASSWORD }) });
+    site = await startSite({
+      people: PEOPLE,
+      store: JSON.stringify({ url, sentinel_password: REDIS_PASSWORD }),
+      refresh: '2s',
+    });
   });
   afterAll(async () => {
     await site?.close();
