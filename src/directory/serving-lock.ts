@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import Libsql from 'libsql';
 import { LatchgateError } from '../model/errors.ts';
@@ -18,8 +18,10 @@ export function lockForServing(url: string): () => void {
   let lock: InstanceType<typeof Libsql> | undefined;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    closeSync(openSync(path, 'a', 0o600));
     lock = new Libsql(path);
-    lock.exec('begin exclusive');
+    // Nothing is ever written: without a journal no second file appears.
+    lock.exec('pragma journal_mode=memory; begin exclusive');
   } catch (error) {
     lock?.close();
     if (isBusy(error)) throw new LatchgateError('state_in_use', 'another gateway serves from this database');

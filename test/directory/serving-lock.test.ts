@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase } from '../../src/directory/database.ts';
@@ -31,6 +31,9 @@ describe('the lock of a gateway that serves', () => {
     await database.close();
     release();
     expect(statSync(join(folder, 'data')).mode & 0o777).toBe(0o700);
+    for (const file of readdirSync(join(folder, 'data'))) {
+      expect([file, statSync(join(folder, 'data', file)).mode & 0o077]).toEqual([file, 0]);
+    }
   });
 
   it('is another one for another file, and none for PostgreSQL and for a database in memory', () => {
