@@ -233,4 +233,78 @@ describe('whatever is thrown at it', () => {
       { numRuns: 5_000 },
     );
   });
+
+  /** What browsers, and servers on the way, have been seen to make of an address before they look where it leads. */
+  const readings: readonly ((target: string) => string)[] = [
+    (target) => target,
+    (target) => target.replace(/[\t\r\n]/g, ''),
+    (target) => target.replaceAll('\\', '/'),
+    (target) => target.replace(/[\t\r\n]/g, '').replaceAll('\\', '/'),
+    (target) => decodeLeniently(target),
+    (target) => decodeLeniently(target).replace(/[\t\r\n]/g, ''),
+    (target) => decodeLeniently(target).replaceAll('\\', '/'),
+    (target) => decodeLeniently(decodeLeniently(target)).replace(/^\/(?=[^/\\])/, '/'),
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: browsers cut those off at both ends
+    (target) => target.replace(/^[\x00-\x20]+|[\x00-\x20]+$/g, ''),
+    (target) => target.split('\0', 1)[0] ?? '',
+    (target) => target.split(/[\r\n]/, 1)[0] ?? '',
+    (target) => target.toLowerCase(),
+    (target) => target.replaceAll('&amp;', '&'),
+    (target) => target.normalize('NFKC'),
+    (target) => target.replace(/[?#].*$/s, ''),
+    (target) => target.replace(/^\/(?:[^/?#]*\/)?\.\.(?=\/|$)/, ''),
+  ];
+  const decodeLeniently = (text: string) =>
+    text.replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('latin1'));
+  /** As a Location, as a link on a page of ours, and as a link on the page that was asked for. */
+  const bases = [
+    'https://bi.example.com/',
+    'https://bi.example.com/.latchgate/callback/staff?code=x',
+    'https://bi.example.com/a/b/',
+  ];
+
+  it('leads to a listed origin in every reading of a browser', () => {
+    fc.assert(
+      fc.property(anything, (raw) => {
+        const target = safeReturnTo(raw, rule);
+        for (const read of readings) {
+          const spelled = read(target);
+          for (const base of bases) {
+            // What no browser can read leads nowhere.
+            if (!URL.canParse(spelled, base)) continue;
+            const { origin, protocol } = new URL(spelled, base);
+            if (!allowed.has(origin) || protocol !== 'https:')
+              throw new Error(`${raw} leads to ${origin} by ${spelled}`);
+          }
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('never becomes a way to the login or logout, or the login of somebody else, in any spelling', () => {
+    const spell = fc.tuple(
+      fc.constantFrom('login', 'logout', 'callback/staff', 'LOGIN', 'Logout'),
+      fc.array(fc.nat(30), { maxLength: 6 }),
+      fc.constantFrom('', '/', '?rd=/', '#x', '/x', '%3f'),
+    );
+    const before = fc.constantFrom(
+      '',
+      '/x/..',
+      '/.',
+      '/%2e',
+      '/a/%2E%2e',
+      'https://bi.example.com',
+      'HTTPS://BI.EXAMPLE.COM:443',
+    );
+    fc.assert(
+      fc.property(before, spell, (start, [name, places, end]) => {
+        const path = [...`.latchgate/${name}`]
+          .map((letter, at) => (places.includes(at) ? `%${letter.charCodeAt(0).toString(16)}` : letter))
+          .join('');
+        expect(safeReturnTo(`${start}/${path}${end}`, rule)).toBe('/');
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
