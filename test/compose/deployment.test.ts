@@ -18,7 +18,7 @@ describe('session.secrets of several instances', () => {
     const warnings: string[] = [];
     const directory = createDirectory(await state.open(), state.clock);
     const log = { warn: (message: string) => void warnings.push(message) };
-    await joinDeployment({ session: { secrets } } as Config, { directory, log } as unknown as State);
+    await joinDeployment({ session: { secrets, store: 'embedded' } } as Config, { directory, log } as unknown as State);
     return warnings;
   }
 

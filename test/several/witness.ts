@@ -6,7 +6,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 /** By which the load says who asks, so that the backend can tell whether somebody got in who may not. */
 export const CALLER = 'x-caller';
 /** Callers that must never arrive. */
-export const NEVER = new Set(['nobody', 'logged-out']);
+const NEVER = new Set(['nobody', 'logged-out']);
 
 const RESET_AFTER_BYTES = 20_000;
 
