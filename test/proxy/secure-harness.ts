@@ -1,4 +1,9 @@
-import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as connectHttp2,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { systemClock } from '../../src/ops/clock.ts';
 import { type CertificateFiles, type Certificates, createCertificates } from '../../src/proxy/tls.ts';
@@ -115,4 +120,24 @@ export function askHttp2(
     });
     if (body !== undefined) stream.end(body);
   });
+}
+
+/** A stream whose answer is read as it comes. */
+export function openStream(session: ClientHttp2Session, headers: OutgoingHttpHeaders = {}, endStream = true) {
+  const stream: ClientHttp2Stream = session.request(
+    { ':path': '/', cookie: 'latchgate=alice', ...headers },
+    { endStream },
+  );
+  const heard = { stream, status: 0, body: '', closed: false };
+  stream.on('error', () => {});
+  stream.on('response', (got) => {
+    heard.status = Number(got[':status']);
+  });
+  stream.on('data', (chunk: Buffer) => {
+    heard.body += chunk.toString('latin1');
+  });
+  stream.once('close', () => {
+    heard.closed = true;
+  });
+  return heard;
 }
