@@ -210,6 +210,7 @@ export class Connection implements Carrier, UploadEvents {
 
   readonly #onClose = (): void => {
     this.#lost(this.#error);
+    this.#buffer?.release();
     this.#owner.gone(this);
   };
 

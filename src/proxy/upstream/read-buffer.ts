@@ -13,8 +13,8 @@ export class ReadBuffer {
   readonly current = (): Buffer => this.#bytes;
 
   /**
-   * What was read last stays as it is: the next read goes elsewhere. To be called when nobody needs it any more, never
-   * on doubt: without that it is collected like everything else.
+   * What was read last stays as it is: the next read goes elsewhere. What comes back is to be called when nobody needs it
+   * any more, and never in doubt: memory that is not given back is collected like any other.
    */
   handOver(): (error?: Error | null) => void {
     const bytes = this.#bytes;
@@ -24,7 +24,16 @@ export class ReadBuffer {
       // What failed to be written may still be looked at by somebody.
       if (error != null || isGiven) return;
       isGiven = true;
-      if (spare.length < SPARE_AT_MOST) spare.push(bytes);
+      giveBack(bytes);
     };
   }
+
+  /** For once the socket is closed, and reads nothing more. */
+  release(): void {
+    giveBack(this.#bytes);
+  }
+}
+
+function giveBack(bytes: Buffer): void {
+  if (spare.length < SPARE_AT_MOST) spare.push(bytes);
 }

@@ -17,12 +17,13 @@ function bodyOf(id: number, bytes: number): Buffer {
   return body;
 }
 
-/** Answers /ID/BYTES, in pieces of all sizes, with and without a length. */
+/** Answers /ID/BYTES, in pieces of all sizes, with and without a length, on connections that are kept or not. */
 function startBodies() {
   return startUpstream(async (req, res) => {
     const [, id, bytes] = (req.url ?? '').split('/').map(Number);
     const body = bodyOf(id ?? 0, bytes ?? 0);
     if ((id ?? 0) % 2 === 0) res.setHeader('Content-Length', body.length);
+    if ((id ?? 0) % 3 === 0) res.setHeader('Connection', 'close');
     for (let at = 0, size = 1_000; at < body.length; at += size, size = (size * 7) % 300_007) {
       if (!res.write(body.subarray(at, at + size))) await new Promise((resolve) => res.once('drain', resolve));
       if (size % 3 === 0) await pause(1);
