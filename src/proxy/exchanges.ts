@@ -6,13 +6,15 @@ import type { ProxyDeps } from './deps.ts';
 import { createDoor, type TargetDoor } from './door.ts';
 import type { UpstreamRequest } from './forward.ts';
 import { Forwarding, type Surroundings, Upgrading } from './forwarding.ts';
-import { addOriginHeaders, type FilteredHeaders, type FlatHeaders } from './identity-headers.ts';
+import type { ServedHost } from './hosts.ts';
+import { type FilteredHeaders, type FlatHeaders, forwardedFor, placeHeaders } from './identity-headers.ts';
 import { LiveWork, type Ongoing } from './live.ts';
 import type { Admitted, Passage } from './passage.ts';
 import { createPeerList, plainAddress } from './peers.ts';
 import type { PreparedSession } from './prepared.ts';
 import { hasBody, RequestBody } from './request-body.ts';
 import { openTunnel, refuseOnSocket } from './upgrade.ts';
+import { headerLines } from './upstream/request-head.ts';
 
 /** Carries admitted requests to their upstream and the answers back. */
 export class Exchanges {
@@ -21,6 +23,7 @@ export class Exchanges {
   readonly #doors: ReadonlyMap<string, TargetDoor>;
   readonly #isTrusted: (address: string) => boolean;
   readonly #around: Surroundings;
+  readonly #placeLines = new Map<ServedHost, string>();
   readonly #tunnels = new Set<Ongoing>();
 
   constructor(deps: ProxyDeps) {
@@ -55,10 +58,8 @@ export class Exchanges {
     const go = (cookies: string | undefined): undefined => {
       if (res.destroyed) return;
       if (admitted?.session.ended === true) throw new LatchgateError('login_required', 'the session ended');
-      const headers = this.#complete(req, passage, filtered, admitted, cookies);
       const body = hasBody(req.rawHeaders) ? new RequestBody(req) : null;
-      const host = door.host ?? passage.host.host;
-      const request = { method: passage.method, path: passage.target.forward, headers, host, body };
+      const request = this.#request(req, passage, door, filtered, admitted, cookies, body);
       send(request, new Forwarding(this.#around, passage, door, res, admitted, refuse));
     };
     const cookies = backendCookies(admitted);
@@ -76,15 +77,13 @@ export class Exchanges {
   ): Promise<void> {
     const cookies = await backendCookies(admitted);
     if (socket.destroyed || admitted.session.ended) return void socket.destroy();
-    const headers = this.#complete(req, passage, filtered, admitted, cookies);
+    const request = this.#request(req, passage, door, filtered, admitted, cookies, null);
     // An upstream that declines answers in plain HTTP: with a response of its own on the bare socket.
     const res = new ServerResponse(req);
     res.shouldKeepAlive = false;
     res.assignSocket(socket as Socket);
     socket.on('drain', () => res.emit('drain'));
     res.on('finish', () => socket.end(() => socket.destroy()));
-    const host = door.host ?? passage.host.host;
-    const request = { method: 'GET', path: passage.target.forward, headers, host, body: null };
     const refuse = (error: LatchgateError) => {
       res.detachSocket(socket as Socket);
       refuseOnSocket(socket, error, passage.requestId);
@@ -109,21 +108,37 @@ export class Exchanges {
   }
 
   /** What the client said, and behind it what we say. */
-  #complete(
+  #request(
     req: IncomingMessage,
     passage: Passage,
+    door: TargetDoor,
     filtered: FilteredHeaders,
     admitted: Admitted | undefined,
     cookies: string | undefined,
-  ): FlatHeaders {
+    body: RequestBody | null,
+  ): UpstreamRequest {
     const { headers } = filtered;
     addCookie(headers, cookies);
-    if (admitted !== undefined) for (const part of admitted.prepared.headers) headers.push(part);
     const peer = plainAddress(req.socket.remoteAddress);
-    const forwardedFor = this.#isTrusted(peer) ? filtered.forwardedFor : undefined;
-    addOriginHeaders(headers, passage.host, peer, forwardedFor);
-    headers.push('X-Request-Id', passage.requestId);
-    return headers;
+    const from = forwardedFor(peer, this.#isTrusted(peer) ? filtered.forwardedFor : undefined);
+    const who = admitted === undefined ? '' : admitted.prepared.lines;
+    return {
+      method: passage.method,
+      path: passage.target.forward,
+      headers,
+      lines: `${who}${this.#linesOf(passage.host)}X-Forwarded-For: ${from}\r\nX-Request-Id: ${passage.requestId}\r\n`,
+      host: door.host ?? passage.host.host,
+      body,
+    };
+  }
+
+  #linesOf(host: ServedHost): string {
+    let lines = this.#placeLines.get(host);
+    if (lines === undefined) {
+      lines = headerLines(placeHeaders(host));
+      this.#placeLines.set(host, lines);
+    }
+    return lines;
   }
 
   #tunnel(client: Duplex, upstream: Duplex, head: Buffer, headers: FlatHeaders, session: PreparedSession): void {

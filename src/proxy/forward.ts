@@ -22,6 +22,8 @@ export interface UpstreamRequest {
   readonly path: string;
   /** Without Host and hop-by-hop headers. */
   readonly headers: FlatHeaders;
+  /** Further headers as `headerLines` writes them: the same for many requests, and checked once. */
+  readonly lines?: string;
   readonly host: string;
   readonly body: RequestBody | null;
   readonly upgrade?: 'websocket';

@@ -186,14 +186,17 @@ function percent(byte: number): string {
   return `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
-/** Where a request came from, as told to the upstream. Nothing of it is taken from an untrusted peer. */
-export function addOriginHeaders(
-  headers: FlatHeaders,
-  place: { readonly proto: string; readonly host: string; readonly port: string },
-  peer: string,
-  trustedForwardedFor: string | undefined,
-): void {
+/** By which of our hosts a request came, as told to the upstream. */
+export function placeHeaders(place: {
+  readonly proto: string;
+  readonly host: string;
+  readonly port: string;
+}): FlatHeaders {
+  return ['X-Forwarded-Proto', place.proto, 'X-Forwarded-Host', place.host, 'X-Forwarded-Port', place.port];
+}
+
+/** From where a request came: X-Forwarded-For. Nothing of it is taken from an untrusted peer. */
+export function forwardedFor(peer: string, trustedForwardedFor: string | undefined): string {
   const isUsable = trustedForwardedFor !== undefined && /^[\w.:[\], -]{1,1024}$/.test(trustedForwardedFor);
-  headers.push('X-Forwarded-For', isUsable ? `${trustedForwardedFor}, ${peer}` : peer);
-  headers.push('X-Forwarded-Proto', place.proto, 'X-Forwarded-Host', place.host, 'X-Forwarded-Port', place.port);
+  return isUsable ? `${trustedForwardedFor}, ${peer}` : peer;
 }

@@ -6,12 +6,15 @@ import { ASSERTION_LIFETIME_S, signAssertion } from './assertion.ts';
 import { BackendCookieJar } from './backend-cookies.ts';
 import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
 import { areGroupsTooLong, type FlatHeaders, identityHeaders } from './identity-headers.ts';
+import { headerLines } from './upstream/request-head.ts';
 
 /** Sessions whose headers are kept ready. */
 const MAX_SESSIONS = 10_000;
 /** How long an account counts as ready without being asked for again. */
 const ACCOUNT_FRESH_MS = 1_000;
+/** An account is waited for at least so long. */
 const ACCOUNT_TIMEOUT_MS = 30_000;
+const SHARED_LIMIT_MS = 5_000;
 /** Whatever a backend answers, what signs in there is not made anew more often than this. */
 const RENEWED_EVERY_MS = 10_000;
 
@@ -22,6 +25,8 @@ type PrepareDeps = Pick<ProxyDeps, 'account' | 'signer' | 'clock' | 'log'>;
 export interface Prepared {
   readonly account: { readonly id: string; readonly userName: string };
   readonly headers: FlatHeaders;
+  /** The same as they go onto the wire. */
+  readonly lines: string;
   readonly jar: BackendCookieJar | undefined;
   /** To be called when the backend answers 401 to these headers. */
   readonly refused?: () => void;
@@ -31,6 +36,25 @@ interface Timed<T> {
   readonly value: T;
   /** Milliseconds since the epoch; from then on a new one is got. */
   readonly until: number;
+}
+
+/** What the headers were made of: made anew when another identity, account or time asks for it. */
+interface Made {
+  readonly assertion: Timed<string>;
+  readonly signIn: Timed<Readonly<Record<string, string>>>;
+}
+
+const NO_SIGN_IN: Made['signIn'] = { value: {}, until: Number.POSITIVE_INFINITY };
+
+let shared = { signal: new AbortController().signal, until: Number.NEGATIVE_INFINITY };
+
+/** One for all that begins within a few seconds: a timer for each would outlive by far what it is there for. */
+function limit(): AbortSignal {
+  const now = performance.now();
+  if (now >= shared.until) {
+    shared = { signal: AbortSignal.timeout(ACCOUNT_TIMEOUT_MS + SHARED_LIMIT_MS), until: now + SHARED_LIMIT_MS };
+  }
+  return shared.signal;
 }
 
 /** One session: what was made for it, by target. */
@@ -60,7 +84,7 @@ export class PreparedSession {
 export class PreparedTarget {
   readonly #target: ProxyTarget;
   readonly #deps: PrepareDeps;
-  #ready: (Timed<Prepared> & { readonly identity: Identity }) | undefined;
+  #ready: (Timed<Prepared> & { readonly identity: Identity; readonly made: Made }) | undefined;
   #account: ReadyAccount | undefined;
   #assertion: Timed<string> | undefined;
   #signIn: Timed<Readonly<Record<string, string>>> | undefined;
@@ -90,7 +114,7 @@ export class PreparedTarget {
   }
 
   async #build(identity: Identity): Promise<Prepared> {
-    const signal = AbortSignal.timeout(ACCOUNT_TIMEOUT_MS);
+    const signal = limit();
     const account = readyAccount(await this.#deps.account(identity.person, this.#target.name, signal));
     const known = this.#ready?.identity;
     const isOther = account.id !== this.#account?.id || account.userName !== this.#account.userName;
@@ -104,6 +128,13 @@ export class PreparedTarget {
       this.#assert(account, identity),
       this.#signHeaders(account, identity, signal),
     ]);
+    const until = Math.min(this.#deps.clock.now() + ACCOUNT_FRESH_MS, assertion.until, signIn.until);
+    const made = { assertion, signIn };
+    const before = this.#ready;
+    if (before !== undefined && before.made.assertion === assertion && before.made.signIn === signIn) {
+      this.#ready = { ...before, until, identity };
+      return before.value;
+    }
     const { backendSession } = this.#target;
     if (backendSession !== undefined) this.#jar ??= new BackendCookieJar(backendSession);
     const headers = [
@@ -112,9 +143,8 @@ export class PreparedTarget {
       ...Object.entries(signIn.value).flat(),
     ];
     const refused = this.#target.signIn?.renew === undefined ? {} : { refused: () => this.#renew(account) };
-    const prepared = { account, headers, jar: this.#jar, ...refused };
-    const until = Math.min(this.#deps.clock.now() + ACCOUNT_FRESH_MS, assertion.until, signIn.until);
-    this.#ready = { value: prepared, until, identity };
+    const prepared = { account, headers, lines: headerLines(headers), jar: this.#jar, ...refused };
+    this.#ready = { value: prepared, until, identity, made };
     return prepared;
   }
 
@@ -153,7 +183,7 @@ export class PreparedTarget {
   ): Promise<Timed<Readonly<Record<string, string>>>> {
     const now = this.#deps.clock.now();
     const { signIn } = this.#target;
-    if (signIn === undefined) return { value: {}, until: Number.POSITIVE_INFINITY };
+    if (signIn === undefined) return NO_SIGN_IN;
     if (this.#signIn !== undefined && this.#signIn.until > now) return this.#signIn;
     const { id, userName } = account;
     const made = await signIn.headers({ id, userName, displayName: identity.displayName }, signal);

@@ -157,7 +157,11 @@ export class Exchange {
         this.#begin();
         if (typeof rest !== 'string') response.end(rest, this.#written);
         else if (rest === '') response.end();
-        else response.end(rest, 'latin1');
+        else {
+          // Ended in the same step, Node would make two pieces of it, the second empty, and gather them for one write.
+          response.write(rest, 'latin1');
+          process.nextTick(endOf, response);
+        }
       }
     } catch (error) {
       response.destroy();
@@ -170,6 +174,10 @@ export class Exchange {
   readonly #onClose = (): void => this.giveUp(new Error('the client gave up'));
 
   readonly #onDrain = (): void => this.carrier?.resume();
+}
+
+function endOf(response: ServerResponse): void {
+  response.end();
 }
 
 function textOf(pieces: readonly Buffer[]): string {

@@ -47,6 +47,7 @@ export function writeRequestHead(request: UpstreamRequest): RequestHead {
     }
     text += `${name}: ${value}\r\n`;
   }
+  text += request.lines ?? '';
   if (request.upgrade !== undefined)
     return { text: `${text}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, bodyLength: 0 };
   if (body === null) {
@@ -54,6 +55,19 @@ export function writeRequestHead(request: UpstreamRequest): RequestHead {
     return { text: WITH_BODY.has(method) ? `${text}Content-Length: 0\r\n\r\n` : `${text}\r\n`, bodyLength: 0 };
   }
   return { text: length === -1 ? `${text}Transfer-Encoding: chunked\r\n\r\n` : `${text}\r\n`, bodyLength: length };
+}
+
+/** Headers of ours as lines for `UpstreamRequest.lines`. Throws `request_invalid` as `writeRequestHead` does. */
+export function headerLines(headers: readonly string[]): string {
+  let lines = '';
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const [name, value] = [headers[at] as string, headers[at + 1] as string];
+    if (kindOf(name) !== 'plain') throw unforwardable('the name of a header');
+    if (!TEXT.test(value)) throw unforwardable('a header holds control characters');
+    lines += `${name}: ${value}\r\n`;
+  }
+  // In one piece: what is put together of many is copied with each request that it is a part of.
+  return Buffer.from(lines, 'latin1').toString('latin1');
 }
 
 function kindOf(name: string): Kind {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import type { UpstreamRequest } from '../../../src/proxy/forward.ts';
 import { RequestBody } from '../../../src/proxy/request-body.ts';
-import { writeRequestHead } from '../../../src/proxy/upstream/request-head.ts';
+import { headerLines, writeRequestHead } from '../../../src/proxy/upstream/request-head.ts';
 
 const plain: UpstreamRequest = { method: 'GET', path: '/a?b=c', host: 'bi.example.com', headers: [], body: null };
 const body = new RequestBody({ on: () => {} } as unknown as IncomingMessage);
@@ -16,6 +16,22 @@ describe('the head of a request', () => {
       text: 'GET /a?b=c HTTP/1.1\r\nHost: bi.example.com\r\nX-A: 1\r\nx-a: 2\r\nCookie: a=b; c="d"\r\nX-Empty: \r\nX-Latin: \xe9\t\r\n\r\n',
       bodyLength: 0,
     });
+  });
+
+  it('takes lines that were written before', () => {
+    const lines = headerLines(['X-B', '\xe9', 'X-Long', 'y'.repeat(100)]);
+    expect(write({ headers: ['X-A', '1'], lines }).text).toBe(
+      `GET /a?b=c HTTP/1.1\r\nHost: bi.example.com\r\nX-A: 1\r\nX-B: \xe9\r\nX-Long: ${'y'.repeat(100)}\r\n\r\n`,
+    );
+    for (const bad of [
+      ['X-A', 'a\r\nb'],
+      ['X A', 'b'],
+      ['Host', 'x'],
+      ['Content-Length', '1'],
+      ['X-A', '\u0100'],
+    ]) {
+      expect(() => headerLines(bad)).toThrow(refusal);
+    }
   });
 
   it('frames its body once', () => {
