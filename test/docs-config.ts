@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { basename } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { type ExaminedConfig, examineConfig } from '../src/config/load.ts';
 import { codeBlocks, page } from './markdown.ts';
@@ -8,12 +9,12 @@ const SECRET = 'a secret of the documentation, long enough';
 // Only its form is looked at.
 const PEM = `-----BEGIN PRIVATE KEY-----\n${'A'.repeat(64)}\n-----END PRIVATE KEY-----\n`;
 
-/** What `latchgate check` says of a config text. Secret files and variables that it names are there. */
-export function checked(text: string): ExaminedConfig {
+/** What `latchgate check` says of a config text. Secret files (`secrets` by their name) and variables that it names are there. */
+export function checked(text: string, secrets: Readonly<Record<string, string>> = {}): ExaminedConfig {
   const names = [...text.matchAll(/\$\{([A-Z][A-Z0-9_]*)/g)].map(([, name]) => name ?? '');
   return examineConfig(FILE, {
     env: Object.fromEntries(names.map((name) => [name, SECRET])),
-    readFile: (path) => Buffer.from(path === FILE ? text : contentOf(path)),
+    readFile: (path) => Buffer.from(path === FILE ? text : (secrets[basename(path)] ?? contentOf(path))),
   });
 }
 
