@@ -174,7 +174,7 @@ routes: [{ path: /, to: superset }]`,
     const gateway = await another();
     const before = workersOf(gateway.log);
     for (const pid of before.values()) process.kill(pid, 'SIGKILL');
-    await until('new ones', async () => (await ready(gateway.admin)).checks['workers']?.ok || undefined, 20_000);
+    await until('new ones', async () => (await ready(gateway.admin)).checks['workers']?.ok || undefined, 60_000);
     const nobody = { user: 'nobody', cookie: '' };
     expect(new Set(await onEach(gateway.url, '127.0.0.1:1', nobody))).toEqual(new Set([401]));
     await gateway.stop();
