@@ -15,8 +15,8 @@ const MOST_BYTES = 64 * 1024;
  * begins with one, and an asynchronous encryption would be most of its work.
  */
 export class SealedTexts {
-  readonly #plain: string;
-  readonly #zipped: string;
+  readonly #plain: Header;
+  readonly #zipped: Header;
 
   /** `purpose` stands in the protected header (`typ`), and what was sealed for another one does not open. */
   constructor(purpose: string) {
@@ -26,27 +26,26 @@ export class SealedTexts {
   }
 
   seal(text: string, key: Buffer): string {
-    const bytes = Buffer.from(text);
-    const isZipped = bytes.length >= COMPRESSED_FROM;
+    const isZipped = text.length >= COMPRESSED_FROM;
     const header = isZipped ? this.#zipped : this.#plain;
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv(CIPHER, key, iv);
-    cipher.setAAD(Buffer.from(header, 'latin1'));
-    const sealed = cipher.update(isZipped ? deflateRawSync(bytes) : bytes);
+    cipher.setAAD(header.bytes);
+    const sealed = isZipped ? cipher.update(deflateRawSync(text)) : cipher.update(text, 'utf8');
     cipher.final();
-    const [start, text64, tag] = [iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'));
-    return `${header}..${start}.${text64}.${tag}`;
+    const tag = cipher.getAuthTag().toString('base64url');
+    return `${header.text}..${iv.toString('base64url')}.${sealed.toString('base64url')}.${tag}`;
   }
 
   /** Undefined: not sealed by us under this key for this purpose, or changed. */
   open(sealed: string, key: Buffer): string | undefined {
-    const [header, encryptedKey, ...rest] = sealed.split('.');
-    const isZipped = header === this.#zipped;
-    if ((!isZipped && header !== this.#plain) || encryptedKey !== '' || rest.length !== 3) return undefined;
+    const [head, encryptedKey, ...rest] = sealed.split('.');
+    const isZipped = head === this.#zipped.text;
+    if ((!isZipped && head !== this.#plain.text) || encryptedKey !== '' || rest.length !== 3) return undefined;
     const [iv, text, tag] = rest.map(decode);
     if (iv?.length !== IV_BYTES || text === undefined || tag?.length !== TAG_BYTES) return undefined;
     const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
-    decipher.setAAD(Buffer.from(header, 'latin1'));
+    decipher.setAAD(isZipped ? this.#zipped.bytes : this.#plain.bytes);
     decipher.setAuthTag(tag);
     try {
       const bytes = Buffer.concat([decipher.update(text), decipher.final()]);
@@ -57,8 +56,15 @@ export class SealedTexts {
   }
 }
 
-function encode(header: Readonly<Record<string, string>>): string {
-  return Buffer.from(JSON.stringify(header)).toString('base64url');
+interface Header {
+  readonly text: string;
+  /** What is authenticated along with the text (RFC 7516 §5.1). */
+  readonly bytes: Buffer;
+}
+
+function encode(header: Readonly<Record<string, string>>): Header {
+  const text = Buffer.from(JSON.stringify(header)).toString('base64url');
+  return { text, bytes: Buffer.from(text, 'latin1') };
 }
 
 /** Undefined for what no encoder writes: other texts would be other spellings of the same seal. */
