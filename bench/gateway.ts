@@ -18,8 +18,16 @@ export interface GatewayOptions {
   readonly profile?: string;
 }
 
+/** Ours, with what is behind it. */
+export interface Gateway extends Setup {
+  /** Of `/metrics`. Without a slash at the end. */
+  readonly adminUrl: string;
+  /** Its state database, sessions included. */
+  readonly database: string;
+}
+
 export interface StartedGateway {
-  readonly setup: Setup;
+  readonly setup: Gateway;
   /** From the start of the process to its `ready` line. */
   readonly readySeconds: number;
   readonly readyCpuSeconds: number;
@@ -27,6 +35,8 @@ export interface StartedGateway {
 
 /** The name of the identity provider in the configuration, and so in the redirect URI. */
 export const LOGIN_NAME = 'bench';
+
+export const SESSION_SECRETS = ['a-secret-of-a-throw-away-gateway-0123456789'];
 
 /** The gateway as operators run it, on an embedded store that the first start in a folder makes. */
 export async function startLatchgate(options: GatewayOptions): Promise<StartedGateway> {
@@ -37,18 +47,28 @@ export async function startLatchgate(options: GatewayOptions): Promise<StartedGa
   const profile = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
   const main = join(projectRoot(), 'dist', 'main.js');
   const started = performance.now();
-  let ready: Omit<StartedGateway, 'setup'> | undefined;
+  let ready: (Omit<StartedGateway, 'setup'> & Pick<Gateway, 'adminUrl'>) | undefined;
   const child = startChild('latchgate', [process.execPath, ...profile, main, 'serve', '--config', file], {
     onLine: (line) => {
       if (ready !== undefined || !isReadyLine(line)) return;
       const readySeconds = (performance.now() - started) / 1_000;
-      ready = { readySeconds, readyCpuSeconds: cpuSeconds(child.pid) };
+      const { admin } = JSON.parse(line) as { admin: string };
+      ready = { readySeconds, readyCpuSeconds: cpuSeconds(child.pid), adminUrl: admin };
     },
   });
   await waitUntil(child, READY_TIMEOUT_MS, () => ready !== undefined);
   if (ready === undefined) throw new Error('latchgate: no ready line');
   const redirectPaths = ['/', '/.latchgate/login?rd=%2F'];
-  return { setup: { name: 'latchgate', url: publicUrl(options), child, login: { redirectPaths } }, ...ready };
+  const { adminUrl, ...start } = ready;
+  const database = databaseIn(options.folder);
+  return {
+    setup: { name: 'latchgate', url: publicUrl(options), child, login: { redirectPaths }, adminUrl, database },
+    ...start,
+  };
+}
+
+function databaseIn(folder: string): string {
+  return `sqlite:${join(folder, 'latchgate', 'bench.db')}`;
 }
 
 function publicUrl({ port }: Pick<GatewayOptions, 'port'>): string {
@@ -63,8 +83,8 @@ function configuration(options: GatewayOptions): string {
     listen: `127.0.0.1:${port}`,
     admin_listen: '127.0.0.1:0',
     log: { access: false },
-    state: { database: 'sqlite:./bench.db' },
-    session: { store: 'embedded', secrets: ['a-secret-of-a-throw-away-gateway-0123456789'] },
+    state: { database: databaseIn(options.folder) },
+    session: { store: 'embedded', secrets: SESSION_SECRETS },
     login: { [LOGIN_NAME]: { issuer, client_id: client.id, client_secret: client.secret } },
     rules: { analysts: { when: { groups: 'analysts' }, grant: { gooddata: { groups: ['analysts'] } } } },
     targets: { gooddata: { type: 'gooddata', url: upstreamUrl, token: targetToken, missing: { groups: 'create' } } },

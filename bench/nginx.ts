@@ -8,14 +8,20 @@ export const NGINX = '/usr/sbin/nginx';
 /** Files of the upstream, by path, and their size in bytes. */
 export const FILES = { '1k': { path: '/1k.txt', bytes: 1_024 }, '64k': { path: '/64k.txt', bytes: 65_536 } } as const;
 
-/** Static files, and the backend's accounts API under /api: what the gateways stand in front of. */
-export function startUpstream(folder: string, apiUrl: string): Promise<Setup> {
+/** Where the upstream takes WebSockets. */
+export const SOCKET_PATH = '/socket';
+
+/** Static files, the backend's accounts API under /api, WebSockets: what the gateways stand in front of. */
+export function startUpstream(folder: string, apiUrl: string, socketsUrl: string): Promise<Setup> {
   const www = join(folder, 'www');
   mkdirSync(www, { mode: 0o755 });
   for (const { path, bytes } of Object.values(FILES)) writeFileSync(join(www, path), 'x'.repeat(bytes));
   return startNginx('upstream', folder, {
     http: 'sendfile on; tcp_nopush on; open_file_cache max=100;',
-    server: `root ${www}; location /api/ { proxy_pass ${apiUrl}; proxy_set_header Host $http_host; proxy_redirect off; }`,
+    server: `root ${www}; location /api/ { proxy_pass ${apiUrl}; proxy_set_header Host $http_host; proxy_redirect off; }
+      location = ${SOCKET_PATH} { proxy_pass ${socketsUrl}; proxy_http_version 1.1; proxy_read_timeout 1h;
+        proxy_set_header Connection upgrade; proxy_set_header Upgrade websocket; }`,
+    connections: 32_768,
   });
 }
 
@@ -27,7 +33,11 @@ export function startPlainProxy(folder: string, upstreamUrl: string): Promise<Se
   });
 }
 
-async function startNginx(name: string, parent: string, parts: { http: string; server: string }): Promise<Setup> {
+async function startNginx(
+  name: string,
+  parent: string,
+  parts: { http: string; server: string; connections?: number },
+): Promise<Setup> {
   const folder = join(parent, name);
   mkdirSync(folder, { mode: 0o755 });
   const port = await freePort();
@@ -38,7 +48,7 @@ async function startNginx(name: string, parent: string, parts: { http: string; s
   writeFileSync(
     file,
     `daemon off; worker_processes 1; pid ${join(folder, 'nginx.pid')}; error_log stderr error;
-events { worker_connections 1024; }
+events { worker_connections ${parts.connections ?? 1_024}; }
 http {
   access_log off; default_type text/plain; keepalive_requests 100000000; ${temporary.join(' ')}
   ${parts.http}

@@ -24,6 +24,17 @@ export function pssBytes(pid: number): number {
   return kib * 1024;
 }
 
+/** Seconds that the main thread was ready to run and had no CPU: others had them all (schedstats of the kernel). */
+export function cpuWaitSeconds(pid: number): number {
+  return Number(read(`/proc/${pid}/task/${pid}/schedstat`).split(' ')[1] ?? 0) / 1e9;
+}
+
+/** How many files and sockets a process may have open: the soft limit. */
+export function openFilesLimit(pid: number): number {
+  const limit = /^Max open files\s+(\w+)/m.exec(read(`/proc/${pid}/limits`))?.[1];
+  return limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit ?? 0);
+}
+
 function processTree(pid: number): number[] {
   const children = read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
   return [pid, ...children.flatMap(processTree)];

@@ -9,7 +9,7 @@ import { drive, type LoadRequest, type LoadResult } from './wrk.ts';
 export const LOGIN_CLIENTS = 8;
 
 /** An API client's header: without a session it is answered 401 instead of a redirect, which wrk would count as success. */
-const API = { 'X-Requested-With': 'XMLHttpRequest' };
+export const API = { 'X-Requested-With': 'XMLHttpRequest' };
 const NAVIGATION = { Accept: 'text/html' };
 /** Node compiles what is hot. */
 const WARM_UP_SECONDS = 2;
@@ -136,7 +136,8 @@ export async function logins(
   return alternate(setups, rounds, (setup) => turn(setup, seconds));
 }
 
-async function loginTurn(setup: Setup, browsers: readonly Browser[], seconds: number): Promise<LoginResult> {
+/** Logs these people in again and again, all at the same time. */
+export async function loginTurn(setup: Setup, browsers: readonly Browser[], seconds: number): Promise<LoginResult> {
   const cpu = cpuSeconds(setup.child.pid);
   const start = performance.now();
   let count = 0;

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Flags, type Part, parseFlags, USAGE } from './flags.ts';
+import { liveSessions } from './memory.ts';
 import { pssBytes } from './process-tree.ts';
 import { median, ratioOf, show, table } from './ratios.ts';
 import { LOGIN_CLIENTS, logInAll, logins, proxied, type Results, redirects } from './rounds.ts';
 import type { Setup } from './setups.ts';
 import { type Site, withSite } from './site.ts';
+import { idleSockets } from './sockets.ts';
+import { stalls } from './stalls.ts';
 import { CONNECTIONS } from './wrk.ts';
 
 /** A gateway that has just started still collects what only the start needed. */
@@ -41,8 +44,27 @@ async function measure(site: Site, people: readonly string[], flags: Flags): Pro
     rows.push(['CPU per login', '-', against(site.ours, site.apache, results, 'cpuPerThousand')]);
     progress();
   }
+  lines.push(...(await alone(site, people, flags)));
   if (wanted('start')) lines.push(...(await startLines(site, flags.rounds)));
   print(rows, lines, flags);
+}
+
+/** What is measured of Latchgate alone. */
+async function alone(site: Site, people: readonly string[], flags: Flags): Promise<string[]> {
+  const { ours, folder } = site;
+  const parts = {
+    memory: () => liveSessions(ours, people.slice(0, flags.sessions), flags.live),
+    sockets: () => idleSockets(ours, people.slice(0, flags.sessions), flags.sockets),
+    stalls: () => stalls(ours, people, { folder, seconds: flags.stallSeconds }),
+  };
+  const lines = [];
+  for (const part of ['memory', 'sockets', 'stalls'] as const) {
+    if (!flags.only.includes(part)) continue;
+    const progress = note(part);
+    lines.push(...(await parts[part]()));
+    progress();
+  }
+  return lines;
 }
 
 async function proxyRows(site: Site, people: readonly string[], flags: Flags, rows: Row[]): Promise<void> {

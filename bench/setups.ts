@@ -32,6 +32,8 @@ export interface BackendsReply {
   readonly issuer: string;
   readonly targetUrl: string;
   readonly targetToken: string;
+  /** Takes every WebSocket and says nothing in it. */
+  readonly socketsUrl: string;
 }
 
 /** Starts the identity provider and the backend's accounts API in a process of their own. */

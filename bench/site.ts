@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../test/services/child.ts';
 import { APACHE, MODULES_FOLDER, startModAuthOpenidc } from './apache.ts';
-import { type GatewayOptions, LOGIN_NAME, type StartedGateway, startLatchgate } from './gateway.ts';
+import { type Gateway, type GatewayOptions, LOGIN_NAME, type StartedGateway, startLatchgate } from './gateway.ts';
 import { NGINX, startPlainProxy, startUpstream } from './nginx.ts';
 import { type Setup, startBackends } from './setups.ts';
 import { WRK } from './wrk.ts';
@@ -13,7 +13,7 @@ const PROGRAMS = [NGINX, APACHE, `${MODULES_FOLDER}/mod_auth_openidc.so`, WRK];
 /** Everything that runs during a benchmark. */
 export interface Site {
   readonly folder: string;
-  readonly ours: Setup;
+  readonly ours: Gateway;
   readonly firstStart: StartedGateway;
   readonly plain: Setup;
   readonly apache: Setup;
@@ -60,8 +60,8 @@ async function start(folder: string, options: SiteOptions, stops: (() => Promise
   const apacheClient = clientOf('apache', apachePort, '/.apache/callback');
   const backends = await startBackends({ people: options.people, clients: [client, apacheClient] });
   stops.push(() => backends.child.stop());
-  const { issuer, targetUrl, targetToken } = backends.reply;
-  const upstream = started(await startUpstream(folder, targetUrl));
+  const { issuer, targetUrl, targetToken, socketsUrl } = backends.reply;
+  const upstream = started(await startUpstream(folder, targetUrl, socketsUrl));
   const plain = started(await startPlainProxy(folder, upstream.url));
   const apache = started(
     await startModAuthOpenidc({ folder, port: apachePort, issuer, client: apacheClient, upstreamUrl: upstream.url }),

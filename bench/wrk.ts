@@ -19,6 +19,8 @@ export interface Load {
   /** They take turns. */
   readonly requests: readonly LoadRequest[];
   readonly seconds: number;
+  /** Default 32. */
+  readonly connections?: number;
   /** Every answer has at least so many bytes, on average. */
   readonly leastBytes: number;
   readonly folder: string;
@@ -41,11 +43,21 @@ interface Summary {
   readonly p99: number;
 }
 
-/** One turn of wrk: one thread, 32 keep-alive connections. @throws Error when a single request was not answered well. */
+/** One turn of wrk: one thread, keep-alive connections. @throws Error when a single request was not answered well. */
 export async function drive(load: Load): Promise<LoadResult> {
   const script = join(load.folder, 'load.lua');
   writeFileSync(script, luaFor(load.requests));
-  const command = [WRK, '-t1', `-c${CONNECTIONS}`, `-d${load.seconds}s`, '--timeout', '10s', '-s', script, load.url];
+  const command = [
+    WRK,
+    '-t1',
+    `-c${load.connections ?? CONNECTIONS}`,
+    `-d${load.seconds}s`,
+    '--timeout',
+    '10s',
+    '-s',
+    script,
+    load.url,
+  ];
   const before = cpuSeconds(load.pid);
   const output = await run('wrk', command, { timeoutMs: (load.seconds + 30) * 1_000 });
   const cpu = cpuSeconds(load.pid) - before;

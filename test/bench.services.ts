@@ -4,12 +4,14 @@ import { projectRoot } from './services/project.ts';
 
 const PARTS = ['1 KiB: CPU per request', '64 KiB: p99', 'login redirect: CPU', 'logins per second', 'CPU per login'];
 
+const SMALL = ['--rounds', '1', '--seconds', '1', '--live', '100', '--sockets', '50'];
+
 describe('the benchmark', () => {
   it('logs in everywhere, has every request answered, and prints its table of ratios', async () => {
     const options = { cwd: projectRoot(), timeoutMs: 120_000 };
     await run('build of the benchmark', ['npm', 'run', '--silent', 'build:tools'], options);
     const bench = join(projectRoot(), 'build', 'bench', 'run.js');
-    const output = await run('benchmark', [process.execPath, bench, '--rounds', '1', '--seconds', '1'], options);
+    const output = await run('benchmark', [process.execPath, bench, ...SMALL], options);
 
     const lines = output.split('\n');
     for (const part of PARTS) {
@@ -18,6 +20,9 @@ describe('the benchmark', () => {
     }
     expect(output).toMatch(/idle memory .*: \d+ MB/);
     expect(output).toMatch(/start to ready, existing store: \d+\.\d\d s/);
+    expect(output).toMatch(/100 live sessions: \d+ MB before, \d+ MB after/);
+    expect(output).toMatch(/50 idle WebSockets: -?\d+\.\d KiB each/);
+    expect(output).toMatch(/event loop .*: longest \d+ ms, p99 \d+ ms/);
     expect(output).toContain('Metrics on, access log off');
   }, 250_000);
 });
