@@ -1,9 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import fc from 'fast-check';
 import { type Database, openDatabase } from '../../src/directory/database.ts';
-import { cookieValues, createSessionCookies, type SessionCookies } from '../../src/session/cookie.ts';
+import type { Leases } from '../../src/directory/directory.ts';
+import { createLoginStates } from '../../src/login/state.ts';
+import { cookieValues, createSessionCookies, deriveKey, type SessionCookies } from '../../src/session/cookie.ts';
 import { createEmbeddedSessions } from '../../src/session/embedded.ts';
 import { sessionHandle } from '../../src/session/seal.ts';
 import type { Session, SessionStore } from '../../src/session/store.ts';
@@ -132,6 +134,55 @@ describe('the cookie', () => {
     expect(cookies().read(forged.pair(id))).toBeUndefined();
   });
 
+  it('is nothing under any key but that of session cookies, and by no other algorithm', () => {
+    const id = newId();
+    const purposes = ['login-state', 'logout hint', 'logout token', 'bearer token', 'session', 'Session cookie', ''];
+    const keys: readonly (string | Buffer)[] = [
+      ...purposes.flatMap((purpose) => [deriveKey(SECRET, purpose), deriveKey(SECRET, purpose).toString('hex')]),
+      ...[SECRET, Buffer.from(SECRET).toString('hex'), Buffer.from(SECRET).toString('base64'), '', 'latchgate'],
+      deriveKey(SECRET, 'session cookie'),
+    ];
+    const macs = keys.flatMap((key) =>
+      ['sha256', 'sha1', 'sha512'].map((hash) => createHmac(hash, key).update(id).digest('base64')),
+    );
+    const own = cookies().signingKeys[0] as string;
+    for (const hash of ['sha1', 'sha384', 'sha512', 'md5'])
+      macs.push(createHmac(hash, own).update(id).digest('base64'));
+    for (const mac of [...macs, '', 'A'.repeat(43)]) {
+      for (const value of [
+        `s:${id}.${mac.replace(/=+$/, '')}`,
+        `s:${id}.${mac}`,
+        `${id}.${mac}`,
+        `j:${id}.${mac}`,
+        id,
+      ]) {
+        expect(cookies().read(`__Host-latchgate=${encodeURIComponent(value)}`)).toBeUndefined();
+        expect(cookies().read(`__Host-latchgate=${value}`)).toBeUndefined();
+      }
+    }
+  });
+
+  it('is not what binds a login to a browser, nor its state; and is neither of them', async () => {
+    const leases = { once: async () => true } as unknown as Leases;
+    const states = createLoginStates({ publicUrl: 'https://bi.example.com', secrets: [SECRET], leases, clock });
+    const { state, cookie } = await states.start({
+      provider: 'staff',
+      returnTo: '/',
+      restarts: 0,
+      cookieHeader: undefined,
+    });
+    const binding = cookie.slice(cookie.indexOf('=') + 1, cookie.indexOf(';'));
+    for (const value of [binding, `s:${binding}`, `s:${binding}.${binding}`, state, state.slice(0, 91)]) {
+      expect(cookies().read(`__Host-latchgate=${value}`)).toBeUndefined();
+    }
+    const pair = cookies().pair(binding);
+    expect(await states.open(state, `__Host-latchgate-login=${binding}`)).toMatchObject({ live: true });
+    for (const value of [pair.slice(pair.indexOf('=') + 1), decodeURIComponent(pair.slice(pair.indexOf('=') + 1))]) {
+      expect(await states.open(state, `__Host-latchgate-login=${value}`)).toMatchObject({ live: false });
+      expect(await states.open(value, `__Host-latchgate-login=${binding}`)).toBeUndefined();
+    }
+  });
+
   it('verifies again and again, with many others in between', () => {
     const one = cookies();
     const pairs = Array.from({ length: 200 }, newId).map((id) => [id, one.pair(id)] as const);
@@ -170,6 +221,39 @@ describe('whatever a header holds', () => {
     const one = cookies();
     fc.assert(
       fc.property(header, (text) => one.read(text) === undefined),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('is the session that was put in once, whatever stands around it, and none when there is a second of the name', () => {
+    const one = cookies();
+    const [id, another] = [newId(), newId()];
+    const own = fc.constantFrom(
+      ...[one.pair(id), decodeURIComponent(one.pair(id)), ` ${one.pair(id)}\t`, one.pair(id).replace('=', ' = ')],
+    );
+    const false_ = fc.constantFrom(
+      '__Host-latchgate=',
+      '__Host-latchgate=x',
+      '__Host-latchgate ="x"',
+      `\t${one.pair(another)}`,
+    );
+    const other = fc.oneof(
+      fc.stringMatching(/^[^;]{0,12}$/).filter((text) => !/^[ \t]*__Host-latchgate[ \t]*=/.test(text)),
+      fc.constantFrom(
+        '__host-latchgate=x',
+        'latchgate=x',
+        '__Host-latchgate',
+        '__Host-latchgate2=x',
+        'a="__Host-latchgate=x"',
+        '=',
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.oneof({ weight: 4, arbitrary: other }, own, false_), { maxLength: 8 }), (pairs) => {
+        const named = pairs.filter((pair) => /^[ \t]*__Host-latchgate[ \t]*=/.test(pair));
+        const only = named.length === 1 ? [id, another].find((known) => named[0]?.includes(known)) : undefined;
+        expect(one.read(pairs.join(';'))).toBe(only);
+      }),
       { numRuns: 3_000 },
     );
   });
