@@ -6,6 +6,7 @@ import { type LyingProvider, startLyingProvider } from '../emulators/lying-oidc.
 import type { Browser, Page } from './browser.ts';
 import { BOTH, CLIENT_ID } from './company.ts';
 import { type Journey, startJourney, until } from './harness.ts';
+import { type Recorder, startRecorder } from './recorder.ts';
 
 /** Never in a log line, on an error page, in a metric or in readiness, at any level: values by what they are. */
 const secrets = new Map<string, string>();
@@ -30,14 +31,19 @@ const FAULTS: readonly Fault[] = [
 
 let liar: LyingProvider;
 let journey: Journey;
+/** What arrives at the backends. */
+let recorders: readonly Recorder[] = [];
 /** Bodies of every answer of ours that refuses. */
 const refusals: string[] = [];
+/** Heads and bodies of every answer to a browser. */
+const received: string[] = [];
 let people = 0;
 
 beforeAll(async () => {
   liar = await startLyingProvider({ clientId: CLIENT_ID, withUserinfo: false, withEndSession: true });
   journey = await startJourney({
     issuer: liar.issuer,
+    start: false,
     sections: {
       ...BOTH,
       targets: BOTH['targets']?.replaceAll('timeout: 5s', 'timeout: 2s') ?? '',
@@ -59,10 +65,14 @@ beforeAll(async () => {
 ${BOTH['rules']?.replace(/^\n/, '')}`,
     },
   });
+  recorders = await Promise.all([journey.gooddata, journey.superset].map(({ url }) => startRecorder(url)));
+  const [gooddata, superset] = recorders;
+  await journey.start({ GOODDATA_URL: gooddata?.url ?? '', SUPERSET_URL: superset?.url ?? '' });
   marked('token of GoodData', journey.gooddata.token);
 });
 afterAll(async () => {
   await journey.close();
+  await Promise.all(recorders.map((recorder) => recorder.close()));
   await liar.close();
 });
 
@@ -107,6 +117,7 @@ async function logIn(path = '/', browser = journey.browser()): Promise<Browser> 
 
 function note(browser: Browser, page: Page): Page {
   if (page.status >= 400) refusals.push(page.text);
+  received.push(JSON.stringify(page.headers), page.text);
   for (const name of ['latchgate', 'latchgate-login']) {
     const value = browser.cookie(journey.url, name);
     if (value === undefined || value === '') continue;
@@ -327,3 +338,25 @@ it('neither does a provider that is away, nor one whose keys and documents are n
   );
   expect(secrets.size).toBeGreaterThan(300);
 }, 30_000);
+
+/** Secrets of these kinds, as they stand and as they are in an address. */
+function valuesOf(kinds: RegExp): [what: string, value: string][] {
+  return [...secrets]
+    .filter(([what]) => kinds.test(what))
+    .flatMap(([what, value]) => [
+      [what, value],
+      [what, encodeURIComponent(value)],
+    ]);
+}
+
+it('no backend has seen a token of the provider, a cookie of ours or a code, and no page holds a token', () => {
+  const arrived = recorders.flatMap(({ seen }) => seen.map((one) => JSON.stringify(one))).join('\n');
+  expect(arrived).toMatch(/X-Latchgate-Assertion/i);
+  expect(received.length).toBeGreaterThan(50);
+  const shown = (text: string, kinds: RegExp) =>
+    valuesOf(kinds)
+      .filter(([, value]) => text.includes(value))
+      .map(([what]) => what);
+  expect(shown(arrived, /_token|cookie|^code |state |code_verifier|client secret|session secret/)).toEqual([]);
+  expect(shown(received.join('\n'), /_token|code_verifier|client secret|session secret|token of GoodData/)).toEqual([]);
+});

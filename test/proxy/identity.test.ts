@@ -179,6 +179,83 @@ describe('identity headers toward the upstream', () => {
   });
 });
 
+describe('X-Forwarded-For', () => {
+  const HONEST = [
+    '203.0.113.9',
+    '203.0.113.9, 198.51.100.1',
+    '2001:db8::1',
+    '[2001:db8::1]:4711',
+    '203.0.113.9:4711',
+    'unknown',
+  ];
+  const ODD = [
+    ...[
+      '<script>',
+      '203.0.113.9"',
+      "203.0.113.9' or 1=1",
+      '203.0.113.9;x',
+      '203.0.113.9\\',
+      '\xff',
+      'a'.repeat(1_025),
+      '{}',
+      '$(id)',
+    ],
+    ...[
+      '%0d%0aX-Forwarded-User: admin',
+      '203.0.113.9%00',
+      'http://203.0.113.9/',
+      '203.0.113.9=',
+      '203.0.113.9\tx',
+      '@',
+      '*',
+    ],
+  ];
+
+  it('of a trusted proxy is continued, and left out when it is not a list of addresses', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url, deps: { trustedProxies: ['127.0.0.1'] } });
+    for (const value of [...HONEST, ...ODD]) {
+      expect((await ask(port, 'GET /', ['Cookie: latchgate=alice', `X-Forwarded-For: ${value}`])).status).toBe(200);
+    }
+    const told = upstream.seen.map((seen) => valuesOf(seen, 'X-Forwarded-For'));
+    expect(told).toEqual([...HONEST.map((value) => [`${value}, 127.0.0.1`]), ...ODD.map(() => ['127.0.0.1'])]);
+  });
+
+  it('of a trusted proxy is one list however many lines it came in, in one spelling alone', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url, deps: { trustedProxies: ['127.0.0.0/8'] } });
+    const lines = [
+      'X-Forwarded-For: 192.0.2.1',
+      'x-forwarded-for: 192.0.2.2',
+      'X_Forwarded_For: 192.0.2.3',
+      'X-Forwarded.For: 192.0.2.4',
+    ];
+    await ask(port, 'GET /', ['Cookie: latchgate=alice', ...lines]);
+    expect(valuesOf(upstream.seen[0], 'X-Forwarded-For')).toEqual(['192.0.2.1, 192.0.2.2, 127.0.0.1']);
+    expect(JSON.stringify(upstream.seen[0]?.rawHeaders)).not.toMatch(/192\.0\.2\.[34]/);
+  });
+
+  it('of nobody else counts, whatever list of trusted proxies there is', async () => {
+    const upstream = await startUpstream();
+    const lists = [
+      [],
+      ['10.0.0.0/8'],
+      ['127.0.0.2'],
+      ['::1'],
+      ['::ffff:10.0.0.1'],
+      ['192.0.2.0/24', 'fd00::/8'],
+      ['126.0.0.0/8'],
+      ['128.0.0.0/1'],
+    ];
+    for (const trustedProxies of lists) {
+      const { port } = await startWorld({ upstream: upstream.url, deps: { trustedProxies } });
+      for (const value of HONEST) await ask(port, 'GET /', ['Cookie: latchgate=alice', `X-Forwarded-For: ${value}`]);
+    }
+    const told = new Set(upstream.seen.map((seen) => valuesOf(seen, 'X-Forwarded-For').join()));
+    expect([...told]).toEqual(['127.0.0.1']);
+  });
+});
+
 describe('the sign-in of a target', () => {
   const signIn = {
     drop: ['authorization', 'x-custom-user'],
