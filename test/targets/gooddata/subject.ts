@@ -57,7 +57,7 @@ const FAULTS: Readonly<Record<TargetFault, Fault>> = {
 
 /** The emulator for the conformance suite. */
 export async function goodDataSubject(): Promise<TargetSubject> {
-  const { emulator, target, close } = await startOrganisation({ timeoutMs: 700 });
+  const { emulator, target, close } = await startOrganisation({ timeoutMs: 3_000 });
   const { state } = emulator;
   return {
     target,

@@ -170,7 +170,7 @@ const FAULTS: Readonly<Record<TargetFault, Fault>> = {
 
 /** The emulator for the conformance suite. */
 export async function inMemorySubject(config: Partial<SupersetTargetConfig> = {}): Promise<TargetSubject> {
-  const { emulator, target, admin, close } = await startInMemory({ timeout: 700, ...config });
+  const { emulator, target, admin, close } = await startInMemory({ timeout: 3_000, ...config });
   return {
     target,
     missing: MISSING,
