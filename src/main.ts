@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { run } from './cli/program.ts';
+import { keepHeapSmall } from './ops/heap.ts';
+
+keepHeapSmall();
+const { run } = await import('./cli/program.ts');
 
 process.exitCode = await run(process.argv.slice(2), {
   out: (line) => void process.stdout.write(`${line}\n`),

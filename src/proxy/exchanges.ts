@@ -16,6 +16,8 @@ import { hasBody, RequestBody } from './request-body.ts';
 import { openTunnel, refuseOnSocket } from './upgrade.ts';
 import { headerLines } from './upstream/request-head.ts';
 
+const NOBODY = ['', '', ''] as const;
+
 /** Carries admitted requests to their upstream and the answers back. */
 export class Exchanges {
   readonly live = new LiveWork();
@@ -121,12 +123,13 @@ export class Exchanges {
     addCookie(headers, cookies);
     const peer = plainAddress(req.socket.remoteAddress);
     const from = forwardedFor(peer, this.#isTrusted(peer) ? filtered.forwardedFor : undefined);
-    const who = admitted === undefined ? '' : admitted.prepared.lines;
+    const [who, assertion, signIn] = admitted?.prepared.lines ?? NOBODY;
+    const where = this.#linesOf(passage.host);
     return {
       method: passage.method,
       path: passage.target.forward,
       headers,
-      lines: `${who}${this.#linesOf(passage.host)}X-Forwarded-For: ${from}\r\nX-Request-Id: ${passage.requestId}\r\n`,
+      lines: `${who}${assertion}${signIn}${where}X-Forwarded-For: ${from}\r\nX-Request-Id: ${passage.requestId}\r\n`,
       host: door.host ?? passage.host.host,
       body,
     };

@@ -20,6 +20,7 @@ import type { Passage } from './passage.ts';
 import { createPeerList, plainAddress } from './peers.ts';
 import { drain, hasBody } from './request-body.ts';
 import { isAtOrBelow } from './target.ts';
+import { headersOf } from './upstream/request-head.ts';
 
 const GATEWAY_PATH = '/.latchgate';
 const ACCOUNT_TIMEOUT_MS = 5_000;
@@ -175,7 +176,7 @@ export class ForwardAuth {
     passage.who = who;
     const { session, prepared } = await gate.admit(who, route, target);
     if (session.ended) return this.#askForLogin(question, passage);
-    this.#allow(question, prepared.headers, passage);
+    this.#allow(question, headersOf(prepared.lines.join('')), passage);
   }
 
   async #who(req: IncomingMessage, { client, requestId }: Passage, target: string): Promise<ProxySession | undefined> {

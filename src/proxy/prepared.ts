@@ -5,7 +5,7 @@ import { BoundedMap } from '../session/cache.ts';
 import { ASSERTION_LIFETIME_S, signAssertion } from './assertion.ts';
 import { BackendCookieJar } from './backend-cookies.ts';
 import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
-import { areGroupsTooLong, type FlatHeaders, identityHeaders } from './identity-headers.ts';
+import { areGroupsTooLong, identityHeaders } from './identity-headers.ts';
 import { headerLines } from './upstream/request-head.ts';
 
 /** Sessions whose headers are kept ready. */
@@ -18,15 +18,14 @@ const SHARED_LIMIT_MS = 5_000;
 /** Whatever a backend answers, what signs in there is not made anew more often than this. */
 const RENEWED_EVERY_MS = 10_000;
 
-type ReadyAccount = Extract<AccountState, { status: 'ready' }>;
+type ReadyAccount = Pick<Extract<AccountState, { status: 'ready' }>, 'id' | 'userName'>;
 type PrepareDeps = Pick<ProxyDeps, 'account' | 'signer' | 'clock' | 'log'>;
 
 /** What is added to each request of one session in one target. */
 export interface Prepared {
-  readonly account: { readonly id: string; readonly userName: string };
-  readonly headers: FlatHeaders;
-  /** The same as they go onto the wire. */
-  readonly lines: string;
+  readonly account: ReadyAccount;
+  /** The headers as they go onto the wire: who it is, the assertion, and what signs in to the target. */
+  readonly lines: readonly [who: string, assertion: string, signIn: string];
   readonly jar: BackendCookieJar | undefined;
   /** To be called when the backend answers 401 to these headers. */
   readonly refused?: () => void;
@@ -41,10 +40,10 @@ interface Timed<T> {
 /** What the headers were made of: made anew when another identity, account or time asks for it. */
 interface Made {
   readonly assertion: Timed<string>;
-  readonly signIn: Timed<Readonly<Record<string, string>>>;
+  readonly signIn: Timed<string>;
 }
 
-const NO_SIGN_IN: Made['signIn'] = { value: {}, until: Number.POSITIVE_INFINITY };
+const NO_SIGN_IN: Timed<string> = { value: '', until: Number.POSITIVE_INFINITY };
 
 let shared = { signal: new AbortController().signal, until: Number.NEGATIVE_INFINITY };
 
@@ -63,7 +62,8 @@ export class PreparedSession {
   readonly id: string | undefined;
   /** Set when the session ended: whatever is still on its way for it goes no further. */
   ended = false;
-  readonly #targets = new Map<string, PreparedTarget>();
+  /** Mostly one, of a few. */
+  readonly #targets: PreparedTarget[] = [];
 
   constructor({ handle, id }: Pick<ProxySession, 'handle' | 'id'>) {
     this.handle = handle;
@@ -71,30 +71,28 @@ export class PreparedSession {
   }
 
   for(target: ProxyTarget, deps: PrepareDeps): PreparedTarget {
-    let prepared = this.#targets.get(target.name);
-    if (prepared === undefined) {
-      prepared = new PreparedTarget(target, deps);
-      this.#targets.set(target.name, prepared);
-    }
+    for (const known of this.#targets) if (known.target === target) return known;
+    const prepared = new PreparedTarget(target, deps);
+    this.#targets.push(prepared);
     return prepared;
   }
 }
 
 /** Headers of one session in one target: made once, used until the first of their parts is to be renewed. */
 export class PreparedTarget {
-  readonly #target: ProxyTarget;
+  readonly target: ProxyTarget;
   readonly #deps: PrepareDeps;
   #ready: (Timed<Prepared> & { readonly identity: Identity; readonly made: Made }) | undefined;
   #account: ReadyAccount | undefined;
   #assertion: Timed<string> | undefined;
-  #signIn: Timed<Readonly<Record<string, string>>> | undefined;
+  #signIn: Timed<string> | undefined;
   #jar: BackendCookieJar | undefined;
   #building: { readonly identity: Identity; readonly result: Promise<Prepared> } | undefined;
   #hasWarned = false;
   #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(target: ProxyTarget, deps: PrepareDeps) {
-    this.#target = target;
+    this.target = target;
     this.#deps = deps;
   }
 
@@ -115,7 +113,7 @@ export class PreparedTarget {
 
   async #build(identity: Identity): Promise<Prepared> {
     const signal = limit();
-    const account = readyAccount(await this.#deps.account(identity.person, this.#target.name, signal));
+    const account = readyAccount(await this.#deps.account(identity.person, this.target.name, signal));
     const known = this.#ready?.identity;
     const isOther = account.id !== this.#account?.id || account.userName !== this.#account.userName;
     if (isOther) this.#jar = undefined;
@@ -135,15 +133,11 @@ export class PreparedTarget {
       this.#ready = { ...before, until, identity };
       return before.value;
     }
-    const { backendSession } = this.#target;
+    const { backendSession } = this.target;
     if (backendSession !== undefined) this.#jar ??= new BackendCookieJar(backendSession);
-    const headers = [
-      ...identityHeaders({ ...identity, userName: account.userName }),
-      ...['X-Latchgate-Assertion', assertion.value],
-      ...Object.entries(signIn.value).flat(),
-    ];
-    const refused = this.#target.signIn?.renew === undefined ? {} : { refused: () => this.#renew(account) };
-    const prepared = { account, headers, lines: headerLines(headers), jar: this.#jar, ...refused };
+    const who = before?.made.assertion === assertion ? before.value.lines[0] : linesOf(account, identity);
+    const refused = this.target.signIn?.renew === undefined ? {} : { refused: () => this.#renew(account) };
+    const prepared = { account, lines: [who, assertion.value, signIn.value] as const, jar: this.#jar, ...refused };
     this.#ready = { value: prepared, until, identity, made };
     return prepared;
   }
@@ -153,7 +147,7 @@ export class PreparedTarget {
     const now = this.#deps.clock.now();
     if (now - this.#renewedAt < RENEWED_EVERY_MS) return;
     this.#renewedAt = now;
-    this.#target.signIn?.renew?.({ id });
+    this.target.signIn?.renew?.({ id });
     this.#signIn = undefined;
     this.#ready = undefined;
   }
@@ -162,32 +156,30 @@ export class PreparedTarget {
     const now = this.#deps.clock.now();
     if (this.#assertion !== undefined && this.#assertion.until > now) return this.#assertion;
     const { userName } = account;
-    const value = await signAssertion(this.#deps.signer, { target: this.#target.name, userName, identity });
+    const token = await signAssertion(this.#deps.signer, { target: this.target.name, userName, identity });
     if (!this.#hasWarned && areGroupsTooLong(identity.groups)) {
       this.#hasWarned = true;
       const count = identity.groups.length;
       this.#deps.log.warn('a list of groups is too long for a header and is left out', {
-        target: this.#target.name,
+        target: this.target.name,
         person: identity.person,
         count,
       });
     }
+    const value = headerLines(['X-Latchgate-Assertion', token]);
     this.#assertion = { value, until: now + (ASSERTION_LIFETIME_S / 2) * 1_000 };
     return this.#assertion;
   }
 
-  async #signHeaders(
-    account: ReadyAccount,
-    identity: Identity,
-    signal: AbortSignal,
-  ): Promise<Timed<Readonly<Record<string, string>>>> {
+  async #signHeaders(account: ReadyAccount, identity: Identity, signal: AbortSignal): Promise<Timed<string>> {
     const now = this.#deps.clock.now();
-    const { signIn } = this.#target;
+    const { signIn } = this.target;
     if (signIn === undefined) return NO_SIGN_IN;
     if (this.#signIn !== undefined && this.#signIn.until > now) return this.#signIn;
     const { id, userName } = account;
     const made = await signIn.headers({ id, userName, displayName: identity.displayName }, signal);
-    this.#signIn = { value: made.set, until: now + (made.validForSeconds / 2) * 1_000 };
+    const value = headerLines(Object.entries(made.set).flat());
+    this.#signIn = { value, until: now + (made.validForSeconds / 2) * 1_000 };
     return this.#signIn;
   }
 }
@@ -224,8 +216,13 @@ export class PreparedSessions {
   }
 }
 
+function linesOf({ userName }: ReadyAccount, identity: Identity): string {
+  return headerLines(identityHeaders({ ...identity, userName }));
+}
+
 function readyAccount(state: AccountState): ReadyAccount {
-  if (state.status === 'ready') return state;
+  // Without what was changed in it, which would be kept for as long as the session is.
+  if (state.status === 'ready') return { id: state.id, userName: state.userName };
   if (state.status === 'none') throw new LatchgateError('no_access', 'nothing is given to this person in this target');
   const code = Object.hasOwn(ERRORS, state.code) ? (state.code as ErrorCode) : 'target_pending';
   throw new LatchgateError(code, 'the account in this target is not ready');

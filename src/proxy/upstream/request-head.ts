@@ -1,4 +1,5 @@
 import type { UpstreamRequest } from '../forward.ts';
+import type { FlatHeaders } from '../identity-headers.ts';
 import { unforwardable } from './failures.ts';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -68,6 +69,15 @@ export function headerLines(headers: readonly string[]): string {
   }
   // In one piece: what is put together of many is copied with each request that it is a part of.
   return Buffer.from(lines, 'latin1').toString('latin1');
+}
+
+/** The way back from `headerLines`. */
+export function headersOf(lines: string): FlatHeaders {
+  const list = lines.split('\r\n').slice(0, -1);
+  return list.flatMap((line) => {
+    const at = line.indexOf(': ');
+    return [line.slice(0, at), line.slice(at + 2)];
+  });
 }
 
 function kindOf(name: string): Kind {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import type { UpstreamRequest } from '../../../src/proxy/forward.ts';
 import { RequestBody } from '../../../src/proxy/request-body.ts';
-import { headerLines, writeRequestHead } from '../../../src/proxy/upstream/request-head.ts';
+import { headerLines, headersOf, writeRequestHead } from '../../../src/proxy/upstream/request-head.ts';
 
 const plain: UpstreamRequest = { method: 'GET', path: '/a?b=c', host: 'bi.example.com', headers: [], body: null };
 const body = new RequestBody({ on: () => {} } as unknown as IncomingMessage);
@@ -19,9 +19,12 @@ describe('the head of a request', () => {
   });
 
   it('takes lines that were written before', () => {
-    const lines = headerLines(['X-B', '\xe9', 'X-Long', 'y'.repeat(100)]);
+    const own = ['X-B', '\xe9', 'X-Long', 'y'.repeat(100), 'X-Colon', 'a: b', 'X-Empty', ''];
+    const lines = headerLines(own);
+    expect(headersOf(lines)).toEqual(own);
+    expect(headersOf('')).toEqual([]);
     expect(write({ headers: ['X-A', '1'], lines }).text).toBe(
-      `GET /a?b=c HTTP/1.1\r\nHost: bi.example.com\r\nX-A: 1\r\nX-B: \xe9\r\nX-Long: ${'y'.repeat(100)}\r\n\r\n`,
+      `GET /a?b=c HTTP/1.1\r\nHost: bi.example.com\r\nX-A: 1\r\nX-B: \xe9\r\nX-Long: ${'y'.repeat(100)}\r\nX-Colon: a: b\r\nX-Empty: \r\n\r\n`,
     );
     for (const bad of [
       ['X-A', 'a\r\nb'],
