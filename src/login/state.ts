@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Leases } from '../directory/directory.ts';
 import type { Clock } from '../ops/clock.ts';
 import { sha256 } from '../ops/hash.ts';
@@ -11,8 +11,13 @@ import { SealedTexts } from './sealed-state.ts';
 export const LOGIN_LIMIT_MS = 600_000;
 const PURPOSE = 'login-state';
 /** Request lines of 4,096 bytes are a common limit of providers; the rest of the address needs its part. */
-const LONGEST_STATE = 2_800;
+const LONGEST_TICKET = 2_660;
+/** Of a place to return to whose ticket is kept for a second. */
+const LONGEST_KEPT = 256;
+const MOST_TICKETS = 256;
 const SECRET_BYTES = 32;
+/** Of the 86 characters of an HMAC-SHA-512 in base64url. */
+const HALF = 43;
 const texts = new SealedTexts(PURPOSE);
 
 export interface LoginStatesOptions {
@@ -50,8 +55,10 @@ export interface OpenedState {
 }
 
 /**
- * Logins under way, kept by nobody: everything is sealed (RFC 7516, A256GCM) into `state` and bound to the browser by
- * the hash of a random cookie. Only used states are remembered, until they would have run out.
+ * Logins under way, kept by nobody: everything is in `state`, which is made of two parts. A ticket says where a login
+ * leads; it is sealed (RFC 7516, A256GCM), and all who set out for the same place in the same second share one. Behind it
+ * stands what is of one login alone: random bytes and the hash of a random cookie, by which it is bound to the browser,
+ * under an HMAC over all of it. Only used states are remembered, until they would have run out.
  */
 export interface LoginStates {
   readonly cookieName: string;
@@ -61,7 +68,7 @@ export interface LoginStates {
 }
 
 /** With short names: all of it travels in an address. */
-interface SealedState {
+interface Ticket {
   /** Provider. */
   readonly p: string;
   /** Where to return to. */
@@ -70,17 +77,23 @@ interface SealedState {
   readonly t: number;
   /** Restarts. */
   readonly n: number;
-  /** SHA-256 of the binding cookie: the browser. */
-  readonly b: string;
-  /** 32 random bytes that nonce, code verifier and the id of this state are derived from. */
-  readonly s: string;
+}
+
+/** Both out of one secret. */
+interface Keys {
+  readonly seal: Buffer;
+  readonly mac: Buffer;
 }
 
 export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginStatesOptions): LoginStates {
   const secure = new URL(publicUrl).protocol === 'https:';
   const cookieName = secure ? '__Host-latchgate-login' : 'latchgate-login';
   const attributes = `Path=/; Max-Age=${LOGIN_LIMIT_MS / 1_000}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
-  const keys = secrets.map((secret) => deriveKey(secret, PURPOSE));
+  const keys = secrets.map((secret) => ({
+    seal: deriveKey(secret, PURPOSE),
+    mac: deriveKey(secret, `${PURPOSE} mac`),
+  }));
+  const tickets = new SealedTickets((keys[0] as Keys).seal);
   const bindingOf = (header: string | undefined): string | undefined => {
     const [value, ...more] = cookieValues(header, cookieName);
     return value !== undefined && more.length === 0 && /^[\w-]{43}$/.test(value) ? value : undefined;
@@ -90,54 +103,86 @@ export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginSt
     cookieName,
     start: ({ provider, returnTo, restarts, cookieHeader }) => {
       const binding = bindingOf(cookieHeader) ?? randomText(SECRET_BYTES);
-      const startedAt = Math.floor(clock.now() / 1_000);
-      const content = { p: provider, t: startedAt, n: restarts, b: sha256(binding), s: randomText(SECRET_BYTES) };
-      return { ...sealToFit(content, returnTo, keys[0] as Buffer), cookie: `${cookieName}=${binding}; ${attributes}` };
+      const { ticket, sealed } = tickets.for(provider, returnTo, restarts, Math.floor(clock.now() / 1_000));
+      const own = `${sealed}.${randomText(SECRET_BYTES)}.${sha256(binding)}`;
+      const { tag, codeVerifier } = authenticate(own, (keys[0] as Keys).mac);
+      const transaction = transactionOf(ticket, codeVerifier);
+      return { state: `${own}.${tag}`, transaction, cookie: `${cookieName}=${binding}; ${attributes}` };
     },
     open: (state, cookieHeader) => {
-      const content = unseal(state, keys);
-      if (content === undefined) return undefined;
-      const endsAt = content.t * 1_000 + LOGIN_LIMIT_MS;
+      const opened = openState(state, keys);
+      if (opened === undefined) return undefined;
+      const { ticket, browser, codeVerifier } = opened;
+      const endsAt = ticket.t * 1_000 + LOGIN_LIMIT_MS;
       const binding = bindingOf(cookieHeader);
       return {
-        transaction: transactionOf(content),
-        restarts: content.n,
-        live: binding !== undefined && isEqual(sha256(binding), content.b) && clock.now() < endsAt,
-        use: () => leases.once(PURPOSE, sha256(`id ${content.s}`), new Date(endsAt)),
+        transaction: transactionOf(ticket, codeVerifier),
+        restarts: ticket.n,
+        live: binding !== undefined && isEqual(sha256(binding), browser) && clock.now() < endsAt,
+        use: () => leases.once(PURPOSE, sha256(state), new Date(endsAt)),
       };
     },
   };
 }
 
-/** Each of the three tells nothing of the others, nor of what they are made of. */
-function transactionOf({ p: provider, r: returnTo, t: startedAt, s: secret }: SealedState): Transaction {
-  const [nonce, codeVerifier] = [sha256(`nonce ${secret}`), sha256(`code verifier ${secret}`)];
-  return { provider, nonce, codeVerifier, returnTo, startedAt };
+/** Tickets of the current second, for who comes next to set out for the same place. */
+class SealedTickets {
+  readonly #key: Buffer;
+  readonly #known = new Map<string, { readonly ticket: Ticket; readonly sealed: string }>();
+  #second = 0;
+
+  constructor(key: Buffer) {
+    this.#key = key;
+  }
+
+  for(provider: string, returnTo: string, restarts: number, second: number) {
+    if (second !== this.#second || this.#known.size >= MOST_TICKETS) this.#known.clear();
+    this.#second = second;
+    const name = `${provider} ${restarts} ${returnTo}`;
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const made = sealToFit({ p: provider, t: second, n: restarts }, returnTo, this.#key);
+    if (returnTo.length <= LONGEST_KEPT) this.#known.set(name, made);
+    return made;
+  }
 }
 
 /** A deep link that is too long loses its query rather than the login. */
-function sealToFit(
-  content: Omit<SealedState, 'r'>,
-  returnTo: string,
-  key: Buffer,
-): Pick<StartedLogin, 'state' | 'transaction'> {
+function sealToFit(content: Omit<Ticket, 'r'>, returnTo: string, key: Buffer) {
   for (const target of [returnTo, returnTo.split(/[?#]/, 1)[0] as string]) {
-    const whole = { ...content, r: target };
-    const state = texts.seal(JSON.stringify(whole), key);
-    if (state.length <= LONGEST_STATE) return { state, transaction: transactionOf(whole) };
+    const ticket = { ...content, r: target };
+    const sealed = texts.seal(JSON.stringify(ticket), key);
+    if (sealed.length <= LONGEST_TICKET) return { ticket, sealed };
   }
-  const whole = { ...content, r: '/' };
-  return { state: texts.seal(JSON.stringify(whole), key), transaction: transactionOf(whole) };
+  const ticket = { ...content, r: '/' };
+  return { ticket, sealed: texts.seal(JSON.stringify(ticket), key) };
+}
+
+/**
+ * One HMAC gives two texts that say nothing of each other (256 and 254 bits of it): the tag that everybody sees, and the
+ * code verifier (RFC 7636 §4.1) that nobody does.
+ */
+function authenticate(own: string, key: Buffer): { readonly tag: string; readonly codeVerifier: string } {
+  const text = createHmac('sha512', key).update(own).digest('base64url');
+  return { tag: text.slice(0, HALF), codeVerifier: text.slice(HALF) };
+}
+
+function transactionOf({ p: provider, r: returnTo, t: startedAt }: Ticket, codeVerifier: string): Transaction {
+  return { provider, nonce: sha256(`nonce ${codeVerifier}`), codeVerifier, returnTo, startedAt };
 }
 
 /** Undefined also for what another version has sealed: the login begins anew. */
-function unseal(state: string, keys: readonly Buffer[]): SealedState | undefined {
-  if (state.length > 2 * LONGEST_STATE) return undefined;
-  for (const key of keys) {
-    const text = texts.open(state, key);
-    if (text === undefined) continue;
-    const content = JSON.parse(text) as SealedState;
-    return typeof content.s === 'string' ? content : undefined;
+function openState(state: string, keys: readonly Keys[]) {
+  if (state.length > 2 * LONGEST_TICKET) return undefined;
+  const [tag, browser, secret, ...ticketParts] = state.split('.').reverse();
+  if (tag === undefined || browser === undefined || secret === undefined) return undefined;
+  const sealed = ticketParts.reverse().join('.');
+  for (const { seal, mac } of keys) {
+    const expected = authenticate(`${sealed}.${secret}.${browser}`, mac);
+    const text = isEqual(expected.tag, tag) ? texts.open(sealed, seal) : undefined;
+    if (text !== undefined) {
+      return { ticket: JSON.parse(text) as Ticket, browser, codeVerifier: expected.codeVerifier };
+    }
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { createHash, createHmac } from 'node:crypto';
 import { CompactEncrypt, compactDecrypt } from 'jose';
 import { type Database, openDatabase } from '../../src/directory/database.ts';
 import type { Leases } from '../../src/directory/directory.ts';
@@ -53,15 +54,47 @@ it('shows nothing of the login to who sees the state', async () => {
   }
 });
 
-it.each(['/', `/?${'a=b&'.repeat(200)}`])('is a JWE as others read and write them: %#', async (returnTo) => {
+/** A state of this ticket, made with the right key for everything behind it. */
+function stateOf(ticket: string, cookie: string): string {
+  const browser = createHash('sha256')
+    .update(pairOf(cookie).split('=')[1] as string)
+    .digest('base64url');
+  const own = `${ticket}.${'s'.repeat(43)}.${browser}`;
+  const tag = createHmac('sha512', deriveKey(SECRET, 'login-state mac')).update(own).digest('base64url').slice(0, 43);
+  return `${own}.${tag}`;
+}
+
+it.each(['/', `/?${'a=b&'.repeat(200)}`])('begins with a JWE as others read and write them: %#', async (returnTo) => {
   const { state, transaction, cookie } = await start(states(), { returnTo });
-  const { plaintext, protectedHeader } = await compactDecrypt(state, deriveKey(SECRET, 'login-state'));
+  const ticket = state.split('.').slice(0, 5).join('.');
+  const { plaintext, protectedHeader } = await compactDecrypt(ticket, deriveKey(SECRET, 'login-state'));
   expect(protectedHeader).toMatchObject({ alg: 'dir', enc: 'A256GCM', typ: 'login-state' });
   expect(JSON.parse(new TextDecoder().decode(plaintext))).toMatchObject({ p: 'staff', r: returnTo });
   const theirs = await new CompactEncrypt(plaintext)
     .setProtectedHeader({ ...protectedHeader, alg: 'dir', enc: 'A256GCM' })
     .encrypt(deriveKey(SECRET, 'login-state'));
-  expect(states().open(theirs, pairOf(cookie))).toMatchObject({ transaction, live: true });
+  const { provider, startedAt } = transaction;
+  expect(states().open(stateOf(theirs, cookie), pairOf(cookie))).toMatchObject({
+    transaction: { provider, startedAt, returnTo },
+    live: true,
+  });
+});
+
+it('has secrets of its own beside others that begin in the same second and lead to the same place', async () => {
+  const [first, second] = [await start(states()), await start(states())];
+  const same = states();
+  const [third, fourth] = [await start(same, { returnTo: '/a' }), await start(same, { returnTo: '/a' })];
+  const secrets = [first, second, third, fourth].flatMap(({ state, cookie, transaction }) => {
+    return [state, pairOf(cookie), transaction.nonce, transaction.codeVerifier];
+  });
+  expect(new Set(secrets).size).toBe(16);
+  for (const { state, transaction, cookie } of [third, fourth]) {
+    expect(transaction.codeVerifier).toMatch(/^[\w-]{43}$/);
+    expect(states().open(state, pairOf(cookie))).toMatchObject({ transaction, live: true });
+  }
+  expect(states().open(third.state, pairOf(fourth.cookie))).toMatchObject({ live: false });
+  now += 1_000;
+  expect((await start(same, { returnTo: '/a' })).transaction.startedAt).toBe(now / 1_000);
 });
 
 it('gives parallel tabs one cookie and each its own secrets', async () => {
@@ -133,23 +166,32 @@ describe('does not open', () => {
     // The last character of 16 bytes stands for two bits only; the others are of no account to a lax decoder.
     for (const last of 'BCDEFGHIJKLMNOPQRSTUVWXYZabcdef') {
       const other = [header, key, iv, text, `${tag.slice(0, -1)}${last}`].join('.');
-      if (other !== state) expect(states().open(other, pairOf(cookie))).toBeUndefined();
+      if (!state.startsWith(other)) expect(states().open(stateOf(other, cookie), pairOf(cookie))).toBeUndefined();
     }
     expect(states().open(`${state}=`, pairOf(cookie))).toBeUndefined();
   });
 
-  it('when it was sealed for another purpose, or under the bare secret', async () => {
-    const seal = (key: Buffer, typ: string) =>
-      new CompactEncrypt(new TextEncoder().encode('{}'))
+  it('when its ticket was sealed for another purpose, or under the bare secret', async () => {
+    const { cookie } = await start(states());
+    const opened = async (key: Buffer, typ: string) => {
+      const ticket = await new CompactEncrypt(new TextEncoder().encode('{"p":"staff","r":"/","t":1,"n":0}'))
         .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ })
         .encrypt(key);
-    expect(
-      await states().open(await seal(deriveKey(SECRET, 'session cookie'), 'login-state'), undefined),
-    ).toBeUndefined();
-    expect(await states().open(await seal(deriveKey(SECRET, 'login-state'), 'other'), undefined)).toBeUndefined();
-    expect(
-      await states().open(await seal(Buffer.from(SECRET).subarray(0, 32), 'login-state'), undefined),
-    ).toBeUndefined();
+      return states().open(stateOf(ticket, cookie), pairOf(cookie));
+    };
+    expect(await opened(deriveKey(SECRET, 'login-state'), 'login-state')).toBeDefined();
+    expect(await opened(deriveKey(SECRET, 'session cookie'), 'login-state')).toBeUndefined();
+    expect(await opened(deriveKey(SECRET, 'login-state'), 'other')).toBeUndefined();
+    expect(await opened(Buffer.from(SECRET).subarray(0, 32), 'login-state')).toBeUndefined();
+  });
+
+  it('when its parts are of different logins', async () => {
+    const [one, two] = [await start(states(), { returnTo: '/one' }), await start(states(), { returnTo: '/two' })];
+    const [ours, theirs] = [one.state.split('.'), two.state.split('.')];
+    for (let at = 0; at < ours.length; at += 1) {
+      const mixed = ours.with(at, theirs[at] as string).join('.');
+      if (mixed !== one.state) expect(states().open(mixed, pairOf(one.cookie))).toBeUndefined();
+    }
   });
 
   it.each(['', '.', '....', 'a.b.c.d.e', 'x'.repeat(100_000), 'eyJhbGciOiJub25lIn0....'])(
