@@ -20,6 +20,7 @@ export const ACK = 1;
 export const END_HEADERS = 4;
 
 export const PROTOCOL_ERROR = 1;
+export const INTERNAL_ERROR = 2;
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 

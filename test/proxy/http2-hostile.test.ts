@@ -9,6 +9,7 @@ import {
   frame,
   HEADERS,
   headerBlock,
+  INTERNAL_ERROR,
   PING,
   PRIORITY,
   PROTOCOL_ERROR,
@@ -120,7 +121,6 @@ describe('a request that HTTP/2 does not know', () => {
     ['another host in Host alone', 421, [...without(':authority'), ['host', 'evil.example']]],
     ['a Host that differs', 400, [...ALICE, ['host', 'evil.example']]],
     ['an authority that differs', 400, [...changed(':authority', 'evil.example'), ['host', 'bi.example.com']]],
-    ['user info', 400, changed(':authority', 'bi.example.com@evil.example')],
     ['a fragment', 400, changed(':path', '/a#b')],
     ['an encoded slash', 400, changed(':path', '/a%2fb')],
     ['an empty segment', 400, changed(':path', '//evil.example/')],
@@ -143,6 +143,15 @@ describe('a request that HTTP/2 does not know', () => {
     await client.until(() => client.of(1, DATA) !== undefined || client.errorOf(1) !== undefined, 'the answer');
     expect(statusIn(client.of(1, HEADERS)?.payload)).toBe(status);
     expect(JSON.parse(String(client.of(1, DATA)?.payload))).toMatchObject({ error: expect.any(String) });
+    expect(upstream.seen).toEqual([]);
+  });
+
+  it('with user info in its authority is refused, in words or, by Node 22 and 24, with a reset', async () => {
+    const client = await RawClient.open(world);
+    client.ask(1, changed(':authority', 'bi.example.com@evil.example'));
+    await client.until(() => client.of(1, DATA) !== undefined || client.errorOf(1) !== undefined, 'the refusal');
+    const status = client.of(1, HEADERS) && statusIn(client.of(1, HEADERS)?.payload);
+    expect([status, client.errorOf(1)]).toEqual(status === undefined ? [undefined, PROTOCOL_ERROR] : [400, undefined]);
     expect(upstream.seen).toEqual([]);
   });
 
@@ -186,7 +195,8 @@ describe('a body that is not what was said', () => {
       client.send(frame(DATA, at === pieces.length - 1 ? END_STREAM : 0, 1, piece));
     }
     await client.until(() => client.errorOf(1) !== undefined, 'the reset');
-    expect(client.errorOf(1)).toBe(PROTOCOL_ERROR);
+    // Node 20 says the one, Node 22 and 24 the other.
+    expect([PROTOCOL_ERROR, INTERNAL_ERROR]).toContain(client.errorOf(1));
     expect(upstream.seen.length).toBeLessThanOrEqual(1);
     for (const { body } of upstream.seen) expect(body.length).toBeLessThanOrEqual(5);
   });
