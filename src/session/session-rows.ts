@@ -75,6 +75,22 @@ export function readRow(database: Database, handle: string): Promise<StoredSessi
   );
 }
 
+/** Its limits alone. */
+export function readTimes(
+  database: Database,
+  handle: string,
+): Promise<{ readonly idleUntil: number; readonly seenAt: number; readonly endsAt: number } | undefined> {
+  return answered(
+    database.run((db) =>
+      db
+        .selectFrom('sessions')
+        .select(['idle_until as idleUntil', 'last_seen_at as seenAt', 'ends_at as endsAt'])
+        .where('handle', '=', handle)
+        .executeTakeFirst(),
+    ),
+  );
+}
+
 /** With the tokens, which only few ask for. */
 export function readWholeRow(
   database: Database,

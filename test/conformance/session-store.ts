@@ -227,6 +227,28 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
       });
     });
 
+    describe('when it runs out', () => {
+      it('is the end of the session, or the idle limit with what may not be written yet', async () => {
+        await here.save(id, session({ endsAt: harness.now() + 90_000 }), 40_000);
+        for (const store of [here, there]) {
+          const left = ((await store.runsOutAt(id)) ?? 0) - harness.now();
+          expect(left).toBeGreaterThan(40_000);
+          expect(left).toBeLessThanOrEqual(44_000);
+        }
+        await harness.fastForward(35_000);
+        await here.touch(id, 60_000);
+        for (const store of [here, there]) expect(await store.runsOutAt(id)).toBe((await here.load(id))?.endsAt);
+      });
+
+      it('is nothing of a session that is not there', async () => {
+        await here.save(id, session(), IDLE_MS);
+        expect(await here.runsOutAt(newSessionId())).toBeUndefined();
+        expect(await here.runsOutAt('abc')).toBeUndefined();
+        await here.destroy(id);
+        expect(await here.runsOutAt(id)).toBeUndefined();
+      });
+    });
+
     describe('the end', () => {
       it('is at once here, and elsewhere within a second', async () => {
         await here.save(id, session(), IDLE_MS);
