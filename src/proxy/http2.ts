@@ -142,7 +142,10 @@ function carry(stream: ServerHttp2Stream, request: ClientRequest, hasBody: boole
     stream.resume();
     request.end();
   }
-  request.on('continue', () => stream.additionalHeaders({ ':status': 100 }));
+  request.on('continue', () => {
+    // Reset meanwhile, it could not be told any more.
+    if (!stream.closed && !stream.destroyed && !stream.headersSent) stream.additionalHeaders({ ':status': 100 });
+  });
   request.once('response', (answer) => {
     answer.on('error', breakOff);
     if (!stream.destroyed && !stream.closed) answerOn(stream, answer);
