@@ -260,7 +260,9 @@ export class GatewayProxy {
   ): void {
     this.#note(error, requestId, passage);
     if (res.headersSent || res.destroyed) return;
-    if (!req.complete) drain(req);
+    // What did not come in time is not waited for any longer (RFC 9110 §15.5.9).
+    if (error.code === 'request_timeout') res.setHeader('Connection', 'close');
+    else if (!req.complete) drain(req);
     res.setHeader('X-Request-Id', requestId);
     this.#clients.challenge(res, error);
     this.#deps.pages.refuse(req, res, error, { requestId, status });
