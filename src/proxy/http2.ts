@@ -122,6 +122,8 @@ export class Http2Front {
       stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
       return;
     }
+    // As for requests: beyond a limit Node would leave headers out without a word.
+    request.maxHeadersCount = 0;
     this.#options.accept(server);
     carry(stream, request, hasBody, this.#options.stallMs ?? STALL_MS);
   }
