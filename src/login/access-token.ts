@@ -66,7 +66,8 @@ async function verifyAccessToken(
   };
   if (token.length > LONGEST) refuse('size');
   keyIdOf(token, provider);
-  const requiredClaims = ['iss', 'aud', 'exp', 'sub'];
+  // Without iat nobody could tell whether the provider has ended the login since.
+  const requiredClaims = ['iss', 'aud', 'exp', 'iat', 'sub'];
   const { payload, protectedHeader } = await verifySigned(
     token,
     found,
@@ -79,8 +80,8 @@ async function verifyAccessToken(
   // RFC 7800: good only for who proves to hold a key, which a bearer does not.
   if ('cnf' in payload) refuse('cnf');
   if ([payload.aud].flat().includes(clientId)) refuse('aud');
-  const { iat, exp, sid } = payload as { readonly iat?: number; readonly exp: number; readonly sid?: unknown };
-  if (iat !== undefined && iat > now / 1_000 + TOLERANCE_SECONDS) refuse('iat');
+  const { iat, exp, sid } = payload as { readonly iat: number; readonly exp: number; readonly sid?: unknown };
+  if (iat > now / 1_000 + TOLERANCE_SECONDS) refuse('iat');
   const subject = fitSubject(payload.sub, provider);
   const missing = scopes.filter((scope) => !scopesOf(payload).includes(scope));
   if (missing.length > 0) {
@@ -92,7 +93,7 @@ async function verifyAccessToken(
     subject,
     claims: personClaims(payload),
     expiresAt: exp * 1_000,
-    ...(iat === undefined ? {} : { issuedAt: iat * 1_000 }),
+    issuedAt: iat * 1_000,
     ...(typeof sid === 'string' && sid !== '' && sid.length <= 255 ? { providerSession: sid } : {}),
   };
 }

@@ -31,7 +31,7 @@ export interface BearerOptions {
   readonly people: Pick<People, 'get' | 'bySubject' | 'assertions'>;
   readonly endedLogins: Pick<EndedLogins, 'has'>;
   readonly provisioner: Pick<Provisioner, 'assert'>;
-  /** Longest life of a session, in milliseconds. */
+  /** Longest life of a session, and the age at which a token begins none, in milliseconds. */
   readonly absoluteMs: number;
   /** Told how each token fared that was looked at: `ok`, or the reason code. */
   readonly onOutcome?: (login: string, code: string) => void;
@@ -169,6 +169,10 @@ export class BearerLogins {
     signal: AbortSignal,
   ): Promise<BearerSession> {
     const { store, leases, provisioner, clock, absoluteMs, log } = this.#options;
+    const { providerSession, expiresAt, issuedAt } = accessToken;
+    // Logouts are remembered for as long: an older token could be of before one that is forgotten.
+    const endsAt = Math.min(expiresAt, issuedAt + absoluteMs);
+    if (endsAt <= clock.now()) throw ended(token);
     this.#checkRate(accessToken);
     const assertion = await this.#assertion(token.login.name, accessToken);
     const { identity, decision } = await provisioner.assert(assertion, {
@@ -178,12 +182,11 @@ export class BearerLogins {
     });
     if (decision.decision !== 'allow') throw new LatchgateError('no_access', 'the mapping denied the token');
     const now = clock.now();
-    const { providerSession, expiresAt } = accessToken;
     const session: Session = {
       identity,
       ...(providerSession === undefined ? {} : { providerSession }),
       createdAt: now,
-      endsAt: Math.min(expiresAt, now + absoluteMs),
+      endsAt,
     };
     if (session.endsAt <= now) throw ended(token);
     await store.save(token.id, session, session.endsAt - now);

@@ -51,6 +51,10 @@ export function chosenBy(selector: SessionSelector): Condition {
   if ('subject' in selector) {
     return (where) => where('subject_hash', '=', subjectHash(selector.issuer, selector.subject));
   }
+  if ('loneSubject' in selector) {
+    const hash = subjectHash(selector.issuer, selector.loneSubject);
+    return (where) => where.and([where('subject_hash', '=', hash), where('provider_session_hash', 'is', null)]);
+  }
   if ('providerSession' in selector) {
     const hash = providerSessionHash(selector.issuer, selector.providerSession);
     return (where) => where('provider_session_hash', '=', hash);

@@ -40,6 +40,8 @@ export interface SessionInfo {
 export type SessionSelector =
   | { readonly person: string }
   | { readonly issuer: string; readonly subject: string }
+  /** Those of the subject that have no session of the provider. */
+  | { readonly issuer: string; readonly loneSubject: string }
   | { readonly issuer: string; readonly providerSession: string }
   | { readonly handle: string }
   | { readonly all: true };

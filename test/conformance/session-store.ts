@@ -57,6 +57,8 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
     const of = (identity: Partial<Session['identity']>, more: Partial<Session> = {}) =>
       session({ ...more, identity: { ...session().identity, ...identity } });
 
+    const lone = ({ providerSession: _, ...rest }: Session): Session => rest;
+
     it('gives a session back to who holds the id, on every instance', async () => {
       const saved = session();
       await here.save(id, saved, IDLE_MS);
@@ -138,6 +140,10 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
       expect(await here.renew(id, session({ providerSession: 'sid-9' }))).toBe(true);
       expect(await there.destroyFor({ issuer: 'https://id.example', providerSession: 'sid-1' })).toBe(0);
       expect(await there.destroyFor({ issuer: 'https://id.example', providerSession: 'sid-9' })).toBe(1);
+      id = newSessionId();
+      await here.save(id, lone(session()), IDLE_MS);
+      expect(await here.renew(id, session())).toBe(true);
+      expect(await there.destroyFor({ issuer: 'https://id.example', loneSubject: 'subject-of-alice' })).toBe(0);
     });
 
     it('neither makes a session by a renewal nor brings one back', async () => {
@@ -302,10 +308,23 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
       });
 
       it.each([
-        ['a person', { person: 'p_alice' }, ['alice', 'alice again', 'alice elsewhere']],
-        ['a subject', { issuer: 'https://id.example', subject: 'subject-of-alice' }, ['alice', 'alice again']],
+        ['a person', { person: 'p_alice' }, ['alice', 'alice again', 'alice elsewhere', 'alice alone']],
+        [
+          'a subject',
+          { issuer: 'https://id.example', subject: 'subject-of-alice' },
+          ['alice', 'alice again', 'alice alone'],
+        ],
         ["a provider's session", { issuer: 'https://id.example', providerSession: 'sid-1' }, ['alice', 'bob']],
-        ['everybody', { all: true as const }, ['alice', 'alice again', 'alice elsewhere', 'bob', 'shifted']],
+        [
+          "a subject without a session of the provider's",
+          { issuer: 'https://id.example', loneSubject: 'subject-of-alice' },
+          ['alice alone'],
+        ],
+        [
+          'everybody',
+          { all: true as const },
+          ['alice', 'alice again', 'alice elsewhere', 'alice alone', 'bob', 'bob alone', 'shifted'],
+        ],
         ['nobody', { person: 'p_nobody' }, []],
         ['a subject of another spelling', { issuer: 'https://id.example', subject: 'Subject-of-alice' }, []],
       ])('comes for every session of %s and for no other', async (_, selector, expected) => {
@@ -313,7 +332,9 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
           alice: session(),
           'alice again': session({ providerSession: 'sid-2' }),
           'alice elsewhere': of({ issuer: 'https://other.example', subject: 'x' }, { providerSession: 'sid-1' }),
+          'alice alone': lone(session()),
           bob: of({ person: 'p_bob', subject: 'bob' }),
+          'bob alone': lone(of({ person: 'p_bob', subject: 'bob' })),
           // Reads the same as alice when issuer and subject are only put together.
           shifted: of(
             { person: 'p_shifted', issuer: 'https://id.examples', subject: 'ubject-of-alice' },
