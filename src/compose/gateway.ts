@@ -15,6 +15,7 @@ import { createAdminApp } from '../ops/admin.ts';
 import { createReadiness, type Probe, type Readiness } from '../ops/health.ts';
 import type { MetricValues } from '../ops/metrics.ts';
 import type { GatewayPages } from '../proxy/deps.ts';
+import { Failures } from '../proxy/failures.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
 import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts';
 import { createPublicServer, LAST_REQUEST_MS } from '../proxy/server.ts';
@@ -197,6 +198,7 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
   const { directory, clock, log, sessions } = state;
   const hosts = hostsOfRoutes(config.public_url, routes);
   const match = createHostRouter(routes, hosts);
+  const ofStrangers = { clock, trustedProxies: config.trusted_proxies };
   const options: LoginRoutesOptions = {
     publicUrl: config.public_url,
     origins: hosts.all.flatMap(({ isMain, origin }) => (isMain ? [] : origin)),
@@ -224,6 +226,7 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
       return keys.flat();
     },
     backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
+    refused: { callbacks: new Failures(ofStrangers), logoutTokens: new Failures(ofStrangers) },
     onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
     ...live.pages,
     clock,
