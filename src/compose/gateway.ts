@@ -144,6 +144,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
   return new GatewayProxy({
     publicUrl: config.public_url,
     trustedProxies: config.trusted_proxies,
+    forwardAuthSecrets: config.forward_auth?.secrets ?? [],
     routes,
     targets: [...targets].map(([name, target]) => ({
       name,

@@ -103,6 +103,8 @@ export interface ProxyDeps {
   readonly anyHostPaths?: readonly string[];
   /** Addresses and CIDR blocks whose X-Forwarded-For is continued. */
   readonly trustedProxies: readonly string[];
+  /** By which a web server shows that it asks by itself at forward-auth. Default none: nobody is told what signs in. */
+  readonly forwardAuthSecrets?: readonly string[];
   readonly routes: readonly Route<Session>[];
   readonly targets: readonly ProxyTarget[];
   readonly sessions: ProxySessions;

@@ -49,6 +49,20 @@ export const tlsSchema = z
     context.addIssue({ code: 'custom', path: ['key'], message });
   });
 
+export const forwardAuthSchema = z.strictObject({
+  secrets: textList
+    .refine((secrets) => secrets.length > 0, 'must have at least one secret')
+    .refine(
+      (secrets) => secrets.every((secret) => /^(?! )[\x20-\x7e]{32,}(?<! )$/.test(secret)),
+      'must have at least 32 characters in each secret, ASCII alone',
+    )
+    .meta({
+      description:
+        'What the web server says in `X-Latchgate-Secret` when it asks; any of them will do. Without it `/.latchgate/auth` tells who it is, and no token and no cookie.',
+      examples: [['${file:/run/secrets/forward-auth}']],
+    }),
+});
+
 export const shutdownSchema = z.strictObject({
   delay: waitMs
     .prefault('0s')

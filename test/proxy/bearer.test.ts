@@ -24,6 +24,7 @@ import {
 afterEach(closeAll);
 
 const TOKEN = 'Authorization: Bearer ours.bob';
+const FRONT_SECRET = 'what only the web server in front knows';
 const ALICE = 'Cookie: latchgate=alice';
 const ROUTES: readonly Route<Session>[] = [
   { path: '/open', target: 'main', isPublic: true },
@@ -75,6 +76,7 @@ async function clients({
         },
       },
       trustedProxies: trusted,
+      forwardAuthSecrets: [FRONT_SECRET],
     },
   });
   return Object.assign(state, { world, upstream, asked });
@@ -357,7 +359,8 @@ describe('WebSockets of API clients', () => {
 
 describe('forward-auth', () => {
   const original = (path: string, method = 'GET') => [`X-Original-URI: ${path}`, `X-Original-Method: ${method}`];
-  const check = (port: number, headers: readonly string[]) => ask(port, 'GET /.latchgate/auth', headers);
+  const check = (port: number, headers: readonly string[]) =>
+    ask(port, 'GET /.latchgate/auth', [...headers, `X-Latchgate-Secret: ${FRONT_SECRET}`]);
 
   const clientsBehind = () => clients({ trusted: ['127.0.0.1'] });
 

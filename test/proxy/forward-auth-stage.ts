@@ -7,6 +7,10 @@ import { type Journey, type JourneyOptions, startJourney } from '../journey/harn
 import { codeBlocks, page } from '../markdown.ts';
 import { freePort } from '../services/child.ts';
 
+/** What the configurations of the docs say to the gateway, and what browsers do not know. */
+const DOCS_SECRET = 'THE-SECRET-OF-forward_auth';
+const FRONT_SECRET = 'k3Vd8wQz1nR6tYb0xJ5mC9pL2sF7hG4u';
+
 /** What an application behind a web server saw of one request. */
 export interface Seen {
   readonly method: string;
@@ -76,6 +80,7 @@ export async function startStage(options: Pick<JourneyOptions, 'issuer' | 'secti
     sections: {
       ...SUPERSET,
       trusted_proxies: '[127.0.0.1]',
+      forward_auth: `{ secrets: [${FRONT_SECRET}] }`,
       routes: `
   - { path: /health, to: superset, public: true, methods: [GET] }
   - { path: /admin, to: superset, when: { groups: admins } }
@@ -106,7 +111,7 @@ export function configOfDocs(
 ): string {
   const block = codeBlocks(page('docs/forward-auth.md'), language).find((code) => code.includes(marker));
   if (block === undefined) throw new Error(`docs/forward-auth.md shows no ${language} with ${marker}`);
-  return replacements.reduce((text, [from, to]) => {
+  return [...replacements, [DOCS_SECRET, FRONT_SECRET] as const].reduce((text, [from, to]) => {
     if (!text.includes(from)) throw new Error(`docs/forward-auth.md shows no ${from}`);
     return text.replaceAll(from, to);
   }, block);
