@@ -1,12 +1,16 @@
 import { namesOf } from './identity-headers.ts';
 
-/** What is no secret to anybody who has the cookie. */
-const WHO_NAMES = ['X-Forwarded-User', 'X-Forwarded-Email', 'X-Forwarded-Preferred-Username', 'X-Forwarded-Groups'];
 /** Told in every answer that says yes, with an empty value where there is nothing to say. */
-export const IDENTITY_NAMES = [...WHO_NAMES, 'X-Latchgate-Assertion'];
-const WHO = new Set(WHO_NAMES.map((name) => name.toLowerCase()));
+export const IDENTITY_NAMES = [
+  'X-Forwarded-User',
+  'X-Forwarded-Email',
+  'X-Forwarded-Preferred-Username',
+  'X-Forwarded-Groups',
+  'X-Latchgate-Assertion',
+];
+const WHO = new Set(IDENTITY_NAMES.map((name) => name.toLowerCase()));
 
-/** Of a flat list of names and values: without what signs in anywhere. */
+/** Of a flat list of names and values: who it is, without what signs in from anywhere. */
 export function onlyWho(headers: readonly string[]): readonly string[] {
   return headers.filter((_, at) => WHO.has((headers[at - (at % 2)] ?? '').toLowerCase()));
 }

@@ -28,7 +28,8 @@ const GATEWAY_PATH = '/.latchgate';
 const ACCOUNT_TIMEOUT_MS = 5_000;
 const NOTICE_EVERY_MS = 60_000;
 const STRANGER = 'forward-auth is asked by a peer that is not in trusted_proxies: routes do not count';
-const WITHOUT_SECRET = 'forward-auth is asked without the secret of forward_auth: tokens and cookies are left out';
+const WITHOUT_SECRET =
+  'forward-auth is asked without the secret of forward_auth: what signs in at the backend and cookies are left out';
 
 export interface ForwardAuthParts {
   readonly deps: ProxyDeps;
@@ -66,15 +67,16 @@ interface Question {
   readonly res: ServerResponse;
   readonly requestId: string;
   readonly dialect: Dialect;
-  /** A web server asks by itself. Else a browser may stand behind the peer, whose scripts are to read no token or cookie. */
+  /** A web server asks by itself. Else a browser may stand behind the peer, whose scripts are to read no cookie, and no token that is good from anywhere. */
   readonly isOfServer: boolean;
 }
 
 /**
  * `GET /.latchgate/auth`: whether a server in front (nginx, Traefik, Caddy, Envoy) may let a request through, and whose it
  * is. The original request is believed of `trusted_proxies` alone, and then everything that holds for a forwarded request
- * holds for it. For anybody else the session alone decides. What signs in anywhere, and the cookies of the client, are
- * given to who has the secret of `forward_auth` alone: `trusted_proxies` may carry requests of browsers to us too.
+ * holds for it. For anybody else the session alone decides. What signs in at a backend from anywhere, and the cookies of
+ * the client, are given to who has the secret of `forward_auth` alone: `trusted_proxies` may carry requests of browsers to
+ * us too. The assertion is of use to who stands where only the gateway should, and for a minute.
  */
 export class ForwardAuth {
   readonly #parts: ForwardAuthParts;

@@ -58,7 +58,7 @@ export const forwardAuthSchema = z.strictObject({
     )
     .meta({
       description:
-        'What the web server says in `X-Latchgate-Secret` when it asks; any of them will do. Without it `/.latchgate/auth` tells who it is, and no token and no cookie.',
+        'What the web server says in `X-Latchgate-Secret` when it asks; any of them will do. Without it `/.latchgate/auth` tells who it is, and neither what signs in at a backend nor a cookie.',
       examples: [['${file:/run/secrets/forward-auth}']],
     }),
 });

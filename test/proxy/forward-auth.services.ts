@@ -48,7 +48,7 @@ describe('behind an nginx that carries everything to the gateway and closes noth
       const headers = [`Host: ${host}`, 'Connection: close', cookie, ...original];
       const answer = await raw(stage.port, [`GET ${path} HTTP/1.1`, ...headers]);
       expect([200, 202]).toContain(statusOf(answer));
-      expect(answer).toMatch(/^x-latchgate-assertion: *\r$/im);
+      expect(answer).toMatch(/^x-forwarded-user: *ann\r$/im);
       expect(answer).not.toContain('http-only');
     },
   );
