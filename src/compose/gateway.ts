@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Config } from '../config/schema.ts';
 import { sendFailure } from '../login/answer.ts';
@@ -18,7 +18,7 @@ import type { GatewayPages } from '../proxy/deps.ts';
 import { Failures } from '../proxy/failures.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
 import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts';
-import { createPublicServer, LAST_REQUEST_MS } from '../proxy/server.ts';
+import { createPublicServer } from '../proxy/server.ts';
 import { parseRequestTarget } from '../proxy/target.ts';
 import { type Certificates, createCertificates } from '../proxy/tls.ts';
 import { TlsServer } from '../proxy/tls-server.ts';
@@ -36,6 +36,8 @@ import type { State } from './state.ts';
 /** Open requests have this long unless told otherwise. */
 const DRAIN_MS = 25_000;
 const IDLE_LOOK_MS = 50;
+/** Turns of the event loop in which connections that wait are taken before the listener closes. */
+const MOST_TURNS = 1_000;
 
 export interface Gateway {
   /** Starts the listeners; the addresses are those that were really taken. */
@@ -106,9 +108,10 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
     metrics: () => refresh().then(metrics.values),
     close: async () => {
       closing.abort();
-      if (publicServer.listening) await sleep(config.shutdown.delay);
+      const { delay, idle, drain: limit } = config.shutdown;
+      if (publicServer.listening) await sleep(delay);
       proxy.endTunnels();
-      await drain(publicServer, LAST_REQUEST_MS, () => proxy.endTunnels(), config.shutdown.drain);
+      await drain(publicServer, idle, () => proxy.endTunnels(), limit);
       await stopJobs?.();
       await live.close();
       await proxy.close();
@@ -270,6 +273,7 @@ export async function drain(
   limitMs: number = DRAIN_MS,
 ): Promise<void> {
   if (!server.listening) return;
+  await takeWaiting(server);
   const limit = setTimeout(() => server.closeAllConnections(), limitMs);
   // Not yet that of an HTTP server, which would cut off idle connections on which a request may just be under way.
   const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
@@ -281,4 +285,22 @@ export async function drain(
   await closed;
   clearInterval(idle);
   clearTimeout(limit);
+}
+
+/**
+ * The system has connections ready that were not taken yet, of which Node takes one in a turn. Closing the listener would
+ * reset them, with the requests that their clients have sent already.
+ */
+async function takeWaiting(server: Server): Promise<void> {
+  let hasCome = true;
+  const note = (): void => {
+    hasCome = true;
+  };
+  server.on('connection', note);
+  await nextTurn();
+  for (let turn = 0; hasCome && turn < MOST_TURNS; turn += 1) {
+    hasCome = false;
+    await nextTurn();
+  }
+  server.off('connection', note);
 }

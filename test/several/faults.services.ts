@@ -73,7 +73,8 @@ describe('two instances on Redis and PostgreSQL', () => {
       },
       mayRefuseLogins: /^(503 provider_unavailable|ECONNREFUSED|UND_ERR_SOCKET)$/,
     });
-    expect(report).toMatchObject({ refused: {}, lost: {}, troubleMs: 0 });
+    const { refused, lost, troubles } = report;
+    expect({ refused, lost, troubles }).toEqual({ refused: {}, lost: {}, troubles: 0 });
   });
 
   it('cut off what the backend cuts off, and nothing else', async () => {
