@@ -26,6 +26,7 @@ import { createSessionCookies, type SessionCookies } from '../session/cookie.ts'
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
 import { composeBearers } from './bearers.ts';
+import { countEverywhere } from './counts.ts';
 import { composeProviders, type Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
 import { startJobs } from './jobs.ts';
@@ -186,6 +187,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
     log,
     metrics,
     clock,
+    sharedFailures: countEverywhere(state, 'refused access tokens'),
     accessLog: config.log.access,
   });
 }
@@ -230,7 +232,10 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
       return keys.flat();
     },
     backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
-    refused: { callbacks: new Failures(ofStrangers), logoutTokens: new Failures(ofStrangers) },
+    refused: {
+      callbacks: new Failures({ ...ofStrangers, sharedFailures: countEverywhere(state, 'refused callbacks') }),
+      logoutTokens: new Failures({ ...ofStrangers, sharedFailures: countEverywhere(state, 'refused logout tokens') }),
+    },
     onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
     ...live.pages,
     clock,
