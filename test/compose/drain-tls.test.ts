@@ -4,7 +4,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { drain, listen } from '../../src/compose/gateway.ts';
+import { drain, listen } from '../../src/compose/listener.ts';
 import { systemClock } from '../../src/ops/clock.ts';
 import type { GatewayProxy } from '../../src/proxy/proxy.ts';
 import { createPublicServer } from '../../src/proxy/server.ts';

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { drain, listen } from '../../src/compose/gateway.ts';
+import { drain, listen } from '../../src/compose/listener.ts';
 import type { GatewayProxy } from '../../src/proxy/proxy.ts';
 import { createPublicServer } from '../../src/proxy/server.ts';
 
