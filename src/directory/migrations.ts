@@ -15,6 +15,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0003_sessions': { up: (db) => createSessions(db, engine) },
     '0004_session_tokens': { up: addSessionTokens },
     '0005_provider_logouts': { up: createProviderLogouts },
+    '0008_counts': { up: createCounts },
   };
 }
 
@@ -30,6 +31,18 @@ async function createProviderLogouts(db: Kysely<unknown>): Promise<void> {
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .execute();
   await db.schema.createIndex('provider_logouts_expiry').on('provider_logouts').column('expires_at').execute();
+}
+
+async function createCounts(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('counts')
+    .addColumn('purpose', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('times', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('counts_pk', ['purpose', 'key'])
+    .execute();
+  await db.schema.createIndex('counts_expiry').on('counts').column('expires_at').execute();
 }
 
 async function createDirectory(db: Kysely<unknown>): Promise<void> {

@@ -76,6 +76,13 @@ export interface LogoutRow {
   expires_at: number;
 }
 
+export interface CountRow {
+  purpose: string;
+  key: string;
+  times: number;
+  expires_at: number;
+}
+
 export interface RetryRow {
   person_id: string;
   target: string;
@@ -146,6 +153,7 @@ export interface Tables {
   leases: LeaseRow;
   once_keys: OnceRow;
   provider_logouts: LogoutRow;
+  counts: CountRow;
   retries: RetryRow;
   decisions: DecisionRow;
   state_values: ValueRow;

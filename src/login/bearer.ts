@@ -2,7 +2,7 @@ import type { Leases, People } from '../directory/directory.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Assertion } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
-import { createFailureLimit, type FailureLimit } from '../ops/failure-limit.ts';
+import { createFailureLimit, type FailureLimit, type SharedFailures } from '../ops/failure-limit.ts';
 import { sha256 } from '../ops/hash.ts';
 import type { Log } from '../ops/log.ts';
 import type { Provisioner } from '../provisioning/provision.ts';
@@ -35,6 +35,8 @@ export interface BearerOptions {
   readonly absoluteMs: number;
   /** Told how each token fared that was looked at: `ok`, or the reason code. */
   readonly onOutcome?: (login: string, code: string) => void;
+  /** Counts with the other instances what tokens a client brings for the first time. Default: there are none. */
+  readonly sharedBegun?: SharedFailures;
   readonly clock: Clock;
   readonly log: Pick<Log, 'info' | 'warn'>;
 }
@@ -84,7 +86,7 @@ export class BearerLogins {
 
   constructor(options: BearerOptions) {
     this.#options = options;
-    this.#begun = createFailureLimit({ perMinute: BEGUN_A_MINUTE, clock: options.clock });
+    this.#begun = createFailureLimit({ perMinute: BEGUN_A_MINUTE, clock: options.clock, shared: options.sharedBegun });
   }
 
   /** Undefined: no bearer token, or one of somebody else, which is none of our business. */

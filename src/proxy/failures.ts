@@ -1,19 +1,26 @@
 import type { IncomingMessage } from 'node:http';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
-import { createFailureLimit, type FailureLimit } from '../ops/failure-limit.ts';
+import { createFailureLimit, type FailureLimit, type SharedFailures } from '../ops/failure-limit.ts';
 import { createPeerList, createPeerOf } from './peers.ts';
 
 /** Whole companies come from one address, and what succeeds is not counted. */
 const FAILURES_A_MINUTE = 300;
+
+interface FailuresOptions {
+  readonly clock: Clock;
+  readonly trustedProxies: readonly string[];
+  /** Counts with the other instances. Default: there are none. */
+  readonly sharedFailures?: SharedFailures;
+}
 
 /** Keeps one address from trying what fails over and over. Of one kind of request: another one has a count of its own. */
 export class Failures {
   readonly #limit: FailureLimit;
   readonly #peerOf: (req: IncomingMessage) => string;
 
-  constructor({ clock, trustedProxies }: { readonly clock: Clock; readonly trustedProxies: readonly string[] }) {
-    this.#limit = createFailureLimit({ perMinute: FAILURES_A_MINUTE, clock });
+  constructor({ clock, trustedProxies, sharedFailures: shared }: FailuresOptions) {
+    this.#limit = createFailureLimit({ perMinute: FAILURES_A_MINUTE, clock, shared });
     this.#peerOf = createPeerOf(createPeerList(trustedProxies));
   }
 

@@ -69,7 +69,12 @@ export const shutdownSchema = z.strictObject({
     .describe(
       'After SIGTERM: how long the gateway still serves, while readiness says that it stops. For load balancers that learn of it late.',
     ),
-  drain: durationMs.prefault('25s').describe('How long open requests then have to end.'),
+  idle: waitMs
+    .prefault('5s')
+    .describe(
+      'How long a connection that is kept open may then still bring a last request. Longer than the load balancer in front keeps idle ones: what it sends at the very moment of their end is lost.',
+    ),
+  drain: durationMs.prefault('25s').describe('How long open requests have to end, `idle` included.'),
 });
 
 export const routesSchema = z.array(routeSchema).min(1, 'must have at least one route');

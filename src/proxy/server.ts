@@ -26,8 +26,8 @@ export interface PublicServerDeps {
   readonly closing?: AbortSignal;
 }
 
-/** Once the gateway is closing, a connection has this long to bring a last request. */
-export const LAST_REQUEST_MS = 1_000;
+/** Once the gateway is closing, a connection that brought none yet has this long to bring a request. */
+const LAST_REQUEST_MS = 1_000;
 
 const MAX_HEAD_BYTES = 32 * 1024;
 /** Longer than load balancers keep idle connections. */

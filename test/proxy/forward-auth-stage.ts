@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Page } from '../journey/browser.ts';
 import { person, SUPERSET } from '../journey/company.ts';
 import { type Journey, type JourneyOptions, startJourney } from '../journey/harness.ts';
-import { codeBlocks, page } from '../markdown.ts';
+import { shownConfig } from '../markdown.ts';
 import { freePort } from '../services/child.ts';
 
 /** What the configurations of the docs say to the gateway, and what browsers do not know. */
@@ -109,12 +109,8 @@ export function configOfDocs(
   marker: string,
   replacements: readonly (readonly [string, string])[],
 ): string {
-  const block = codeBlocks(page('docs/forward-auth.md'), language).find((code) => code.includes(marker));
-  if (block === undefined) throw new Error(`docs/forward-auth.md shows no ${language} with ${marker}`);
-  return [...replacements, [DOCS_SECRET, FRONT_SECRET] as const].reduce((text, [from, to]) => {
-    if (!text.includes(from)) throw new Error(`docs/forward-auth.md shows no ${from}`);
-    return text.replaceAll(from, to);
-  }, block);
+  const all = [...replacements, [DOCS_SECRET, FRONT_SECRET] as const];
+  return shownConfig('docs/forward-auth.md', language, marker, all);
 }
 
 /** Bytes on a socket of their own, and everything that comes back until it is closed or nothing more comes. */
