@@ -24,6 +24,8 @@ export interface FaultReport extends Omit<LoadReport, 'lastTroubleAt'> {
   readonly loginsMeanwhile: Readonly<Record<string, number>>;
   /** What somebody who logs out, and an operator who ends a session, were told until it was done. */
   readonly toldMeanwhile: Readonly<Record<'logout' | 'command', readonly string[]>>;
+  /** So far, those of former faults included: sessions that nobody but a check has ended, by code. */
+  readonly endedByChecks: Readonly<Record<string, number>>;
 }
 
 export interface Fault {
@@ -46,7 +48,8 @@ export interface Fault {
 export async function passThrough(fault: Fault): Promise<FaultReport> {
   const { site, people, happen } = fault;
   const [leaver, quitter, dismissed, ...workers] = people as [string, string, string, ...string[]];
-  const visitors = await Promise.all(workers.map((sub) => site.logIn(sub)));
+  const visitors: Visitor[] = [];
+  for (const sub of workers) visitors.push(await site.logIn(sub));
   const leaving = { quitter: await site.logIn(quitter), dismissed: await site.logIn(dismissed) };
   const gone = [await loggedOut(site, leaver)];
   const load = startLoad({ url: site.url, visitors, clients: 16, loggedOut: gone });
@@ -60,7 +63,7 @@ export async function passThrough(fault: Fault): Promise<FaultReport> {
   const loginsMeanwhile = await logins.stop();
   const { lastTroubleAt, ...report } = await load.stop();
   const recoveredAfterMs = lastTroubleAt === 0 ? 0 : Math.max(0, Math.round(lastTroubleAt - endedAt));
-  const result = { ...report, recoveredAfterMs, loginsMeanwhile, toldMeanwhile };
+  const result = { ...report, recoveredAfterMs, loginsMeanwhile, toldMeanwhile, endedByChecks: endedByChecks(site) };
   console.info(`${fault.name}: ${JSON.stringify(result)}`);
   expect({ wrong: result.wrong, arrived: site.witness.wrong }).toEqual({ wrong: [], arrived: [] });
   expect(result.askedToLogIn).toBe(0);
@@ -114,12 +117,23 @@ async function endMeanwhile(
   return { logout, command: ended };
 }
 
+/** Sessions that a check with the provider ended, by code, as the logs of the instances that run now have it. */
+function endedByChecks({ gateways }: Site): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const line of gateways.flatMap(({ log }) => log)) {
+    if (!line.includes('"a session ended with its login"')) continue;
+    const { code } = JSON.parse(line) as { code: string };
+    counts[code] = (counts[code] ?? 0) + 1;
+  }
+  return counts;
+}
+
 /** What this person is told. */
 async function logOut({ url }: Site, { cookie }: Visitor): Promise<string> {
-  const headers = { cookie, origin: url, accept: 'text/html' };
+  const headers = { cookie, origin: url, accept: 'application/json' };
   const answer = await request(`${url}/.latchgate/logout`, { method: 'POST', headers });
-  const code = /<dt>Reason<\/dt><dd>([a-z_]+)<\/dd>/.exec(await answer.body.text())?.[1];
-  return answer.statusCode === 200 ? DONE : `${answer.statusCode} ${code ?? ''}`;
+  const code = /"error":"([a-z_]+)"/.exec(await answer.body.text())?.[1];
+  return answer.statusCode === 200 ? DONE : `${answer.statusCode} ${code ?? 'not of the gateway'}`;
 }
 
 /** At each instance itself; 0: it does not answer. */
