@@ -255,8 +255,11 @@ describe('who brings bad tokens over and over', () => {
       ['down', 503],
     ] as const) {
       const one = `GET / HTTP/1.1\r\nHost: bi.example.com\r\nAuthorization: Bearer ours.${name}\r\n`;
-      const answers = await exchange(port, `${`${one}\r\n`.repeat(299)}${one}Connection: close\r\n\r\n`);
-      expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(new Array(300).fill(`HTTP/1.1 ${status}`));
+      // More at a time than one person may have under way would be refused for that.
+      for (let times = 0; times < 3; times += 1) {
+        const answers = await exchange(port, `${`${one}\r\n`.repeat(99)}${one}Connection: close\r\n\r\n`);
+        expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(new Array(100).fill(`HTTP/1.1 ${status}`));
+      }
     }
     expect(await from(port)).toBe(401);
   });
