@@ -1,6 +1,6 @@
 /*
  * The arrows of docs/architecture.md:
- * cli -> compose -> proxy, login -> provisioning, mapping -> targets, directory, session -> ops -> model
+ * cli -> compose -> proxy, login, sync -> provisioning, mapping -> targets, sources, directory, session -> ops -> model
  */
 const room = (names) => `^src/(${names})(/|\\.ts$)`;
 const schemas = '^src/(?!cli/)[a-z/]+/schema\\.ts$';
@@ -30,6 +30,8 @@ module.exports = {
     only('audit', ['directory', 'ops', 'model']),
     only('session', ['directory', 'ops', 'model']),
     only('targets', ['ops', 'model']),
+    only('sources', ['ops', 'model']),
+    only('sync', ['provisioning', 'mapping', 'sources', 'targets', 'directory', 'audit', 'session', 'ops', 'model']),
     only('provisioning', ['mapping', 'targets', 'directory', 'audit', 'session', 'ops', 'model']),
     only('login', ['provisioning', 'mapping', 'directory', 'session', 'ops', 'model']),
     only('proxy', ['provisioning', 'mapping', 'targets', 'session', 'ops', 'model']),

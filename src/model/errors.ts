@@ -174,6 +174,17 @@ export const ERRORS = {
   target_conflict: row(409, true, 'The backend had changed meanwhile. Read again and go on.'),
   target_pending: row(503, true, 'The account in this backend is still being prepared.'),
   lease_lost: row(503, true, 'Another instance works on the same account for too long.'),
+  // Sync
+  source_unavailable: row(503, true, 'The source of a sync does not answer, or answers with an error of its own.'),
+  source_refused: row(502, false, 'The source of a sync refuses our account, our scopes or our query.'),
+  source_answer_invalid: row(502, true, 'The source of a sync answered something that cannot be read.'),
+  write_refused: row(
+    500,
+    false,
+    'A plan only reads: a call that would have written was not made. A defect, please report it.',
+  ),
+  plan_stale: row(409, false, 'The plan is not true any more: source, target or config have changed. Make a new one.'),
+  plan_held: row(409, false, 'The plan waits for a person to approve it: see why with `latchgate plans show ID`.'),
   // Proxy
   request_invalid: row(400, false, 'The request target or a header is not one that the gateway forwards.'),
   request_timeout: row(408, true, 'The request did not arrive whole in time.'),

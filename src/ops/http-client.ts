@@ -15,6 +15,8 @@ export interface HttpRequest {
    * HEAD, 0 for the rest. Waits Retry-After, else exponential with jitter, never past the signal or the timeout.
    */
   readonly retries?: number;
+  /** A call that only asks, though not by GET or HEAD: for a token, a login, a search. A client that only reads lets it through. */
+  readonly reads?: true;
 }
 
 export interface HttpResponse {

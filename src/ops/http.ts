@@ -18,6 +18,8 @@ export interface HttpClientOptions {
   readonly userAgent?: string;
   readonly log?: Pick<Log, 'debug'>;
   readonly onRetry?: () => void;
+  /** True: a call that could write (any method but GET and HEAD, unless it says `reads`) throws `write_refused`. Default false. */
+  readonly readOnly?: boolean;
 }
 
 interface Call {
@@ -71,6 +73,16 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
 
   return {
     send: async (request) => {
+      if (
+        options.readOnly === true &&
+        request.reads !== true &&
+        request.method !== 'GET' &&
+        request.method !== 'HEAD'
+      ) {
+        throw new LatchgateError('write_refused', 'a client that only reads was asked to write', {
+          detail: { method: request.method, host: request.url.host },
+        });
+      }
       const isJson = request.json !== undefined;
       const headers = { ...base, ...(isJson ? { 'content-type': 'application/json' } : {}), ...lowerCased(request) };
       const answer = await exchange({
