@@ -69,6 +69,8 @@ describe('docs/storage.md', () => {
       provider_logouts: true,
       retries: true,
       decisions: true,
+      plans: true,
+      sync_runs: true,
       state_values: true,
       audit_records: true,
       audit_head: true,

@@ -7,7 +7,9 @@ import { createLeases } from './leases.ts';
 import { createLedger } from './ledger.ts';
 import { createLogouts } from './logouts.ts';
 import { createPeople } from './people.ts';
+import { createPlans } from './plans.ts';
 import { createRetries } from './retries.ts';
+import { createSyncRuns } from './sync-runs.ts';
 import { createStateValues } from './values.ts';
 
 /** The directory over an open database, which `close` closes too. */
@@ -21,6 +23,8 @@ export function createDirectory(database: Database, clock: Clock): Directory {
     logouts: createLogouts(database, clock),
     retries: createRetries(database),
     decisions: createDecisions(database),
+    plans: createPlans(database),
+    syncRuns: createSyncRuns(database),
     values: createStateValues(database),
     probe: () => database.probe(),
     close: async () => {

@@ -1,4 +1,5 @@
 import type { Change, HeldChange } from '../model/change.ts';
+import type { GrantedEntitlement } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 
 /** One row of a plan: a change, and whose account it is about. */
@@ -103,4 +104,37 @@ export interface Syncs {
    * that the brake holds is kept for approval.
    */
   apply(name: string, options: ApplyOptions): Promise<ApplyResult>;
+}
+
+/** An account that fits a person, and what of it the rules would have given: what a lost ledger held, or never did. */
+export interface AdoptedRow {
+  readonly target: string;
+  readonly person: PersonId;
+  /** The account's user name. */
+  readonly key: string;
+  readonly accountId: string;
+  /** True: the account is to be remembered as this person's. False: it is already. */
+  readonly link: boolean;
+  /** What the account has and the ledger lacks, with the rule and origin that give it. */
+  readonly grants: readonly GrantedEntitlement[];
+}
+
+export interface AdoptPlan {
+  /** Targets that were looked at. */
+  readonly targets: readonly string[];
+  readonly rows: readonly AdoptedRow[];
+  /** Accounts that are left as they are, and why: several fit, another person has it, privileged. */
+  readonly held: readonly { readonly target: string; readonly key: string; readonly code: string }[];
+  readonly notes: readonly string[];
+}
+
+/** Rebuilds the ledger from what origins say and targets have. Writes to no target. */
+export interface Adoption {
+  /** `target` absent: every target. Throws `not_found`, `source_*`, `target_*`. */
+  plan(target: string | undefined, signal: AbortSignal): Promise<AdoptPlan>;
+  /** Reads again, and writes what is still true. */
+  apply(
+    target: string | undefined,
+    options: { readonly actor: string; readonly requestId: string; readonly signal: AbortSignal },
+  ): Promise<AdoptPlan>;
 }

@@ -3,6 +3,7 @@ import type { AccountLink, DecisionRecord, Directory } from '../../src/directory
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import type { Grant } from '../../src/model/entitlement.ts';
 import type { Assertion } from '../../src/model/person.ts';
+import { describeSyncStores } from './directory-syncs.ts';
 import type { State, StateFactory } from './state.ts';
 
 const ALICE = { issuer: 'https://id.example', subject: 'alice' };
@@ -30,6 +31,7 @@ export function describeDirectory(name: string, makeState: StateFactory): void {
     describeLedger(() => ({ here, there, state }), alice);
     describeLeases(() => ({ here, there, state }));
     describeRest(() => ({ here, there, state }));
+    describeSyncStores(() => ({ here, there, state }));
   });
 }
 
