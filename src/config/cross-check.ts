@@ -4,6 +4,7 @@ import { checkPrivileged } from './check-privileged.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkRules } from './check-rules.ts';
 import { checkServers } from './check-servers.ts';
+import { checkSources } from './check-sources.ts';
 import { checkWorkers } from './check-workers.ts';
 import type { Check, Checked, Declared } from './declared.ts';
 import type { Config } from './schema.ts';
@@ -13,6 +14,7 @@ const CHECKS: readonly Check[] = [
   checkWorkers,
   checkHosts,
   checkLogins,
+  checkSources,
   checkRules,
   checkPrivileged,
   checkRoutes,

@@ -30,11 +30,6 @@ const SAML_KEYS = [
 const MISSING_FEATURES: readonly MissingFeature[] = [
   { path: ['admin_url'], feature: 'the operators’ page', instead: 'leave it out: the commands show the same' },
   { path: ['scim'], feature: 'accounts pushed by SCIM', instead: 'leave it out: accounts are made at login' },
-  {
-    path: ['sources'],
-    feature: 'accounts pulled from a directory',
-    instead: 'leave it out: accounts are made at login',
-  },
   { path: ['sync'], feature: 'accounts pulled from a directory', instead: 'leave it out: accounts are made at login' },
   {
     path: ['login', '*', 'type'],

@@ -5,6 +5,7 @@ import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../map
 import { safetySchema } from '../provisioning/schema.ts';
 import { routesSchema, shutdownSchema, tlsSchema } from '../proxy/schema.ts';
 import { sessionSchema } from '../session/schema.ts';
+import { sourcesSchema } from '../sources/schema.ts';
 import { targetsSchema } from '../targets/schema.ts';
 import { flag, httpOrigin, listenAddress, networkList } from './values.ts';
 
@@ -71,6 +72,9 @@ export const configSchema = z.strictObject({
   routes: routesSchema.describe(
     'What the proxy serves. The longest path that fits wins; a path is compared after normalisation.',
   ),
+  sources: sourcesSchema
+    .default({})
+    .describe('Places that list people, one entry each; what is done with the lists is said in `sync`.'),
   safety: safetySchema.prefault({}).describe('What must not happen.'),
 });
 

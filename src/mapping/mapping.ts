@@ -73,6 +73,7 @@ class CompiledMapping {
   readonly #filter: GroupFilter;
   readonly #rules: CompiledRules;
   readonly #isPrivileged: IsPrivileged;
+  readonly #isOnlyOrigin: boolean;
 
   constructor(config: MappingConfig) {
     this.#config = config;
@@ -80,15 +81,23 @@ class CompiledMapping {
     this.#filter = compileGroupFilter(config.groups);
     this.#isPrivileged = compilePrivileged(config.privileged);
     this.#origins = new Map(Object.entries(config.origins).map(([name, origin]) => [name, this.#origin(origin)]));
+    this.#isOnlyOrigin = new Set(Object.keys(config.origins).map((name) => this.#speaksFor(name))).size === 1;
+  }
+
+  /** Whose ids these are: a source that lists a login's people speaks of them by that login's ids. */
+  #speaksFor(origin: string): string {
+    return this.#config.origins[origin]?.speaks_for ?? origin;
   }
 
   #origin(config: OriginConfig): CompiledOrigin {
-    const rules = { trust_email: config.trust_email, email_domains: config.email_domains, require: [] };
+    const { trust_email, email_domains, trusts_all_emails = false } = config;
     const names = config.claims.groups.map(compileClaimName);
     return {
       config,
       read: compileAttributes(config.claims, {
-        ...rules,
+        trust_email,
+        email_domains,
+        trusts_all_emails,
         require: this.#config.identity.require.filter((name) => name !== 'groups'),
       }),
       groups: { names, separator: config.groups_separator, max: this.#config.groups.max },
@@ -181,13 +190,13 @@ class CompiledMapping {
     const { assertion, read } = draft.current;
     const owner = {
       person,
-      origin: assertion.origin,
+      origin: this.#speaksFor(assertion.origin),
       subject: assertion.subject,
       active: assertion.active,
       attributes: read.attributes,
       emailTrusted: read.emailTrusted,
       leaveAlone: draft.leaveAlone(),
-      isOnlyOrigin: this.#origins.size === 1,
+      isOnlyOrigin: this.#isOnlyOrigin,
     };
     for (const [name, target] of Object.entries(this.#config.targets)) {
       const given = draft.given.get(name);

@@ -8,11 +8,14 @@ export interface PlannedChange extends Change {
   readonly person?: PersonId;
   /** The origin's own id of the person. */
   readonly subject?: string;
+  /** Another target than the plan's: whoever leaves does so everywhere. */
+  readonly target?: string;
 }
 
 export interface HeldPlannedChange extends HeldChange {
   readonly person?: PersonId;
   readonly subject?: string;
+  readonly target?: string;
 }
 
 export interface PlanSummary {

@@ -459,7 +459,6 @@ describe('features that are not there yet', () => {
   it.each([
     ['admin_url: "https://ops"', 'admin_url'],
     ['scim: { path: /scim }', 'scim'],
-    ['sources: { hr: { type: sql } }', 'sources'],
     ['sync: {}', 'sync'],
     ['login: { p: { type: saml, metadata: x, claims: { email: email } } }', 'login.p.type'],
     ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],

@@ -26,7 +26,7 @@ const WORLD = {
     DEMO_GOODDATA_TOKEN: SECRET,
   },
   files: Object.fromEntries(
-    ['session', 'entra', 'oidc', 'superset', 'gooddata']
+    ['session', 'entra', 'oidc', 'superset', 'gooddata', 'directory']
       .map((name): [string, string] => [`/run/secrets/${name}`, SECRET])
       .concat([['/run/secrets/partners.pem', PEM]]),
   ),
