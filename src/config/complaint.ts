@@ -32,6 +32,7 @@ export const COMPLAINTS = {
   // Between keys
   unknown_target: 'No target of that name is configured.',
   unknown_origin: 'No login or source of that name is configured.',
+  unknown_source: 'No source of that name is configured.',
   unknown_attribute: 'No login defines an attribute of that name.',
   unknown_entitlement_kind: 'The target has no entitlements of that kind.',
   pattern_invalid: 'Not a regular expression of the RE2 syntax.',
@@ -42,6 +43,8 @@ export const COMPLAINTS = {
   privileged_not_listed:
     'A rule makes names out of claims, and one of them could be that of the target’s administrators.',
   duplicate_rule: 'Two rules fit the same people.',
+  duplicate_sync: 'Two syncs have the same source and the same target.',
+  schedule_conflict: 'A sync has both `every` and `cron`.',
   duplicate_route: 'Two routes have the same path and fit the same requests.',
   bearer_audience: 'Access tokens would be taken for those of another client or login.',
   duplicate_login: 'Two logins are the same client of the same provider.',

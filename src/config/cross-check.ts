@@ -5,6 +5,7 @@ import { checkRoutes } from './check-routes.ts';
 import { checkRules } from './check-rules.ts';
 import { checkServers } from './check-servers.ts';
 import { checkSources } from './check-sources.ts';
+import { checkSyncs } from './check-syncs.ts';
 import { checkWorkers } from './check-workers.ts';
 import type { Check, Checked, Declared } from './declared.ts';
 import type { Config } from './schema.ts';
@@ -18,6 +19,7 @@ const CHECKS: readonly Check[] = [
   checkRules,
   checkPrivileged,
   checkRoutes,
+  checkSyncs,
 ];
 
 /**

@@ -30,7 +30,6 @@ const SAML_KEYS = [
 const MISSING_FEATURES: readonly MissingFeature[] = [
   { path: ['admin_url'], feature: 'the operators’ page', instead: 'leave it out: the commands show the same' },
   { path: ['scim'], feature: 'accounts pushed by SCIM', instead: 'leave it out: accounts are made at login' },
-  { path: ['sync'], feature: 'accounts pulled from a directory', instead: 'leave it out: accounts are made at login' },
   {
     path: ['login', '*', 'type'],
     needs: isOneOf('saml'),
@@ -64,7 +63,6 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
     feature: 'the removal of what others granted',
     instead: 'write ours',
   },
-  { path: ['safety', 'stop_if'], feature: 'the brake of scheduled syncs', instead: 'leave it out: there are no syncs' },
   {
     path: ['safety', 'leaver'],
     needs: isMap,

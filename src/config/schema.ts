@@ -6,6 +6,7 @@ import { safetySchema } from '../provisioning/schema.ts';
 import { routesSchema, shutdownSchema, tlsSchema } from '../proxy/schema.ts';
 import { sessionSchema } from '../session/schema.ts';
 import { sourcesSchema } from '../sources/schema.ts';
+import { syncSchema } from '../sync/schema.ts';
 import { targetsSchema } from '../targets/schema.ts';
 import { flag, httpOrigin, listenAddress, networkList } from './values.ts';
 
@@ -75,6 +76,7 @@ export const configSchema = z.strictObject({
   sources: sourcesSchema
     .default({})
     .describe('Places that list people, one entry each; what is done with the lists is said in `sync`.'),
+  sync: syncSchema.default({}).describe('What is brought from a source to a target, one entry each.'),
   safety: safetySchema.prefault({}).describe('What must not happen.'),
 });
 

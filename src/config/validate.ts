@@ -16,7 +16,7 @@ export interface Validated {
 const SECTIONS = Object.keys(configSchema.shape) as (keyof Config)[];
 
 /** Sections whose entries stand on their own: one that can't be read leaves the others. */
-export const ENTRY_SECTIONS: ReadonlySet<string> = new Set(['login', 'rules', 'targets', 'sources']);
+export const ENTRY_SECTIONS: ReadonlySet<string> = new Set(['login', 'rules', 'targets', 'sources', 'sync']);
 
 /** Checks a whole file against the schema and says everything at once. Changes nothing. */
 export function validate(value: Record<string, unknown>, sources: (path: Path) => readonly string[]): Validated {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { textList } from '../config/values.ts';
+import { count, textList } from '../config/values.ts';
 
 const PRIVILEGED = /^[^:\s]+:(group|role|permission):.+$/;
 
@@ -8,6 +8,38 @@ const privilegedList = textList.refine(
   (list) => list.every((entry) => PRIVILEGED.test(entry)),
   'must hold entries of the form target:kind:name, such as superset:role:Admin',
 );
+
+const THRESHOLD = 'must be per cent, such as "10%", a number of people, or a list of the two';
+
+/** `10%`, `25`, or both: what is exceeded first counts. */
+const removals = z
+  .union([z.number(), z.string(), z.array(z.union([z.number(), z.string()], THRESHOLD))], THRESHOLD)
+  .transform((given, context): { readonly percent?: number; readonly people?: number } => {
+    const parts = Array.isArray(given) ? given.map(String) : String(given).split(',');
+    const limits = parts.map((part) => limitOf(part.trim()));
+    const [first, second] = limits;
+    const isOne = limits.length === 1 && first !== undefined;
+    const areBoth = limits.length === 2 && first !== undefined && second !== undefined;
+    if (isOne || (areBoth && 'percent' in first !== 'percent' in second)) return { ...first, ...second };
+    context.addIssue(THRESHOLD);
+    return z.NEVER;
+  })
+  .meta({ title: 'per cent or number, or both', examples: ['10%', 25] });
+
+function limitOf(part: string): { readonly percent: number } | { readonly people: number } | undefined {
+  const [, percent] = /^(\d{1,3}(?:\.\d{1,3})?) ?%$/.exec(part) ?? [];
+  if (percent !== undefined) return Number(percent) <= 100 ? { percent: Number(percent) } : undefined;
+  return /^\d{1,9}$/.test(part) ? { people: Number(part) } : undefined;
+}
+
+const stopIfSchema = z.strictObject({
+  removals: removals
+    .prefault('10%')
+    .describe(
+      'How many people may lose something at once: per cent of those who have something of ours there, a number of people, or both, of which the smaller counts. From three people up.',
+    ),
+  new_users_per_hour: count.optional().describe('How many accounts may be made in an hour. Default: any number.'),
+});
 
 export const safetySchema = z.strictObject({
   manage: z.enum(['ours']).default('ours').describe('`ours`: only what the gateway itself granted is ever taken away.'),
@@ -25,6 +57,9 @@ export const safetySchema = z.strictObject({
     .enum(['disable', 'delete'])
     .default('disable')
     .describe('What becomes of the accounts of a person who left.'),
+  stop_if: stopIfSchema
+    .prefault({})
+    .describe('When a sync is held until a person approves. An empty, incomplete or short source always is.'),
 });
 
 export type SafetyConfig = z.output<typeof safetySchema>;

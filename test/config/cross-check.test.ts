@@ -459,12 +459,10 @@ describe('features that are not there yet', () => {
   it.each([
     ['admin_url: "https://ops"', 'admin_url'],
     ['scim: { path: /scim }', 'scim'],
-    ['sync: {}', 'sync'],
     ['login: { p: { type: saml, metadata: x, claims: { email: email } } }', 'login.p.type'],
     ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],
     ['safety: { manage: mapped }', 'safety.manage'],
     ['safety: { manage: all }', 'safety.manage'],
-    ['safety: { stop_if: { removals: "10%" } }', 'safety.stop_if'],
     ['safety: { leaver: { disable: now, delete_after: 30d } }', 'safety.leaver'],
   ])('are refused by name, and only that is said: %s', (section, path) => {
     const name = section.slice(0, section.indexOf(':'));
