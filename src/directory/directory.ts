@@ -15,6 +15,11 @@ export interface Person {
   readonly disabled: boolean;
   readonly createdAt: Date;
   readonly lastSeenAt?: Date;
+  /** The source that owns this person: the first that listed them, unless the config says else. */
+  readonly owner?: string;
+  /** Since when the owner says that this person is gone: no login, nothing in any target. */
+  readonly leftAt?: Date;
+  readonly disabledAt?: Date;
 }
 
 /** An assertion, and the raw groups that its origin sent last, be it with this assertion or with an earlier one. */
@@ -41,7 +46,66 @@ export interface People {
   ): Promise<void>;
   assertions(person: PersonId): Promise<readonly RememberedAssertion[]>;
   subjects(person: PersonId): Promise<readonly (SubjectKey & { readonly origin: string })[]>;
+  /** A further subject of a person; one that is somebody's already stays theirs. Returns whose it is now. */
+  addSubject(person: PersonId, subject: SubjectKey, origin: string): Promise<PersonId>;
+  /** Who left or was disabled before, and still has an account somewhere. */
+  goneBefore(before: Date, limit: number): Promise<readonly Person[]>;
   setDisabled(person: PersonId, disabled: boolean): Promise<void>;
+}
+
+/** A subject as a listing meets it: whose it is, and what its origin last said of it. */
+export interface ListedSubject {
+  readonly subject: string;
+  readonly person: PersonId;
+  readonly disabled: boolean;
+  readonly owner?: string;
+  readonly leftAt?: Date;
+  /** Absent: this origin has not spoken of the subject. */
+  readonly active?: boolean;
+  readonly rememberedGroups?: readonly string[];
+}
+
+export interface ListedClaims {
+  readonly subject: string;
+  readonly active: boolean;
+  /** JSON text. */
+  readonly claims: string;
+}
+
+/** What a listing says of one person. */
+export interface ListedAssertion {
+  /** Absent: nobody has this subject yet. */
+  readonly person?: PersonId;
+  readonly assertion: Assertion;
+  /** As for `saveAssertion`. */
+  readonly groups?: readonly string[];
+  readonly description: { readonly displayName: string; readonly email?: string };
+}
+
+/** Somebody whom a complete listing lacks. */
+export interface GoneSubject extends SubjectKey {
+  readonly person: PersonId;
+}
+
+/**
+ * What syncs read and write of all people of an origin. What is read comes page by page, in the order of the key, so
+ * that nobody waits long for the database.
+ */
+export interface Listings {
+  /** Every subject of an issuer, and what `origin` last said of it. */
+  subjects(issuer: string, origin: string): AsyncIterable<readonly ListedSubject[]>;
+  /** The claims that an origin last sent. */
+  claims(issuer: string, origin: string): AsyncIterable<readonly ListedClaims[]>;
+  /** What every other origin said, of whomever. */
+  others(origin: string): AsyncIterable<readonly (RememberedAssertion & { readonly person: PersonId })[]>;
+  /**
+   * Remembers what a listing said, all or nothing. People are made where there are none, and belong to this origin when
+   * they belong to nobody, or when it `takes` them. Whom the owner lists active has not left, whom it lists inactive
+   * has. Answers in the order of the rows.
+   */
+  save(rows: readonly ListedAssertion[], options: { readonly takes: boolean }): Promise<readonly Person[]>;
+  /** The same of people whom a complete listing lacks: not active any more, and left if this origin owns them. */
+  saveGone(origin: string, rows: readonly GoneSubject[], at: Date): Promise<readonly Person[]>;
 }
 
 /** Which account in a target is whose. */
@@ -62,6 +126,8 @@ export interface AccountLink {
 export interface Accounts {
   get(person: PersonId, target: string): Promise<AccountLink | undefined>;
   ofPerson(person: PersonId): Promise<readonly AccountLink[]>;
+  /** Everybody's, or these people's, page by page. */
+  ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly AccountLink[]>;
   /** Whose account this is, whatever its state. */
   owner(target: string, accountId: string): Promise<PersonId | undefined>;
   /** Throws `account_taken` when the account is another person's. */
@@ -73,6 +139,8 @@ export interface Accounts {
 export interface Ledger {
   ofAccount(person: PersonId, target: string): Promise<readonly Grant[]>;
   ofPerson(person: PersonId): Promise<readonly Grant[]>;
+  /** Everybody's, or these people's, page by page. */
+  ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly Grant[]>;
   /** Writes rows ahead of the call that gives them (`confirmed: false`); rows that are there stay as they are. */
   intend(grants: readonly Omit<Grant, 'since' | 'confirmed'>[]): Promise<void>;
   /** Marks as given, with the target's own ids. */
@@ -98,6 +166,8 @@ export interface Lease {
 export interface Leases {
   /** Waits until the lease is ours or the signal ends (then `lease_lost`). A dead holder's lease ends after `ttlMs`. */
   acquire(name: string, ttlMs: number, signal: AbortSignal): Promise<Lease>;
+  /** Those of these leases that nobody holds, without waiting, as one. */
+  acquireFree(names: readonly string[], ttlMs: number): Promise<Lease & { readonly names: ReadonlySet<string> }>;
   /** True for the first caller with this purpose and key, false for every other until `expiresAt`. */
   once(purpose: string, key: string, expiresAt: Date): Promise<boolean>;
   /** Whether somebody has asked `once` for it before, and it has not expired. */
@@ -234,6 +304,7 @@ export interface StateValues {
 
 export interface Directory {
   readonly people: People;
+  readonly listings: Listings;
   readonly accounts: Accounts;
   readonly ledger: Ledger;
   readonly leases: Leases;

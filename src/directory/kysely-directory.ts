@@ -5,6 +5,7 @@ import { createDecisions } from './decisions.ts';
 import type { Directory } from './directory.ts';
 import { createLeases } from './leases.ts';
 import { createLedger } from './ledger.ts';
+import { createListings } from './listings.ts';
 import { createLogouts } from './logouts.ts';
 import { createPeople } from './people.ts';
 import { createPlans } from './plans.ts';
@@ -17,6 +18,7 @@ export function createDirectory(database: Database, clock: Clock): Directory {
   const leases = createLeases(database, clock);
   return {
     people: createPeople(database, clock),
+    listings: createListings(database, clock),
     accounts: createAccounts(database, clock),
     ledger: createLedger(database, clock),
     leases,

@@ -1,7 +1,9 @@
+import { sql } from 'kysely';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
 import type { Ledger } from './directory.ts';
+import { byPeople, PAGE } from './pages.ts';
 import type { GrantRow } from './tables.ts';
 
 export function createLedger(database: Database, clock: Clock): Ledger {
@@ -30,6 +32,27 @@ export function createLedger(database: Database, clock: Clock): Ledger {
           .execute();
         return rows.map(toGrant);
       }),
+    ofTarget: (target, people) =>
+      byPeople(people, (after, ids) =>
+        database.run(async (db) => {
+          const rows = await db
+            .selectFrom('grants')
+            .selectAll()
+            .where('target', '=', target)
+            .$if(ids !== undefined, (query) => query.where('person_id', 'in', ids ?? []))
+            .$if(after !== undefined, (query) =>
+              query.where(
+                sql<boolean>`(person_id, key, origin) > (${after?.person}, ${after && entitlementKey(after)}, ${after?.origin})`,
+              ),
+            )
+            .orderBy('person_id')
+            .orderBy('key')
+            .orderBy('origin')
+            .limit(PAGE)
+            .execute();
+          return rows.map(toGrant);
+        }),
+      ),
     intend: (grants) => intend(database, clock, grants),
     confirm: (person, target, given) => confirm(database, person, target, given),
     withdraw: (person, target, taken) => withdraw(database, person, target, taken),

@@ -16,6 +16,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0004_session_tokens': { up: addSessionTokens },
     '0005_provider_logouts': { up: createProviderLogouts },
     '0006_plans': { up: createPlans },
+    '0007_owners': { up: addOwners },
   };
 }
 
@@ -61,6 +62,16 @@ async function createPlans(db: Kysely<unknown>): Promise<void> {
     .addColumn('counts', 'text', (column) => column.notNull())
     .execute();
   await db.schema.createIndex('sync_runs_started').on('sync_runs').columns(['sync', 'started_at']).execute();
+}
+
+async function addOwners(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('people').addColumn('owner', 'text').execute();
+  await db.schema.alterTable('people').addColumn('left_at', 'bigint').execute();
+  await db.schema.alterTable('people').addColumn('disabled_at', 'bigint').execute();
+  await db.schema.createIndex('people_left').on('people').column('left_at').execute();
+  // What a sync reads whole: everybody's accounts and grants in one target, person by person.
+  await db.schema.createIndex('accounts_target_person').on('accounts').columns(['target', 'person_id']).execute();
+  await db.schema.createIndex('grants_target_person').on('grants').columns(['target', 'person_id', 'key']).execute();
 }
 
 async function createDirectory(db: Kysely<unknown>): Promise<void> {

@@ -12,6 +12,11 @@ export interface PersonRow {
   disabled: number;
   created_at: number;
   last_seen_at: number | null;
+  /** The source that owns the person; null: none lists them. */
+  owner: string | null;
+  /** Since when the owner says that this person is gone. */
+  left_at: number | null;
+  disabled_at: number | null;
 }
 
 export interface SubjectRow {

@@ -3,6 +3,7 @@ import type { AccountLink, DecisionRecord, Directory } from '../../src/directory
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import type { Grant } from '../../src/model/entitlement.ts';
 import type { Assertion } from '../../src/model/person.ts';
+import { describeListings } from './directory-listings.ts';
 import { describeSyncStores } from './directory-syncs.ts';
 import type { State, StateFactory } from './state.ts';
 
@@ -32,6 +33,7 @@ export function describeDirectory(name: string, makeState: StateFactory): void {
     describeLeases(() => ({ here, there, state }));
     describeRest(() => ({ here, there, state }));
     describeSyncStores(() => ({ here, there, state }));
+    describeListings(() => ({ here, there, state }));
   });
 }
 
