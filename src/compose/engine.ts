@@ -22,6 +22,7 @@ import type { TargetConfig } from '../targets/schema.ts';
 import { createSupersetSession, createSupersetSignIn } from '../targets/superset/sign-in.ts';
 import { createSupersetTarget } from '../targets/superset/target.ts';
 import type { SignIn } from '../targets/target.ts';
+import { permissionsGiven } from './permissions-given.ts';
 import type { State } from './state.ts';
 
 /**
@@ -125,7 +126,8 @@ function composeTarget({ name, target, config, state, http, signer }: TargetPart
       ...(isHeader ? { backendSession: createSupersetSession({ config: target, http }) } : {}),
     };
   }
-  const made = createGoodDataTarget({ name, config: target, http, log });
+  const givesPermissions = permissionsGiven({ target: name, config, ledger: directory.ledger, clock });
+  const made = createGoodDataTarget({ name, config: target, http, log, givesPermissions });
   if (target.sign_in === 'none') return { ...base, target: made };
   const { secrets } = config.session;
   const tokens = createSigner({ values: directory.values, name: `gooddata:${name}`, alg: 'RS256', secrets, clock });

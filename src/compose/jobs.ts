@@ -8,6 +8,8 @@ const RETRY_EVERY_MS = 2_000;
 const RETRIES_AT_ONCE = 20;
 const HOURLY_MS = 3_600_000;
 const KEEP_DECISIONS_MS = 90 * 24 * HOURLY_MS;
+/** For everything that the config says of a target itself. */
+const PREPARE_MS = 10 * 60_000;
 /** After a failure at the start: sooner than the hour. */
 const REGISTER_AGAIN_MS = 15_000;
 
@@ -25,6 +27,16 @@ export function startJobs({ state, engine, targets, metrics, neverTouch, privile
         ? []
         : [
             repeat(HOURLY_MS, () => registrar.ensure(AbortSignal.timeout(60_000)), {
+              target: name,
+              againMs: REGISTER_AGAIN_MS,
+            }),
+          ],
+    ),
+    ...[...targets].flatMap(([name, { target }]) =>
+      target.prepare === undefined
+        ? []
+        : [
+            repeat(HOURLY_MS, async () => target.prepare?.(AbortSignal.timeout(PREPARE_MS)), {
               target: name,
               againMs: REGISTER_AGAIN_MS,
             }),

@@ -153,7 +153,7 @@ function mightMakeAdministrators(
 }
 
 /** Whether the captures can fill the template up to that name. Decided for `${match}` alone; else only the texts between captures count. */
-function couldBe(rule: Rule, template: string, name: string): boolean {
+export function couldBe(rule: Rule, template: string, name: string): boolean {
   const parts = template.toLowerCase().split(/\$\{[^{}]*\}/);
   const folded = name.toLowerCase();
   if (compilePattern(parts.join('*')).match(folded) === undefined) return false;

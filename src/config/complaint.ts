@@ -35,6 +35,7 @@ export const COMPLAINTS = {
   unknown_source: 'No source of that name is configured.',
   unknown_attribute: 'No login defines an attribute of that name.',
   unknown_entitlement_kind: 'The target has no entitlements of that kind.',
+  group_not_given: 'A group of `workspaces` that no rule gives to anybody.',
   pattern_invalid: 'Not a regular expression of the RE2 syntax.',
   unknown_capture: 'A grant names a capture that the rule does not make.',
   capture_ambiguous: 'A capture of a grant could be taken from more than one line of `when`.',

@@ -7,6 +7,7 @@ import { checkServers } from './check-servers.ts';
 import { checkSources } from './check-sources.ts';
 import { checkSyncs } from './check-syncs.ts';
 import { checkWorkers } from './check-workers.ts';
+import { checkWorkspaces } from './check-workspaces.ts';
 import type { Check, Checked, Declared } from './declared.ts';
 import type { Config } from './schema.ts';
 
@@ -17,6 +18,7 @@ const CHECKS: readonly Check[] = [
   checkLogins,
   checkSources,
   checkRules,
+  checkWorkspaces,
   checkPrivileged,
   checkRoutes,
   checkSyncs,

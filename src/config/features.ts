@@ -53,11 +53,6 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
     entry: 2,
   },
   {
-    path: ['targets', '*', 'workspaces'],
-    feature: 'permissions on workspaces',
-    instead: 'give groups, and give those their permissions in the target',
-  },
-  {
     path: ['safety', 'manage'],
     needs: isOneOf('mapped', 'all'),
     feature: 'the removal of what others granted',

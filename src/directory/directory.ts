@@ -1,6 +1,6 @@
 import type { HeldChange } from '../model/change.ts';
 import type { Trace } from '../model/desired.ts';
-import type { Grant } from '../model/entitlement.ts';
+import type { EntitlementKind, Grant } from '../model/entitlement.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 
 /*
@@ -155,7 +155,8 @@ export interface Ledger {
     target: string,
     taken: readonly { readonly key: string; readonly origin?: string }[],
   ): Promise<void>;
-  count(target: string): Promise<number>;
+  /** Rows of one target, or those of one kind in it. */
+  count(target: string, kind?: EntitlementKind): Promise<number>;
 }
 
 export interface Lease {

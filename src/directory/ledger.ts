@@ -56,13 +56,13 @@ export function createLedger(database: Database, clock: Clock): Ledger {
     intend: (grants) => intend(database, clock, grants),
     confirm: (person, target, given) => confirm(database, person, target, given),
     withdraw: (person, target, taken) => withdraw(database, person, target, taken),
-    count: (target) =>
+    count: (target, kind) =>
       database.run(async (db) => {
-        const row = await db
+        const rows = db
           .selectFrom('grants')
           .select((select) => select.fn.countAll<number>().as('count'))
-          .where('target', '=', target)
-          .executeTakeFirstOrThrow();
+          .where('target', '=', target);
+        const row = await (kind === undefined ? rows : rows.where('kind', '=', kind)).executeTakeFirstOrThrow();
         return row.count;
       }),
   };

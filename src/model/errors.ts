@@ -158,6 +158,11 @@ export const ERRORS = {
     false,
     'A group that a rule gives does not exist in the target, and `missing.groups: refuse`.',
   ),
+  permission_missing: row(
+    409,
+    false,
+    'A permission that a rule gives does not exist in the target: no such workspace, or no permission of that name.',
+  ),
   entitlement_missing: row(
     403,
     false,

@@ -157,8 +157,7 @@ function resolveMissing(input: PlanInput): { create: Entitlement[]; add: Entitle
       create.push(entitlement);
       add.push(entitlement);
     } else {
-      const code = entitlement.kind === 'role' ? 'role_missing' : 'group_missing';
-      held.push({ ...grantRow(input, entitlement, rules), code });
+      held.push({ ...grantRow(input, entitlement, rules), code: `${entitlement.kind}_missing` });
     }
   }
   return { create, add, held };

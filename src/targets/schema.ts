@@ -63,7 +63,7 @@ export const targetsSchema = z.record(entryName, targetSchema);
 /** What each kind of target can be given; a grant of another kind is a complaint. */
 export const TARGET_KINDS: Readonly<Record<TargetConfig['type'], readonly EntitlementKind[]>> = {
   superset: ['group', 'role'],
-  gooddata: ['group'],
+  gooddata: ['group', 'permission'],
 };
 
 /** What a target's own installation gives its administrators by. */

@@ -58,6 +58,12 @@ export interface Target {
    * order of the sets; what fails is the failure of that set alone. Absent: they are applied one by one.
    */
   applyMany?(sets: readonly ChangeSet[], signal: AbortSignal): Promise<readonly (Applied | LatchgateError)[]>;
+  /**
+   * Makes true what the config says of the target itself, whoever has an account there (GoodData: what groups may do in
+   * workspaces). Called at the start, hourly and before a sync applies, never by a plan. Absent: there is no such thing.
+   * Idempotent; throws as `apply` does.
+   */
+  prepare?(signal: AbortSignal): Promise<void>;
   /** Who we are there and whether we may do our work: throws `target_unavailable` or `target_refused`. For readiness. */
   probe(signal: AbortSignal): Promise<{ readonly account: string }>;
 }
