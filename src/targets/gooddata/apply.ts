@@ -193,7 +193,7 @@ async function restoreGroups(parts: ApplyParts, wanted: readonly Entitlement[], 
   return true;
 }
 
-export function refuseProtected(account: ActualAccount): void {
+function refuseProtected(account: ActualAccount): void {
   if (!account.isProtected) return;
   throw new LatchgateError('account_protected', 'a service account or our own is never written to', {
     detail: { account: account.id },

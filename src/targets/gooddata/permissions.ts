@@ -120,7 +120,7 @@ export function permissionsIn<T extends Entitlement>(entitlements: readonly T[])
   return entitlements.filter(({ kind }) => kind === 'permission');
 }
 
-export function toPermission(workspace: string, name: string): ActualEntitlement {
+function toPermission(workspace: string, name: string): ActualEntitlement {
   return { kind: 'permission', name, scope: workspace, id: `${name}@${workspace}` };
 }
 
