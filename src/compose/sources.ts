@@ -1,4 +1,3 @@
-import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { HttpClient } from '../ops/http-client.ts';
 import type { Log } from '../ops/log.ts';
@@ -15,9 +14,23 @@ export interface SourceParts {
 }
 
 /** One source of the config. What a type of source needs is loaded only where that type is used. */
-export async function composeSource({ config }: SourceParts): Promise<Source> {
+export async function composeSource({ name, config, http, clock }: SourceParts): Promise<Source> {
   switch (config.type) {
-    default:
-      throw new LatchgateError('feature_missing', `this version has no sources of type ${config.type}`);
+    case 'file': {
+      const { createFileSource } = await import('../sources/file/source.ts');
+      return createFileSource({ name, config });
+    }
+    case 'keycloak': {
+      const { createKeycloakSource } = await import('../sources/keycloak/source.ts');
+      return createKeycloakSource({ name, config, http, clock });
+    }
+    case 'scim': {
+      const { createScimSource } = await import('../sources/scim/source.ts');
+      return createScimSource({ name, config, http });
+    }
+    case 'sql': {
+      const { createSqlSource } = await import('../sources/sql/source.ts');
+      return createSqlSource({ name, config });
+    }
   }
 }

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from '../ops/clock.ts';
 import { createLogger, type Log, type LogFields } from '../ops/log.ts';
 import { createEmbeddedSessions } from '../session/embedded.ts';
 import type { SessionStore } from '../session/store.ts';
+import { sqlPlace } from '../sources/sql/place.ts';
 
 /** What every command that touches state works with. */
 export interface State {
@@ -62,10 +63,24 @@ function secretsOf(config: Config): string[] {
   const targets = Object.values(config.targets).flatMap((target) =>
     target.type === 'gooddata' ? [target.token] : [target.service_password],
   );
+  const sources = Object.values(config.sources).flatMap(sourceSecrets);
   const { store, secrets } = config.session;
   const redis = store === 'embedded' ? [] : [store.password, store.sentinelPassword];
-  const all = [...secrets, ...logins, ...targets, ...redis, databasePassword(config)];
+  const all = [...secrets, ...logins, ...targets, ...sources, ...redis, databasePassword(config)];
   return all.filter((secret) => secret !== undefined);
+}
+
+function sourceSecrets(source: Config['sources'][string]): (string | undefined)[] {
+  switch (source.type) {
+    case 'file':
+      return [];
+    case 'keycloak':
+      return [source.client_secret];
+    case 'scim':
+      return [source.token];
+    case 'sql':
+      return [source.url, source.password, sqlPlace(source).password];
+  }
 }
 
 function databasePassword({ state: { database } }: Config): string | undefined {

@@ -3,11 +3,16 @@ import type { Checked, Declared } from './declared.ts';
 import { nearest } from './nearest.ts';
 import type { Config } from './schema.ts';
 
+type SqlSource = Extract<Config['sources'][string], { readonly type: 'sql' }>;
+
 /** Sources against logins, and against what `identity` says of them. */
 export function checkSources({ sources = {}, identity }: Partial<Config>, declared: Declared): Checked {
-  const complaints = Object.entries(sources).flatMap(([name, { login }]): Finding[] => [
+  const complaints = Object.entries(sources).flatMap(([name, source]): Finding[] => [
     ...(declared.logins.has(name) ? [clash(name)] : []),
-    ...(login === undefined || declared.logins.has(login) ? [] : [unknownLogin(name, login, declared)]),
+    ...(source.login === undefined || declared.logins.has(source.login)
+      ? []
+      : [unknownLogin(name, source.login, declared)]),
+    ...(source.type === 'sql' ? withoutDatabase(name, source) : []),
   ]);
   const owner = identity?.owner;
   if (owner !== undefined && !declared.sources.has(owner)) complaints.push(unknownOwner(owner, declared));
@@ -18,6 +23,13 @@ export function checkSources({ sources = {}, identity }: Partial<Config>, declar
 function clash(name: string): Finding {
   const message = `\`sources.${name}\` has the name of a login`;
   return { path: ['sources', name], at: 'key', code: 'duplicate_origin', message, hint: 'give it another one' };
+}
+
+function withoutDatabase(name: string, { url, driver, server, database }: SqlSource): readonly Finding[] {
+  if (url !== undefined || (driver === 'sqlite' ? database : server) !== undefined) return [];
+  const message = `\`sources.${name}\` says no database`;
+  const hint = driver === 'sqlite' ? 'give url or database' : 'give url, or server with database, user and password';
+  return [{ path: ['sources', name], at: 'key', code: 'missing_key', message, hint }];
 }
 
 function unknownLogin(name: string, login: string, declared: Declared): Finding {

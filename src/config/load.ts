@@ -155,9 +155,20 @@ function withAbsolutePaths(config: Config, file: string): Config {
   const absolute = (path: string): string => resolve(dirname(file), path);
   const { database } = config.state;
   const isFile = database.startsWith(SQLITE) && database !== `${SQLITE}:memory:`;
+  const sources = Object.entries(config.sources).map(([name, source]) => [name, withAbsolutePath(source, absolute)]);
   return {
     ...config,
+    sources: Object.fromEntries(sources) as Config['sources'],
     ...(tls && { tls: { ...tls, certificate: tls.certificate.map(absolute), key: tls.key.map(absolute) } }),
     state: isFile ? { ...config.state, database: SQLITE + absolute(database.slice(SQLITE.length)) } : config.state,
   };
+}
+
+function withAbsolutePath(source: Config['sources'][string], absolute: (path: string) => string): typeof source {
+  if (source.type === 'file') return { ...source, path: absolute(source.path) };
+  if (source.type !== 'sql') return source;
+  const { url, driver, database } = source;
+  if (url?.startsWith(SQLITE)) return { ...source, url: SQLITE + absolute(url.slice(SQLITE.length)) };
+  if (url !== undefined || driver !== 'sqlite' || database === undefined) return source;
+  return { ...source, database: absolute(database) };
 }

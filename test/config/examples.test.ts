@@ -26,9 +26,12 @@ const WORLD = {
     DEMO_GOODDATA_TOKEN: SECRET,
   },
   files: Object.fromEntries(
-    ['session', 'entra', 'oidc', 'superset', 'gooddata', 'directory']
+    ['session', 'entra', 'oidc', 'superset', 'gooddata', 'directory', 'realm', 'hr']
       .map((name): [string, string] => [`/run/secrets/${name}`, SECRET])
-      .concat([['/run/secrets/partners.pem', PEM]]),
+      .concat([
+        ['/run/secrets/partners.pem', PEM],
+        ['/etc/latchgate/db-ca.pem', PEM],
+      ]),
   ),
 };
 
