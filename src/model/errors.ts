@@ -188,6 +188,8 @@ export const ERRORS = {
     false,
     'A plan only reads: a call that would have written was not made. A defect, please report it.',
   ),
+  plan_invalid: row(400, false, 'The file is no plan that `latchgate plan --out` has written.'),
+  plan_decided: row(409, false, 'Somebody has decided on this plan already, or a later one took its place.'),
   plan_stale: row(409, false, 'The plan is not true any more: source, target or config have changed. Make a new one.'),
   plan_held: row(409, false, 'The plan waits for a person to approve it: see why with `latchgate plans show ID`.'),
   // Proxy
