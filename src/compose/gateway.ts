@@ -30,6 +30,7 @@ import { guardsOf } from './guards.ts';
 import { startJobs } from './jobs.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
+import { composeScheduledSyncs } from './scheduled-syncs.ts';
 import type { State } from './state.ts';
 
 /** Open requests have this long unless told otherwise. */
@@ -84,10 +85,13 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
   };
   for (const [name, provider] of providers) probes[`login:${name}`] = (signal) => provider.probe(signal);
   for (const [name, { target }] of targets) probes[`target:${name}`] = (signal) => target.probe(signal);
-  const readiness = createReadiness({ probes, closing: closing.signal });
+  const scheduled = composeScheduledSyncs(config, engines);
+  const readiness = createReadiness({ probes, advisories: scheduled.advisories, closing: closing.signal });
   const refresh = async (): Promise<void> => {
     for (const [file, seconds] of certificates?.expiries() ?? []) metrics.certificate(file, seconds);
-    if (part.jobs !== false) await state.sessions.count().then(metrics.sessions, () => {});
+    if (part.jobs === false) return;
+    await state.sessions.count().then(metrics.sessions, () => {});
+    await scheduled.measure().catch(() => {});
   };
   const adminServer = createServer(createAdminApp({ readiness, metrics: () => refresh().then(metrics.render) }));
   let stopJobs: (() => Promise<void>) | undefined;
@@ -97,7 +101,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
         listen(publicServer, config.listen),
         part.admin === false ? '' : listen(adminServer, config.admin_listen),
       ]);
-      if (part.jobs !== false) stopJobs = startJobs(engines);
+      if (part.jobs !== false) stopJobs = startJobs(engines, scheduled, closing.signal);
       live.watch(() => proxy.liveSessions());
       return { public: own, admin };
     },
@@ -109,6 +113,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
       proxy.endTunnels();
       await drain(publicServer, LAST_REQUEST_MS, () => proxy.endTunnels(), config.shutdown.drain);
       await stopJobs?.();
+      await scheduled.close();
       await live.close();
       await proxy.close();
       await drain(adminServer);

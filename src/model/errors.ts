@@ -189,7 +189,13 @@ export const ERRORS = {
     'A plan only reads: a call that would have written was not made. A defect, please report it.',
   ),
   plan_invalid: row(400, false, 'The file is no plan that `latchgate plan --out` has written.'),
+  plan_unwritable: row(500, false, 'The file of `latchgate plan --out` cannot be written there.'),
   plan_decided: row(409, false, 'Somebody has decided on this plan already, or a later one took its place.'),
+  sync_late: row(
+    503,
+    true,
+    'A scheduled sync did not run when it was due: no instance is there, or an earlier run takes longer than its schedule.',
+  ),
   plan_stale: row(409, false, 'The plan is not true any more: source, target or config have changed. Make a new one.'),
   plan_held: row(409, false, 'The plan waits for a person to approve it: see why with `latchgate plans show ID`.'),
   // Proxy

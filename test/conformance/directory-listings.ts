@@ -217,7 +217,9 @@ export function describeListings(world: World): void {
       const grants = await all(there.ledger.ofTarget('bi'));
       expect(new Set(grants.map(({ person, name }) => `${person} ${name}`)).size).toBe(2_400);
       const some = people.slice(100, 800).map(({ id }) => id);
-      expect((await all(there.accounts.ofTarget('bi', some))).map(({ person }) => person).sort()).toEqual(some.toSorted());
+      expect((await all(there.accounts.ofTarget('bi', some))).map(({ person }) => person).sort()).toEqual(
+        some.toSorted(),
+      );
       expect(await all(there.ledger.ofTarget('bi', some))).toHaveLength(1_400);
       expect(await all(there.ledger.ofTarget('bi', []))).toEqual([]);
     }, 60_000);
