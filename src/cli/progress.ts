@@ -48,7 +48,7 @@ function rate(steps: readonly number[], now: number): number | undefined {
   return ms <= 0 || steps.length < 2 ? undefined : ((steps.length - 1) / ms) * 1_000;
 }
 
-export interface ProgressState {
+interface ProgressState {
   readonly total: number;
   readonly done: number;
   readonly failed: number;
@@ -56,7 +56,7 @@ export interface ProgressState {
   readonly perSecond: number | undefined;
 }
 
-export function progressText({ total, done, failed, perSecond }: ProgressState): string {
+function progressText({ total, done, failed, perSecond }: ProgressState): string {
   const part = total === 0 ? 1 : Math.min(1, done / total);
   const filled = Math.floor(part * BAR_WIDTH);
   const bar = `[${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}]`;

@@ -35,7 +35,7 @@ export function planOf(changes: readonly PlannedChange[], parts: Parts = {}): Sy
   };
 }
 
-export const group = (name: string) => ({ kind: 'group' as const, name });
+const group = (name: string) => ({ kind: 'group' as const, name });
 
 export function newPerson(name: string, ...groups: readonly string[]): readonly PlannedChange[] {
   const who = { type: 'user' as const, key: name, subject: `hr|${name}`, origin: 'hr' };
@@ -69,7 +69,7 @@ export function leaver(name: string, ...groups: readonly string[]): readonly Pla
   ];
 }
 
-export function renamed(name: string, before: string, after: string): PlannedChange {
+function renamed(name: string, before: string, after: string): PlannedChange {
   const who = { type: 'user' as const, key: name, person: `p_${name}`, subject: `hr|${name}`, origin: 'hr' };
   return { ...who, op: 'update', fields: [{ field: 'familyName', before, after }], reason: 'hr says so' };
 }
