@@ -1,7 +1,6 @@
 import type { ActualAccount, Applied, ChangeSet } from '../../model/change.ts';
 import { type ActualEntitlement, type Entitlement, entitlementKey } from '../../model/entitlement.ts';
 import { LatchgateError, toLatchgateError } from '../../model/errors.ts';
-import { createSemaphore } from '../../ops/semaphore.ts';
 import { isValidId } from '../names.ts';
 import { type ApplyParts, applyChanges, makeGroups, updateAccount } from './apply.ts';
 import { groupsIn } from './groups.ts';
@@ -49,21 +48,24 @@ export async function applyMany(
   // Out first: whoever changes sides has too little for a moment, never too much.
   for (const move of [...movesOf(together, 'out'), ...movesOf(together, 'in')]) await carryOut(parts, move, signal);
   for (const workspace of workspacesOf(together)) await turnWorkspace(parts, workspace, together, signal);
-  const places = createSemaphore(ACCOUNTS_AT_ONCE);
-  return Promise.all(
-    sets.map(async (set, at) => {
-      try {
-        const release = await places.acquire(signal);
-        try {
-          return await finish(parts, set, rows[at], signal);
-        } finally {
-          release();
-        }
-      } catch (thrown) {
-        return toLatchgateError(thrown);
-      }
-    }),
-  );
+  return inTurns(sets, async (set, at) => {
+    try {
+      return await finish(parts, set, rows[at], signal);
+    } catch (thrown) {
+      return toLatchgateError(thrown);
+    }
+  });
+}
+
+/** In the order of the items, so many at a time. */
+async function inTurns<T, R>(items: readonly T[], work: (item: T, at: number) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  const waiting = items.entries();
+  const worker = async () => {
+    for (const [at, item] of waiting) results[at] = await work(item, at);
+  };
+  await Promise.all(Array.from({ length: ACCOUNTS_AT_ONCE }, worker));
+  return results;
 }
 
 /** Undefined for accounts to be made or removed, and for those that are never written to: they go one by one. */

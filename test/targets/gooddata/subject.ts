@@ -108,7 +108,12 @@ export async function goodDataSubject(): Promise<TargetSubject> {
       },
     },
     faults: { set: (fault) => emulator.faults.set(FAULTS[fault]), clear: () => emulator.faults.clear() },
-    cleanup: close,
+    cleanup: async () => {
+      const replaced = emulator.requests.filter(({ method }) => method === 'PUT');
+      await close();
+      // A PUT replaces all of an entity or a layout, and with it what was never ours.
+      if (replaced.length > 0) throw new Error(`the target sent ${replaced.map(({ path }) => `PUT ${path}`).join()}`);
+    },
   };
 }
 
