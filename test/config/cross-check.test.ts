@@ -92,6 +92,22 @@ describe('permissions on workspaces', () => {
     ]);
   });
 
+  it('of groups may be a list, so that the id of a workspace can come from the environment', () => {
+    const list =
+      '{ a: [{ workspace: "${GD_WORKSPACE:-sales}", permissions: VIEW }, { workspace: "*", permissions: [EXPORT] }] }';
+    const examined = examine(configText(workspaces(list)));
+    expect(codes(examined)).toEqual([]);
+    expect(complaints(workspaces('{ a: [{ workspace: "a b", permissions: VIEW }] }'))).toEqual([
+      'invalid_value targets.gooddata.workspaces.a.0.workspace',
+    ]);
+    expect(complaints(workspaces('{ a: [{ workspace: sales, permissions: WIEV }] }'))).toEqual([
+      'not_an_option targets.gooddata.workspaces.a.0.permissions',
+    ]);
+    expect(complaints(workspaces('{ a: [{ workspace: sales, permission: VIEW }] }'))).toEqual(
+      expect.arrayContaining(['unknown_key targets.gooddata.workspaces.a.0.permission']),
+    );
+  });
+
   it('of groups that no rule gives are pointed out', () => {
     const given = (groups: string, when = '{ groups: "bi-*" }') => ({
       ...workspaces('{ viewers: { sales: VIEW } }'),

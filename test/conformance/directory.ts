@@ -249,6 +249,8 @@ function describeLedger(world: World, alice: () => Promise<{ id: string }>): voi
       const since = new Date(state.clock.now());
       const permission = grant(id, { kind: 'permission', name: 'VIEW', scope: 'sales' });
       await here.ledger.intend([grant(id), permission]);
+      expect(await there.ledger.count('superset', 'permission')).toBe(1);
+      expect(await there.ledger.count('superset', 'group')).toBe(0);
       expect(await there.ledger.ofAccount(id, 'superset')).toEqual([
         { ...permission, confirmed: false, since },
         { ...grant(id), confirmed: false, since },

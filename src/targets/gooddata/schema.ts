@@ -40,6 +40,27 @@ const workspace = z
   )
   .meta({ title: 'workspace' });
 
+const entry = z.strictObject({
+  workspace: workspace.describe('Id of the workspace, or `"*"` for every one.'),
+  permissions,
+});
+type Permission = z.output<typeof permission>;
+
+/** A map, or a list of entries where the id of a workspace comes from the environment: keys cannot. */
+const onWorkspaces = z.union(
+  [
+    z.record(workspace, permissions),
+    z.array(entry).transform((entries) => {
+      const byWorkspace: Record<string, Permission[]> = Object.create(null);
+      for (const { workspace: id, permissions: names } of entries) {
+        byWorkspace[id] = [...(byWorkspace[id] ?? []), ...names];
+      }
+      return byWorkspace;
+    }),
+  ],
+  'must be a map of workspaces and permissions, or a list of entries with workspace and permissions',
+);
+
 export const goodDataTargetSchema = z.strictObject({
   type: z.literal('gooddata').describe('The kind of backend.'),
   url: httpUrl.meta({ description: 'Where GoodData is.', examples: ['https://acme.cloud.gooddata.com'] }),
@@ -53,9 +74,9 @@ export const goodDataTargetSchema = z.strictObject({
     .describe(
       'How people are signed in there: `jwt`, each request carries a short-lived token signed by the gateway; `none`, not at all.',
     ),
-  workspaces: z.record(text, z.record(workspace, permissions)).default({}).meta({
+  workspaces: z.record(text, onWorkspaces).default({}).meta({
     title: 'map of maps',
     description:
-      'Group → workspace (`"*"`: every one) → permissions that the group has there. Made true when the group is made or given, at the start, hourly and before a sync; what is there beyond this is left alone.',
+      'Group → workspace (`"*"`: every one) → permissions that the group has there; or, in place of that map, a list of `{ workspace, permissions }`. Made true when the group is made or given, at the start, hourly and before a sync; what is there beyond this is left alone.',
   }),
 });
