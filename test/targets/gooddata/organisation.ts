@@ -39,7 +39,7 @@ function line(workspace: string, { assignee, name }: Assigned, mark: string): st
   return `${workspace}: ${assignee.type === 'user' ? 'user' : 'group'} ${assignee.id} ${mark}${name}`;
 }
 
-export function desired(id: string): DesiredAccount {
+function desired(id: string): DesiredAccount {
   return {
     person: `p_${id}`,
     target: 'gooddata',
