@@ -3,7 +3,7 @@
  * cli -> compose -> proxy, login, sync -> provisioning, mapping -> targets, sources, directory, session -> ops -> model
  */
 const room = (names) => `^src/(${names})(/|\\.ts$)`;
-const schemas = '^src/(?!cli/)[a-z/]+/schema\\.ts$';
+const schemas = '^src/(?!cli/)[a-z0-9/]+/schema\\.ts$';
 
 /** `from` may import these rooms and its own; every schema.ts may be read for its types, and by schema.ts files. */
 const only = (from, allowed) => ({

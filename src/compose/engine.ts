@@ -9,12 +9,14 @@ import type { SubjectKey } from '../model/person.ts';
 import { createHttpClient } from '../ops/http.ts';
 import type { HttpClient } from '../ops/http-client.ts';
 import type { Signer } from '../ops/keys.ts';
+import { createLimiters, type Limiters } from '../ops/limiter.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { createSigner } from '../ops/signer.ts';
 import { Engine } from '../provisioning/engine.ts';
 import { compileNeverTouch } from '../provisioning/never-touch.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
 import type { BackendSession } from '../proxy/backend-cookies.ts';
+import { createAuth0Target } from '../targets/auth0/target.ts';
 import { createJwksRegistrar, type JwksRegistrar } from '../targets/gooddata/jwks.ts';
 import { createGoodDataSignIn } from '../targets/gooddata/sign-in.ts';
 import { createGoodDataTarget } from '../targets/gooddata/target.ts';
@@ -22,6 +24,7 @@ import type { TargetConfig } from '../targets/schema.ts';
 import { createSupersetSession, createSupersetSignIn } from '../targets/superset/sign-in.ts';
 import { createSupersetTarget } from '../targets/superset/target.ts';
 import type { SignIn } from '../targets/target.ts';
+import { invitationsTo } from './invitations.ts';
 import { permissionsGiven } from './permissions-given.ts';
 import type { State } from './state.ts';
 
@@ -30,6 +33,9 @@ import type { State } from './state.ts';
  * that a login waits for its target, so that the next login repairs what was left half done and is not refused.
  */
 const LEASE_MS = 4_000;
+
+/** Longer than this nobody waits at a login for a backend that asks for patience. */
+const LOGIN_WAIT_MS = 3_000;
 
 /** A target with what the proxy needs to sign people in there. */
 export interface ComposedTarget extends ConfiguredTarget {
@@ -46,6 +52,8 @@ export interface Engines {
   readonly state: State;
   readonly metrics: Metrics;
   readonly http: HttpClient;
+  /** Of every service that is called, shared by all clients. */
+  readonly limiters: Limiters;
   readonly mapping: Mapping;
   readonly signer: Signer;
   readonly targets: ReadonlyMap<string, ComposedTarget>;
@@ -61,7 +69,9 @@ export interface Engines {
 export function composeEngine(config: Config, state: State): Engines {
   const { directory, audit, sessions, clock, log } = state;
   const metrics = createMetrics({ processMetrics: true });
-  const http = createHttpClient({ log, onRetry: () => metrics.httpRetry('targets') });
+  const limiters = createLimiters({ clock });
+  const onRetry = () => metrics.httpRetry('targets');
+  const http = createHttpClient({ log, onRetry, limiters, maxWaitMs: LOGIN_WAIT_MS });
   const { secrets } = config.session;
   const claims = { iss: config.public_url };
   const signer = createSigner({ values: directory.values, name: 'assertion', alg: 'ES256', secrets, clock, claims });
@@ -91,6 +101,7 @@ export function composeEngine(config: Config, state: State): Engines {
     state,
     metrics,
     http,
+    limiters,
     mapping,
     signer,
     targets,
@@ -125,6 +136,11 @@ function composeTarget({ name, target, config, state, http, signer }: TargetPart
       signIn: createSupersetSignIn(target),
       ...(isHeader ? { backendSession: createSupersetSession({ config: target, http }) } : {}),
     };
+  }
+  if (target.type === 'auth0') {
+    const { invite } = target;
+    const deliver = invite === undefined ? {} : { deliver: invitationsTo(invite.file) };
+    return { ...base, target: createAuth0Target({ name, config: target, http, log, clock, ...deliver }) };
   }
   const givesPermissions = permissionsGiven({ target: name, config, ledger: directory.ledger, clock });
   const made = createGoodDataTarget({ name, config: target, http, log, givesPermissions });

@@ -14,7 +14,7 @@ import { LatchgateError } from '../model/errors.ts';
 import { createAdminApp } from '../ops/admin.ts';
 import { createReadiness, type Probe, type Readiness } from '../ops/health.ts';
 import type { MetricValues } from '../ops/metrics.ts';
-import type { GatewayPages } from '../proxy/deps.ts';
+import type { GatewayPages, ProxyTarget } from '../proxy/deps.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
 import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts';
 import { createPublicServer, LAST_REQUEST_MS } from '../proxy/server.ts';
@@ -25,7 +25,7 @@ import { createSessionCookies, type SessionCookies } from '../session/cookie.ts'
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
 import { composeBearers } from './bearers.ts';
-import { composeProviders, type Engines } from './engine.ts';
+import { type ComposedTarget, composeProviders, type Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
 import { startJobs } from './jobs.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
@@ -149,21 +149,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
     publicUrl: config.public_url,
     trustedProxies: config.trusted_proxies,
     routes,
-    targets: [...targets].map(([name, target]) => ({
-      name,
-      url: target.config.url,
-      // GoodData finds the organization by its own host name; Superset makes its links from the one that people see.
-      host: target.config.type === 'gooddata' ? ('upstream' as const) : ('public' as const),
-      ...guardsOf(target.config, config.session.cookie_domain),
-      ...(target.signIn === undefined ? {} : { signIn: target.signIn }),
-      ...(target.backendSession === undefined ? {} : { backendSession: target.backendSession }),
-      timeouts: {
-        connectTimeoutMs: target.config.upstream.connect,
-        answerTimeoutMs: target.config.upstream.answer,
-        idleTimeoutMs: target.config.upstream.idle,
-        connections: target.config.upstream.connections,
-      },
-    })),
+    targets: [...targets].flatMap(([name, target]) => proxied(name, target, config)),
     sessions: {
       read: (cookie) => live.read(cookie),
       onEnded: (listener, held) => sessions.onEnded(listener, held),
@@ -188,6 +174,29 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
     clock,
     accessLog: config.log.access,
   });
+}
+
+/** Nothing, when the target has accounts only. */
+function proxied(name: string, target: ComposedTarget, { session }: Config): ProxyTarget[] {
+  const { config, signIn, backendSession } = target;
+  if (config.type === 'auth0') return [];
+  return [
+    {
+      name,
+      url: config.url,
+      // GoodData finds the organization by its own host name; Superset makes its links from the one that people see.
+      host: config.type === 'gooddata' ? 'upstream' : 'public',
+      ...guardsOf(config, session.cookie_domain),
+      ...(signIn === undefined ? {} : { signIn }),
+      ...(backendSession === undefined ? {} : { backendSession }),
+      timeouts: {
+        connectTimeoutMs: config.upstream.connect,
+        answerTimeoutMs: config.upstream.answer,
+        idleTimeoutMs: config.upstream.idle,
+        connections: config.upstream.connections,
+      },
+    },
+  ];
 }
 
 interface PageParts {

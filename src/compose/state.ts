@@ -10,6 +10,7 @@ import { createLogger, type Log, type LogFields } from '../ops/log.ts';
 import { createEmbeddedSessions } from '../session/embedded.ts';
 import type { SessionStore } from '../session/store.ts';
 import { sqlPlace } from '../sources/sql/place.ts';
+import type { TargetConfig } from '../targets/schema.ts';
 
 /** What every command that touches state works with. */
 export interface State {
@@ -60,10 +61,8 @@ async function composeSessions({ session }: Config, database: Database, log: Log
 /** What must never be seen in a log, wherever it turns up. */
 function secretsOf(config: Config): string[] {
   const logins = Object.values(config.login).flatMap((login) => [login.client_secret, login.private_key]);
-  const targets = Object.values(config.targets).flatMap((target) =>
-    target.type === 'gooddata' ? [target.token] : [target.service_password],
-  );
   const sources = Object.values(config.sources).flatMap(sourceSecrets);
+  const targets = Object.values(config.targets).map(secretOfTarget);
   const { store, secrets } = config.session;
   const redis = store === 'embedded' ? [] : [store.password, store.sentinelPassword];
   const all = [...secrets, ...logins, ...targets, ...sources, ...redis, databasePassword(config)];
@@ -81,6 +80,11 @@ function sourceSecrets(source: Config['sources'][string]): (string | undefined)[
     case 'sql':
       return [source.url, source.password, sqlPlace(source).password];
   }
+}
+
+function secretOfTarget(target: TargetConfig): string | undefined {
+  if (target.type === 'auth0') return target.client_secret;
+  return target.type === 'gooddata' ? target.token : target.service_password;
 }
 
 function databasePassword({ state: { database } }: Config): string | undefined {

@@ -134,8 +134,9 @@ function mightMakeAdministrators(
   isPrivileged: IsPrivileged,
 ): readonly Finding[] {
   const type = config.targets?.[target]?.type;
-  if (type === undefined || !entitlement.name.includes('${')) return [];
-  const { kind, name } = ADMINISTRATORS[type];
+  const administrators = type && ADMINISTRATORS[type];
+  if (administrators === undefined || !entitlement.name.includes('${')) return [];
+  const { kind, name } = administrators;
   if (kind !== entitlement.kind || isPrivileged(target, { kind, name }) || !couldBe(rule, entitlement.name, name)) {
     return [];
   }

@@ -65,6 +65,7 @@ export const COMPLAINTS = {
   cleartext_token: 'A token crosses the network unencrypted.',
   client_auth_conflict: 'A login has both a client secret and a private key.',
   service_password_missing: 'Superset with `sign_in: header` needs `service_password`.',
+  target_without_pages: 'A route leads to a target that has accounts only.',
   route_without_grant: 'A route leads to a target in which nobody is given anything.',
   no_effect: 'A key is set that does nothing here.',
 } as const satisfies Record<string, string>;

@@ -40,16 +40,9 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
   ...SAML_KEYS.map((key) => ({ path: ['login', '*', key], feature: 'login by SAML', instead: 'leave it out' })),
   {
     path: ['targets', '*', 'type'],
-    needs: isOneOf('auth0'),
-    feature: 'accounts in Auth0',
-    instead: 'the targets here are superset and gooddata',
-    entry: 2,
-  },
-  {
-    path: ['targets', '*', 'type'],
     needs: isOneOf('scim'),
     feature: 'accounts in any SCIM service',
-    instead: 'the targets here are superset and gooddata',
+    instead: 'the targets here are superset, gooddata and auth0',
     entry: 2,
   },
   {

@@ -155,12 +155,16 @@ function withAbsolutePaths(config: Config, file: string): Config {
   const absolute = (path: string): string => resolve(dirname(file), path);
   const { database } = config.state;
   const isFile = database.startsWith(SQLITE) && database !== `${SQLITE}:memory:`;
-  const sources = Object.entries(config.sources).map(([name, source]) => [name, withAbsolutePath(source, absolute)]);
   return {
     ...config,
-    sources: Object.fromEntries(sources) as Config['sources'],
+    sources: mapValues(config.sources, (source) => withAbsolutePath(source, absolute)),
     ...(tls && { tls: { ...tls, certificate: tls.certificate.map(absolute), key: tls.key.map(absolute) } }),
     state: isFile ? { ...config.state, database: SQLITE + absolute(database.slice(SQLITE.length)) } : config.state,
+    targets: mapValues(config.targets, (target) =>
+      target.type === 'auth0' && target.invite !== undefined
+        ? { ...target, invite: { ...target.invite, file: absolute(target.invite.file) } }
+        : target,
+    ),
   };
 }
 
@@ -171,4 +175,8 @@ function withAbsolutePath(source: Config['sources'][string], absolute: (path: st
   if (url?.startsWith(SQLITE)) return { ...source, url: SQLITE + absolute(url.slice(SQLITE.length)) };
   if (url !== undefined || driver !== 'sqlite' || database === undefined) return source;
   return { ...source, database: absolute(database) };
+}
+
+function mapValues<T>(entries: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, change(value)]));
 }

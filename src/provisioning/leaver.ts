@@ -19,8 +19,9 @@ export interface LeaverInput {
 
 /**
  * What becomes of the account of somebody who is to have nothing here any more. An account that was there before us is
- * never deleted. Where a target has a switch, the account is switched off and keeps its grants, so that turning it on
- * again gives back what was there; without a switch every grant of ours goes.
+ * never deleted, and neither is one of which the target says so. Where a target has a switch, the account is switched
+ * off and keeps its grants, so that turning it on again gives back what was there; without a switch, and where it must
+ * not be turned, every grant of ours goes.
  */
 export function planLeaver(input: LeaverInput): AccountPlan {
   const { actual, link, ledger, can, policy } = input;
@@ -36,11 +37,11 @@ export function planLeaver(input: LeaverInput): AccountPlan {
   const row = (op: 'disable' | 'delete'): Change => ({ op, type: 'user', key: actual.userName, reason: input.reason });
   const takeAll = ledger.map((grant) => ({ key: entitlementKey(grant), origin: grant.origin }));
 
-  if (policy === 'delete' && can.delete && link.created) {
+  if (policy === 'delete' && can.delete && link.created && actual.never === undefined) {
     const changes = [row('delete')];
     return { ...done, changes, takes: takeAll, set: { ...base, remove: true, drop: [], changes } };
   }
-  if (can.disable) {
+  if (can.disable && actual.never !== 'disable') {
     const changes = actual.active ? [row('disable')] : [];
     return {
       ...done,

@@ -534,7 +534,7 @@ describe('features that are not there yet', () => {
     expect(complaints({ [name]: section })).toEqual([`feature_missing ${path}`]);
   });
 
-  it.each(['auth0', 'scim'])('among targets too, with all that belongs to one: %s', (type) => {
+  it.each(['scim'])('among targets too, with all that belongs to one: %s', (type) => {
     const other = `other: { type: ${type}, url: "\${UNSET}", token: "\${file:/none}" }`;
     const targets = `targets: { superset: { type: superset, url: "http://s" }, ${other} }`;
     const rules = 'rules: { r: { when: { groups: a }, grant: { other: { roles: [x] } } } }';

@@ -12,6 +12,7 @@ const WORLD = {
   env: {
     ENTRA_TENANT: 'contoso',
     ENTRA_CLIENT_ID: 'latchgate',
+    AUTH0_CLIENT_ID: 'latchgate',
     PUBLIC_URL: 'https://bi.example.com',
     ISSUER: 'https://id.example.com/realms/staff',
     GOODDATA_URL: 'https://acme.cloud.gooddata.com',
@@ -26,7 +27,7 @@ const WORLD = {
     DEMO_GOODDATA_TOKEN: SECRET,
   },
   files: Object.fromEntries(
-    ['session', 'entra', 'oidc', 'superset', 'gooddata', 'directory', 'realm', 'hr']
+    ['session', 'entra', 'oidc', 'superset', 'gooddata', 'directory', 'realm', 'hr', 'auth0']
       .map((name): [string, string] => [`/run/secrets/${name}`, SECRET])
       .concat([
         ['/run/secrets/partners.pem', PEM],

@@ -9,10 +9,21 @@ const MAX_PAGES = 100_000;
 
 /** Every role of the tenant. Throws `ROLE_answer_invalid` when they cannot all be read. */
 export async function listRoles(api: Auth0Api, signal: AbortSignal): Promise<readonly Auth0RoleRecord[]> {
+  return pagesOf(api, ['roles'], [200], signal);
+}
+
+async function pagesOf(
+  api: Auth0Api,
+  path: readonly string[],
+  expected: readonly number[],
+  signal: AbortSignal,
+): Promise<readonly Auth0RoleRecord[]> {
   const roles = new Map<string, Auth0RoleRecord>();
   for (let page = 0; ; page += 1) {
     const query = { per_page: PAGE_SIZE, page, include_totals: true };
-    const answer = api.parse(rolesPage, await api.call({ method: 'GET', path: ['roles'], query, signal }, [200]));
+    const response = await api.call({ method: 'GET', path, query, signal }, expected);
+    if (response.status === 404) return [];
+    const answer = api.parse(rolesPage, response);
     for (const role of answer.roles) roles.set(role.id, role);
     if (roles.size >= answer.total) return [...roles.values()];
     if (answer.roles.length > 0 && page < MAX_PAGES) continue;
@@ -40,4 +51,13 @@ export async function listMembers(api: Auth0Api, roleId: string, signal: AbortSi
     from = next;
   }
   throw new LatchgateError(`${api.role}_answer_invalid`, 'the members of a role do not end', { detail: {} });
+}
+
+/** The roles of one user. Nobody, and somebody who is gone, has none. */
+export async function listRolesOf(
+  api: Auth0Api,
+  userId: string,
+  signal: AbortSignal,
+): Promise<readonly Auth0RoleRecord[]> {
+  return pagesOf(api, ['users', userId, 'roles'], [200, 404], signal);
 }
