@@ -127,9 +127,9 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
     era += 1;
     width = 1;
     counted = { reset: 0, remaining: Number.POSITIVE_INFINITY };
-    const own = backoffMs * 2 ** Math.min(strikes - 1, 16);
-    // What is said is believed once: another client may be faster again and again.
-    holdFor(told === undefined || told === 0 || strikes > 1 ? Math.max(told ?? 0, own) : told);
+    // Refused again after the time that was said: another client is faster, and gets out of our way twice as long.
+    if (told !== undefined && told > 0) holdFor(strikes > 1 ? told * 2 : told);
+    else holdFor(backoffMs * 2 ** Math.min(strikes - 1, 16));
   };
 
   const taken = ({ headers }: LimitedAnswer): void => {

@@ -47,7 +47,8 @@ export async function applyMany(
   const given = await assignRoles(parts, merged(givings), signal);
   for (const { at, applied, roles } of pending) {
     const result = given.get(applied.account.id) ?? [];
-    outcomes[at] = result instanceof LatchgateError ? result : afterGiving(applied, roles, result);
+    const isNew = sets[at]?.actual === undefined;
+    outcomes[at] = result instanceof LatchgateError ? result : afterGiving(applied, roles, result, isNew);
   }
   return outcomes;
 }
@@ -95,15 +96,19 @@ function merged(givings: readonly Giving[]): readonly Giving[] {
   return [...byUser].flatMap(([userId, roles]) => (roles.size === 0 ? [] : [{ userId, roles: [...roles.values()] }]));
 }
 
-/** An account that another instance had made stays `already`: what it lacked of the same plan is no news. */
+/** A new account that another instance had made stays `already`: what it lacked of the same plan is no news. */
 function afterGiving(
   { outcome, account }: Applied,
   wanted: readonly ActualEntitlement[],
   given: readonly ActualEntitlement[],
+  isNew: boolean,
 ): Applied {
-  const names = new Set(wanted.map((role) => entitlementKey(role)));
-  const added = given.filter((role) => names.has(entitlementKey(role)));
+  const keys = new Set(wanted.map((role) => entitlementKey(role)));
+  const added = given.filter((role) => keys.has(entitlementKey(role)));
   if (added.length === 0) return { outcome, account };
   const entitlements = new Map([...account.entitlements, ...added].map((role) => [role.id, role]));
-  return { outcome, account: { ...account, entitlements: inOrder([...entitlements.values()]) } };
+  return {
+    outcome: isNew ? outcome : 'applied',
+    account: { ...account, entitlements: inOrder([...entitlements.values()]) },
+  };
 }

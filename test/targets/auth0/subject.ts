@@ -107,7 +107,7 @@ const FAULTS: Readonly<Record<TargetFault, Fault>> = {
 /** The emulator for the conformance suite. */
 export async function auth0Subject(): Promise<TargetSubject> {
   const { emulator, target, plant, close } = await startTenant({
-    config: { timeout: 3_000, retry: { attempts: 0, backoff: 0.01 } },
+    config: { timeout: 2_500, retry: { attempts: 0, backoff: 0.01 } },
   });
   const { state } = emulator;
   const rolesOf = (id: string) => {
