@@ -4,7 +4,8 @@ import { LatchgateError, toLatchgateError } from '../../model/errors.ts';
 import { isValidId } from '../names.ts';
 import { type ApplyParts, applyChanges, makeGroups, updateAccount } from './apply.ts';
 import { groupsIn } from './groups.ts';
-import { permissionsIn, refuseUndone, turned, turnsOf, userOf, workspaceGone } from './permissions.ts';
+import { permissionsIn, refuseUndone, type Turn, turned, turnsOf, userOf, workspaceGone } from './permissions.ts';
+import type { Assignment } from './workspaces.ts';
 
 /*
  * Memberships go group by group and permissions workspace by workspace, with everybody concerned in one call. No account
@@ -44,10 +45,11 @@ export async function applyMany(
 ): Promise<readonly (Applied | LatchgateError)[]> {
   const rows = sets.map(toRow);
   const together = rows.filter((row) => row !== undefined);
-  await makeMissing(parts, together, signal);
+  setApart(together);
+  await makeMissing(parts, together.filter(isGoing), signal);
   // Out first: whoever changes sides has too little for a moment, never too much.
   for (const move of [...movesOf(together, 'out'), ...movesOf(together, 'in')]) await carryOut(parts, move, signal);
-  for (const workspace of workspacesOf(together)) await turnWorkspace(parts, workspace, together, signal);
+  for (const [workspace, turns] of turnsIn(together)) await turnWorkspace(parts, workspace, turns, signal);
   return inTurns(sets, async (set, at) => {
     try {
       return await finish(parts, set, rows[at], signal);
@@ -73,6 +75,21 @@ function toRow(set: ChangeSet): Row | undefined {
   const { actual } = set;
   if (actual === undefined || actual.isProtected || set.remove === true || !isValidId(actual.id)) return undefined;
   return { set, actual, isAlone: false };
+}
+
+/** Alone it takes a read and a write; with others, a call for each group that nobody shares and one for the profile. */
+function setApart(rows: readonly Row[]): void {
+  const moves = rows.map(({ set }) => [
+    ...groupsIn(set.add).map(({ name }) => `in ${name}`),
+    ...groupsIn(set.drop).map(({ name }) => `out ${name}`),
+  ]);
+  const sharers = new Map<string, number>();
+  for (const move of moves.flat()) sharers.set(move, (sharers.get(move) ?? 0) + 1);
+  for (const [at, row] of rows.entries()) {
+    const own = moves[at] ?? [];
+    const profile = Object.keys(row.set.profile).length === 0 ? 0 : 1;
+    row.isAlone = own.length + profile > 2 && own.length > 0 && own.every((move) => sharers.get(move) === 1);
+  }
 }
 
 /** What is left for one account: all of it, or its profile alone. */
@@ -137,9 +154,7 @@ function byName(
 }
 
 async function carryOut(parts: ApplyParts, { group, to, rows }: Move, signal: AbortSignal): Promise<void> {
-  const going = rows.filter(isGoing);
-  for (let at = 0; at < going.length; at += MEMBERS_AT_ONCE) {
-    const chunk = going.slice(at, at + MEMBERS_AT_ONCE);
+  for (const chunk of chunksOf(rows.filter(isGoing))) {
     await guarded(chunk, async () => {
       const move = (some: readonly Row[]) =>
         parts.groups.change(
@@ -194,41 +209,49 @@ function halvesOf(rows: readonly Row[]): readonly (readonly Row[])[] {
   return [rows.slice(0, middle), rows.slice(middle)];
 }
 
-function workspacesOf(rows: readonly Row[]): readonly string[] {
-  return [...new Set(rows.flatMap(({ set }) => [...turnsOf(set).keys()]))];
+/** What is to become of whose permissions, by workspace. */
+function turnsIn(rows: readonly Row[]): ReadonlyMap<string, ReadonlyMap<Row, Turn>> {
+  const turns = new Map<string, Map<Row, Turn>>();
+  for (const row of rows) {
+    for (const [workspace, turn] of turnsOf(row.set)) {
+      const those = turns.get(workspace) ?? new Map<Row, Turn>();
+      turns.set(workspace, those.set(row, turn));
+    }
+  }
+  return turns;
 }
 
 /** Everybody's permissions in one workspace: read, written together, read back. */
 async function turnWorkspace(
   { workspaces }: ApplyParts,
   workspace: string,
-  rows: readonly Row[],
+  turns: ReadonlyMap<Row, Turn>,
   signal: AbortSignal,
 ): Promise<void> {
-  const concerned = rows.filter((row) => isGoing(row) && turnsOf(row.set).has(workspace));
-  const turnOf = ({ set }: Row) => turnsOf(set).get(workspace) ?? { add: [], drop: [] };
-  await guarded(concerned, async () => {
+  const concerned = [...turns].filter(([row]) => isGoing(row));
+  const rows = concerned.map(([row]) => row);
+  await guarded(rows, async () => {
     const before = await workspaces.heldIn(workspace, signal);
     if (before === undefined) {
       // What was to be taken went with the workspace.
-      for (const row of concerned) if (turnOf(row).add.length > 0) row.failure = workspaceGone();
+      for (const [row, turn] of concerned) if (turn.add.length > 0) row.failure = workspaceGone();
       return;
     }
-    const changed = concerned.flatMap((row) => {
-      const held = before(userOf(row.actual.id));
-      const permissions = turned(held.permissions, turnOf(row));
-      return permissions === undefined ? [] : [{ row, permissions, hierarchy: held.hierarchy }];
+    const assignments = new Map<Row, Assignment>();
+    for (const [row, turn] of concerned) {
+      const assignee = userOf(row.actual.id);
+      const { permissions: held, hierarchy } = before(assignee);
+      const permissions = turned(held, turn);
+      if (permissions !== undefined) assignments.set(row, { assignee, permissions, hierarchy });
+    }
+    if (assignments.size === 0) return;
+    await inHalves(chunksOf([...assignments.keys()]), async (some) => {
+      const those = some.flatMap((row) => assignments.get(row) ?? []);
+      return (await workspaces.assign(workspace, those, signal)) === 'done';
     });
-    if (changed.length === 0) return;
-    const assignments = new Map(changed.map(({ row, ...held }) => [row, { assignee: userOf(row.actual.id), ...held }]));
-    const write = async (some: readonly Row[]) => {
-      const all = some.flatMap((row) => assignments.get(row) ?? []);
-      return (await workspaces.assign(workspace, all, signal)) === 'done';
-    };
-    await inHalves(chunksOf([...assignments.keys()]), write);
     const after = await workspaces.heldIn(workspace, signal);
-    for (const { row } of changed.filter((one) => !one.row.isAlone)) {
-      await guarded([row], async () => refuseUndone(after?.(userOf(row.actual.id)).permissions ?? [], turnOf(row)));
+    for (const [row, turn] of concerned.filter(([one]) => assignments.has(one) && isGoing(one))) {
+      await guarded([row], async () => refuseUndone(after?.(userOf(row.actual.id)).permissions ?? [], turn));
     }
   });
 }

@@ -12,7 +12,7 @@ import { type Assignee, type GoodDataWorkspaces, type Held, type HeldByWorkspace
 const KNOWN: ReadonlySet<string> = new Set(WORKSPACE_PERMISSIONS);
 
 /** What is to become of one person's permissions in one workspace. */
-interface Turn {
+export interface Turn {
   readonly add: readonly string[];
   readonly drop: readonly string[];
 }

@@ -71,6 +71,39 @@ describe('writing many accounts', () => {
     expect(given(state)).toEqual(IDS.map((id) => `lab: user ${id} VIEW`));
   });
 
+  it('puts at most five hundred people into a call', async () => {
+    const users = Array.from({ length: 501 }, (_, at) => ({ id: `m${at}` }));
+    const { applyMany, target } = await start({ seed: { ...SEED, users } });
+    const { accounts } = await target.read({ kind: 'all' }, signal);
+    const members = accounts.filter(({ isProtected }) => !isProtected);
+    calls(organisation);
+    await applyMany(
+      members.map((actual) => changes(actual, { add: [group('next')] })),
+      signal,
+    );
+    expect(calls(organisation)).toEqual(Array(2).fill('POST actions/userManagement/userGroups/next/addMembers'));
+    expect(members.filter(({ id }) => !groupsOf(id).includes('next'))).toEqual([]);
+  });
+
+  it('writes somebody alone whose groups nobody shares, where that takes fewer calls', async () => {
+    const lonely = ['a', 'b', 'c'].map((id) => ({ id }));
+    const { people, applyMany } = await start({ seed: { ...SEED, groups: [...SEED.groups, ...lonely] } });
+    const [first, ...others] = people;
+    await applyMany(
+      [
+        changes(must(first), { add: lonely.map(({ id }) => group(id)) }),
+        ...others.map((actual) => changes(actual, { add: [group('next')] })),
+      ],
+      signal,
+    );
+    expect(calls(organisation)).toEqual([
+      'POST actions/userManagement/userGroups/next/addMembers',
+      'GET entities/users/u00?include=userGroups',
+      'PATCH entities/users/u00?include=userGroups',
+    ]);
+    expect(groupsOf('u00')).toEqual(['old', 'a', 'b', 'c']);
+  });
+
   it('makes a missing group once, with what the config gives it, before anybody is in it', async () => {
     const { people, applyMany, state } = await start({ workspaces: { fresh: { lab: ['VIEW'] } } });
     await applyMany(
