@@ -3,8 +3,10 @@ import { createOidcProvider, type OidcProvider } from '../login/oidc.ts';
 import { mappingConfigOf } from '../mapping/config.ts';
 import type { TargetPlan } from '../mapping/explain-json.ts';
 import { compileMapping, type Mapping } from '../mapping/mapping.ts';
+import { compileNamable } from '../mapping/namable.ts';
 import type { ActualAccount } from '../model/change.ts';
 import type { Decision } from '../model/desired.ts';
+import type { ActualEntitlement } from '../model/entitlement.ts';
 import type { SubjectKey } from '../model/person.ts';
 import { createHttpClient } from '../ops/http.ts';
 import type { HttpClient } from '../ops/http-client.ts';
@@ -81,6 +83,7 @@ export function composeEngine(config: Config, state: State): Engines {
   }
   const mapping = compileMapping(mappingConfigOf(config));
   const { privileged } = config.safety;
+  const isManaged = managedBy(config);
   const neverTouch = compileNeverTouch(config.safety.never_touch);
   const engine = new Engine({
     directory,
@@ -92,6 +95,8 @@ export function composeEngine(config: Config, state: State): Engines {
     leaseMs: LEASE_MS,
     targets,
     leaver: config.safety.leaver,
+    isManaged,
+    aliases: aliasesOf(config),
     clock,
     log,
     metrics,
@@ -113,6 +118,25 @@ export function composeEngine(config: Config, state: State): Engines {
       await http.close();
     },
   };
+}
+
+/** What counts as ours though the ledger does not know it. */
+function managedBy(config: Config): (target: string, entitlement: ActualEntitlement) => boolean {
+  const { manage } = config.safety;
+  if (manage === 'mapped') return compileNamable(mappingConfigOf(config));
+  return () => manage === 'all';
+}
+
+/** Logins whose people a source lists by another id than the one that they log in with. */
+function aliasesOf({ login, sources }: Config): ReadonlySet<string> {
+  const listed = new Set(Object.values(sources).map((source) => source.login));
+  const others = Object.entries(login).filter(([name, one]) => listed.has(name) && !isListedBySubject(one));
+  return new Set(others.map(([name]) => name));
+}
+
+/** Whether sources that list this login's people do so by the id that they log in with. */
+export function isListedBySubject({ claims }: Config['login'][string]): boolean {
+  return claims.external_id.length === 1 && claims.external_id[0] === 'sub';
 }
 
 interface TargetParts {

@@ -45,18 +45,6 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
     instead: 'the targets here are superset, gooddata and auth0',
     entry: 2,
   },
-  {
-    path: ['safety', 'manage'],
-    needs: isOneOf('mapped', 'all'),
-    feature: 'the removal of what others granted',
-    instead: 'write ours',
-  },
-  {
-    path: ['safety', 'leaver'],
-    needs: isMap,
-    feature: 'the deletion of accounts after a while',
-    instead: 'write disable or delete',
-  },
 ];
 
 export interface Refused {

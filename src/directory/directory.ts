@@ -58,6 +58,7 @@ export interface ListedSubject {
   readonly subject: string;
   readonly person: PersonId;
   readonly disabled: boolean;
+  readonly disabledAt?: Date;
   readonly owner?: string;
   readonly leftAt?: Date;
   /** Absent: this origin has not spoken of the subject. */
@@ -80,11 +81,14 @@ export interface ListedAssertion {
   /** As for `saveAssertion`. */
   readonly groups?: readonly string[];
   readonly description: { readonly displayName: string; readonly email?: string };
+  /** The source that owns the person from now on. */
+  readonly owner: string;
 }
 
 /** Somebody whom a complete listing lacks. */
 export interface GoneSubject extends SubjectKey {
   readonly person: PersonId;
+  readonly owner: string;
 }
 
 /**
@@ -99,11 +103,10 @@ export interface Listings {
   /** What every other origin said, of whomever. */
   others(origin: string): AsyncIterable<readonly (RememberedAssertion & { readonly person: PersonId })[]>;
   /**
-   * Remembers what a listing said, all or nothing. People are made where there are none, and belong to this origin when
-   * they belong to nobody, or when it `takes` them. Whom the owner lists active has not left, whom it lists inactive
-   * has. Answers in the order of the rows.
+   * Remembers what a listing said, all or nothing. People are made where there are none. Whom the owner lists active has
+   * not left, whom it lists inactive has. Answers in the order of the rows.
    */
-  save(rows: readonly ListedAssertion[], options: { readonly takes: boolean }): Promise<readonly Person[]>;
+  save(rows: readonly ListedAssertion[]): Promise<readonly Person[]>;
   /** The same of people whom a complete listing lacks: not active any more, and left if this origin owns them. */
   saveGone(origin: string, rows: readonly GoneSubject[], at: Date): Promise<readonly Person[]>;
 }

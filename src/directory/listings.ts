@@ -21,10 +21,10 @@ export function createListings(database: Database, clock: Clock): Listings {
     subjects: (issuer, origin) => subjects(database, issuer, origin),
     claims: (issuer, origin) => claims(database, issuer, origin),
     others: (origin) => others(database, origin),
-    save: (rows, { takes }) =>
+    save: (rows) =>
       database.transaction(async (trx) => {
         const people: Person[] = [];
-        for (const row of rows) people.push(await saveListed(trx, clock, row, takes));
+        for (const row of rows) people.push(await saveListed(trx, clock, row));
         return people;
       }),
     saveGone: (origin, rows, at) =>
@@ -56,6 +56,7 @@ async function* subjects(
           'subjects.subject',
           'subjects.person_id',
           'people.disabled',
+          'people.disabled_at',
           'people.owner',
           'people.left_at',
           'assertions.active',
@@ -71,6 +72,7 @@ async function* subjects(
       subject: row.subject,
       person: row.person_id,
       disabled: row.disabled === 1,
+      ...(row.disabled_at === null ? {} : { disabledAt: new Date(row.disabled_at) }),
       ...(row.owner === null ? {} : { owner: row.owner }),
       ...(row.left_at === null ? {} : { leftAt: new Date(row.left_at) }),
       ...(row.active === null ? {} : { active: row.active === 1 }),
@@ -131,8 +133,7 @@ async function* others(
 async function saveListed(
   trx: Kysely<Tables>,
   clock: Clock,
-  { person, assertion, groups, description }: ListedAssertion,
-  takes: boolean,
+  { person, assertion, groups, description, owner }: ListedAssertion,
 ): Promise<Person> {
   const { origin } = assertion;
   const before =
@@ -143,7 +144,7 @@ async function saveListed(
     ...before,
     display_name: shown(description.displayName) ?? before.display_name,
     email: shown(description.email) ?? before.email,
-    owner: takes ? origin : (before.owner ?? origin),
+    owner,
   };
   return describe(trx, before, await withLeft(trx, row, origin, assertion.at.getTime()));
 }
@@ -159,7 +160,7 @@ async function saveGone(trx: Kysely<Tables>, origin: string, gone: GoneSubject, 
     .where('subject', '=', gone.subject)
     .where('active', '=', 1)
     .execute();
-  return describe(trx, before, await withLeft(trx, before, origin, at));
+  return describe(trx, before, await withLeft(trx, { ...before, owner: gone.owner }, origin, at));
 }
 
 /** Whether the owner lists the person, by whichever of their subjects. */

@@ -239,7 +239,12 @@ async function setDisabled(database: Database, clock: Clock, person: PersonId, d
   const result = await database.run((db) =>
     db
       .updateTable('people')
-      .set({ disabled: disabled ? 1 : 0, disabled_at: disabled ? sql`coalesce(disabled_at, ${clock.now()})` : null })
+      .set(
+        disabled
+          ? { disabled: 1, disabled_at: sql`coalesce(disabled_at, ${clock.now()})` }
+          : // Whoever is listed nowhere any more gets in again by the word of an operator, until the owner says otherwise.
+            { disabled: 0, disabled_at: null, left_at: null },
+      )
       .where('id', '=', person)
       .executeTakeFirst(),
   );

@@ -17,6 +17,7 @@ import {
   type SentGroups,
 } from './groups.ts';
 import { compilePrivileged, type IsPrivileged } from './privileged.ts';
+import { filled } from './profile.ts';
 import type { Refusal } from './refusal.ts';
 import { applyRule, Giving } from './rules.ts';
 import { NO_SOURCES } from './templates.ts';
@@ -44,6 +45,8 @@ export interface Mapping {
   map(input: MappingInput): Decision;
   /** The raw groups of an assertion, to be remembered; undefined when none were sent or they are refused. */
   sentGroups(assertion: Assertion): readonly string[] | undefined;
+  /** The `external_id` of an assertion; undefined when none was sent or what was sent is refused. */
+  externalId(assertion: Assertion): string | undefined;
 }
 
 interface CompiledOrigin {
@@ -55,7 +58,11 @@ interface CompiledOrigin {
 /** Compiles the mapping once for all people. Throws `config_invalid`. */
 export function compileMapping(config: MappingConfig): Mapping {
   const compiled = new CompiledMapping(config);
-  return { map: (input) => compiled.map(input), sentGroups: (assertion) => compiled.sentGroups(assertion) };
+  return {
+    map: (input) => compiled.map(input),
+    sentGroups: (assertion) => compiled.sentGroups(assertion),
+    externalId: (assertion) => compiled.externalId(assertion),
+  };
 }
 
 /** What one assertion comes to. */
@@ -108,6 +115,12 @@ class CompiledMapping {
     const origin = this.#origins.get(assertion.origin);
     const sent = origin === undefined ? undefined : readGroups(assertion.claims, origin.groups);
     return sent?.kind === 'list' ? sent.values : undefined;
+  }
+
+  externalId(assertion: Assertion): string | undefined {
+    const origin = this.#origins.get(assertion.origin);
+    const id = origin?.read(assertion.claims, assertion.subject).attributes['external_id'];
+    return typeof id === 'string' ? filled(id) : undefined;
   }
 
   map({ person, assertions, current }: MappingInput): Decision {

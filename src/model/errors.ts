@@ -129,6 +129,11 @@ export const ERRORS = {
     'One line of a grant would make more than 1,000 entitlements out of the values that fit; none of them is given.',
   ),
   person_disabled: row(403, false, 'This person was disabled.'),
+  person_left: row(
+    403,
+    false,
+    'The source that owns this person does not list them any more, or lists them as inactive.',
+  ),
   // Provisioning
   account_missing: row(403, false, 'There is no account, and `missing.users: refuse` keeps us from making one.'),
   account_ambiguous: row(

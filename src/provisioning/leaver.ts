@@ -1,9 +1,29 @@
-import type { AccountLink } from '../directory/directory.ts';
+import type { AccountLink, Person } from '../directory/directory.ts';
 import type { ActualAccount, Change } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { Capabilities } from '../targets/target.ts';
+import type { Leaving } from './job.ts';
 import type { AccountPlan } from './plan.ts';
+
+/** What becomes of the accounts of somebody who left: at once, and after how long in milliseconds they are deleted. */
+export interface LeaverPolicy {
+  readonly now: 'disable' | 'delete';
+  readonly deleteAfterMs?: number;
+}
+
+/** For somebody who was disabled or has left; `now` in milliseconds since the epoch. */
+export function personLeaves(
+  policy: LeaverPolicy,
+  who: Pick<Person, 'leftAt' | 'disabledAt' | 'owner'> | undefined,
+  now: number,
+): Leaving {
+  const since = who?.leftAt ?? who?.disabledAt;
+  const isDue =
+    policy.deleteAfterMs !== undefined && since !== undefined && now - since.getTime() >= policy.deleteAfterMs;
+  const reason = who?.leftAt === undefined ? 'the person was disabled' : `gone from ${who.owner ?? 'the source'}`;
+  return { policy: isDue ? 'delete' : policy.now, reason, person: true, leaveAlone: [] };
+}
 
 export interface LeaverInput {
   readonly person: string;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, textList } from '../config/values.ts';
+import { count, durationMs, textList } from '../config/values.ts';
 
 const PRIVILEGED = /^[^:\s]+:(group|role|permission):.+$/;
 
@@ -41,8 +41,24 @@ const stopIfSchema = z.strictObject({
   new_users_per_hour: count.optional().describe('How many accounts may be made in an hour. Default: any number.'),
 });
 
+/** At once, and after how long in milliseconds accounts are deleted. */
+interface LeaverConfig {
+  readonly now: 'disable' | 'delete';
+  readonly deleteAfterMs?: number;
+}
+
+const delayed = z.strictObject({
+  disable: z.literal('now', 'must be now').describe('At once.'),
+  delete_after: durationMs.describe('How long after that the account is deleted.'),
+});
+
 export const safetySchema = z.strictObject({
-  manage: z.enum(['ours']).default('ours').describe('`ours`: only what the gateway itself granted is ever taken away.'),
+  manage: z
+    .enum(['ours', 'mapped', 'all'])
+    .default('ours')
+    .describe(
+      'What may be taken away: `ours` only what the gateway itself granted; `mapped` every entitlement that a rule can name; `all` everything, and in a sync also the accounts that belong to nobody are switched off.',
+    ),
   privileged: privilegedList
     .prefault([])
     .describe(
@@ -54,9 +70,17 @@ export const safetySchema = z.strictObject({
       'User names or e-mails of accounts that are never changed: exact, `*` glob or `~` regular expression. Service accounts are safe without this.',
     ),
   leaver: z
-    .enum(['disable', 'delete'])
-    .default('disable')
-    .describe('What becomes of the accounts of a person who left.'),
+    .union([z.enum(['disable', 'delete']), delayed], 'must be disable, delete, or { disable: now, delete_after: 30d }')
+    .transform((given): LeaverConfig => {
+      if (typeof given === 'string') return { now: given };
+      return { now: 'disable', deleteAfterMs: given.delete_after };
+    })
+    .prefault('disable')
+    .meta({
+      title: 'word or map',
+      description:
+        'What becomes of the accounts of a person who left: `disable`, `delete`, or `{ disable: now, delete_after: 30d }`. Only accounts that the gateway made are deleted.',
+    }),
   stop_if: stopIfSchema
     .prefault({})
     .describe('When a sync is held until a person approves. An empty, incomplete or short source always is.'),

@@ -104,7 +104,7 @@ export interface Syncs {
   plan(name: string, signal: AbortSignal): Promise<SyncPlan>;
   /**
    * Reads again, plans, and applies that plan under the sync's lease. A row that fails does not stop the others. A plan
-   * that the brake holds is kept for approval.
+   * that the brake holds is not carried out: the caller keeps it for approval.
    */
   apply(name: string, options: ApplyOptions): Promise<ApplyResult>;
 }

@@ -526,9 +526,6 @@ describe('features that are not there yet', () => {
     ['scim: { path: /scim }', 'scim'],
     ['login: { p: { type: saml, metadata: x, claims: { email: email } } }', 'login.p.type'],
     ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],
-    ['safety: { manage: mapped }', 'safety.manage'],
-    ['safety: { manage: all }', 'safety.manage'],
-    ['safety: { leaver: { disable: now, delete_after: 30d } }', 'safety.leaver'],
   ])('are refused by name, and only that is said: %s', (section, path) => {
     const name = section.slice(0, section.indexOf(':'));
     expect(complaints({ [name]: section })).toEqual([`feature_missing ${path}`]);

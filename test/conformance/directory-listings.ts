@@ -27,13 +27,14 @@ export function describeListings(world: World): void {
     },
     groups: [`group of ${subject}`],
     description: { displayName: subject, email: `${subject}@acme.test` },
+    owner: 'hr',
   });
   const known = () => all(world().there.listings.subjects(ISSUER, 'hr'));
 
   describe('listings', () => {
     it('makes the people who are new, whom the source then owns, and finds them again', async () => {
       const { here, there } = world();
-      const [ann, bob] = await here.listings.save([listed('ann'), listed('bob')], { takes: false });
+      const [ann, bob] = await here.listings.save([listed('ann'), listed('bob')]);
       expect(ann).toMatchObject({ displayName: 'ann', email: 'ann@acme.test', owner: 'hr', disabled: false });
       expect(await there.people.get(ann?.id ?? '')).toEqual(ann);
       expect(await known()).toEqual([
@@ -54,7 +55,7 @@ export function describeListings(world: World): void {
           rememberedGroups: ['group of bob'],
         },
       ]);
-      expect(await here.listings.save([listed('bob'), listed('ann')], { takes: false })).toEqual([bob, ann]);
+      expect(await here.listings.save([listed('bob'), listed('ann')])).toEqual([bob, ann]);
       expect(await all(there.listings.claims(ISSUER, 'hr'))).toEqual([
         { subject: 'ann', active: true, claims: '{"email":"ann@acme.test"}' },
         { subject: 'bob', active: true, claims: '{"email":"bob@acme.test"}' },
@@ -65,17 +66,17 @@ export function describeListings(world: World): void {
       const { here } = world();
       const { id } = await here.people.ensure({ issuer: ISSUER, subject: 'ann' }, 'staff', 'Ann');
       expect(await known()).toEqual([{ subject: 'ann', person: id, disabled: false }]);
-      await here.listings.save([{ ...listed('ann'), person: id }], { takes: false });
+      await here.listings.save([{ ...listed('ann'), person: id }]);
       expect(await known()).toMatchObject([{ person: id, owner: 'hr', active: true }]);
     });
 
     it('lets the owner alone say who has left, and who is back', async () => {
       const { here, there, state } = world();
-      const [ann] = await here.listings.save([listed('ann')], { takes: false });
+      const [ann] = await here.listings.save([listed('ann')]);
       const id = ann?.id ?? '';
       const other = { ...listed('ann', { origin: 'crm', issuer: 'latchgate:source:crm' }), person: id };
-      await here.listings.save([other], { takes: false });
-      const gone = { issuer: ISSUER, subject: 'ann', person: id };
+      await here.listings.save([other]);
+      const gone = { issuer: ISSUER, subject: 'ann', person: id, owner: 'hr' };
       const at = new Date(state.clock.now());
       await here.listings.saveGone('crm', [{ ...gone, issuer: 'latchgate:source:crm' }], at);
       expect(await there.people.get(id)).toMatchObject({ owner: 'hr' });
@@ -85,33 +86,33 @@ export function describeListings(world: World): void {
       await here.listings.saveGone('hr', [gone], new Date(state.clock.now()));
       expect((await there.people.get(id))?.leftAt).toEqual(at);
       expect(await known()).toMatchObject([{ subject: 'ann', active: false, leftAt: at }]);
-      await here.listings.save([other], { takes: false });
+      await here.listings.save([other]);
       expect((await there.people.get(id))?.leftAt).toEqual(at);
-      await here.listings.save([listed('ann')], { takes: false });
+      await here.listings.save([listed('ann')]);
       expect((await there.people.get(id))?.leftAt).toBeUndefined();
-      await here.listings.save([listed('ann', { active: false })], { takes: false });
+      await here.listings.save([listed('ann', { active: false })]);
       expect((await there.people.get(id))?.leftAt).toBeDefined();
     });
 
     it('has nobody leave whom the owner lists by another subject', async () => {
       const { here } = world();
-      const [ann] = await here.listings.save([listed('ann')], { takes: false });
+      const [ann] = await here.listings.save([listed('ann')]);
       const id = ann?.id ?? '';
       await here.people.addSubject(id, { issuer: ISSUER, subject: 'ann-2' }, 'hr');
-      await here.listings.save([listed('ann-2')], { takes: false });
+      await here.listings.save([listed('ann-2')]);
       const at = new Date();
       expect(
-        (await here.listings.saveGone('hr', [{ issuer: ISSUER, subject: 'ann', person: id }], at))[0]?.leftAt,
+        (await here.listings.saveGone('hr', [{ issuer: ISSUER, subject: 'ann', person: id, owner: 'hr' }], at))[0]?.leftAt,
       ).toBeUndefined();
-      const last = await here.listings.saveGone('hr', [{ issuer: ISSUER, subject: 'ann-2', person: id }], at);
+      const last = await here.listings.saveGone('hr', [{ issuer: ISSUER, subject: 'ann-2', person: id, owner: 'hr' }], at);
       expect(last).toMatchObject([{ leftAt: at }]);
     });
 
-    it('gives people to a source that takes them', async () => {
+    it('gives people to the source that is said to own them', async () => {
       const { here, there } = world();
-      const [ann] = await here.listings.save([listed('ann')], { takes: false });
-      const other = { ...listed('ann', { origin: 'crm', issuer: 'latchgate:source:crm' }), person: ann?.id ?? '' };
-      expect(await here.listings.save([other], { takes: true })).toMatchObject([{ id: ann?.id, owner: 'crm' }]);
+      const [ann] = await here.listings.save([listed('ann')]);
+      const other = { ...listed('ann', { origin: 'crm', issuer: 'latchgate:source:crm' }), person: ann?.id ?? '', owner: 'crm' };
+      expect(await here.listings.save([other])).toMatchObject([{ id: ann?.id, owner: 'crm' }]);
       expect(await there.people.get(ann?.id ?? '')).toMatchObject({ owner: 'crm' });
     });
 
@@ -119,12 +120,12 @@ export function describeListings(world: World): void {
       const { here, there } = world();
       const rows = Array.from({ length: 30 }, (_, at) => listed(`s${at}`));
       const [mine, theirs] = await Promise.all([
-        here.listings.save(rows, { takes: false }),
-        there.listings.save(rows, { takes: false }),
+        here.listings.save(rows),
+        there.listings.save(rows),
       ]);
       expect(mine.map(({ id }) => id)).toEqual(theirs.map(({ id }) => id));
       const bad = { ...listed('x'), person: 'p_nobody', assertion: { ...listed('x').assertion, subject: 'a\u0000b' } };
-      await expect(here.listings.save([listed('fine'), bad], { takes: false })).rejects.toMatchObject({
+      await expect(here.listings.save([listed('fine'), bad])).rejects.toMatchObject({
         code: 'internal',
       });
       expect((await known()).map(({ subject }) => subject)).not.toContain('fine');
@@ -133,10 +134,8 @@ export function describeListings(world: World): void {
     it('reads more people than fit a page, each once, and what every other origin said', async () => {
       const { here } = world();
       const rows = Array.from({ length: 4_100 }, (_, at) => listed(`s${at}`));
-      const people = await here.listings.save(rows, { takes: false });
-      await here.listings.save([{ ...listed('z', { origin: 'crm', issuer: 'i' }), person: people[0]?.id ?? '' }], {
-        takes: false,
-      });
+      const people = await here.listings.save(rows);
+      await here.listings.save([{ ...listed('z', { origin: 'crm', issuer: 'i' }), person: people[0]?.id ?? '' }]);
       expect(new Set((await known()).map(({ subject }) => subject)).size).toBe(4_100);
       expect(await all(here.listings.others('hr'))).toMatchObject([
         { origin: 'crm', subject: 'z', person: people[0]?.id },
@@ -147,7 +146,7 @@ export function describeListings(world: World): void {
 
     it('keeps a further subject for whoever had it first', async () => {
       const { here, there } = world();
-      const [ann, bob] = await here.listings.save([listed('ann'), listed('bob')], { takes: false });
+      const [ann, bob] = await here.listings.save([listed('ann'), listed('bob')]);
       const alias = { issuer: 'latchgate:external:staff', subject: '7' };
       expect(await here.people.addSubject(ann?.id ?? '', alias, 'hr')).toBe(ann?.id);
       expect(await there.people.addSubject(bob?.id ?? '', alias, 'hr')).toBe(ann?.id);
@@ -156,9 +155,7 @@ export function describeListings(world: World): void {
 
     it('finds who went before a day and still has an account', async () => {
       const { here, there, state } = world();
-      const people = await here.listings.save([listed('ann'), listed('bob'), listed('cyd'), listed('dan')], {
-        takes: false,
-      });
+      const people = await here.listings.save([listed('ann'), listed('bob'), listed('cyd'), listed('dan')]);
       const [ann = '', bob = '', cyd = '', dan = ''] = people.map(({ id }) => id);
       for (const [person, accountId] of [
         [ann, '1'],
@@ -175,7 +172,7 @@ export function describeListings(world: World): void {
         });
       }
       const at = new Date(state.clock.now());
-      const goneOf = (subject: string, person: string) => ({ issuer: ISSUER, subject, person });
+      const goneOf = (subject: string, person: string) => ({ issuer: ISSUER, subject, person, owner: 'hr' });
       await here.listings.saveGone('hr', [goneOf('ann', ann), goneOf('cyd', cyd)], at);
       await here.people.setDisabled(bob, true);
       expect((await there.people.get(bob))?.disabledAt).toEqual(at);
@@ -191,7 +188,6 @@ export function describeListings(world: World): void {
       const { here, there } = world();
       const people = await here.listings.save(
         Array.from({ length: 1_200 }, (_, at) => listed(`s${at}`)),
-        { takes: false },
       );
       for (const { id, displayName } of people) {
         await here.accounts.save({
@@ -254,7 +250,7 @@ export function describeListings(world: World): void {
   describe('several stores in one transaction', () => {
     it('keep all or nothing of what was done', async () => {
       const { here, there, state } = world();
-      const [ann] = await here.listings.save([listed('ann')], { takes: false });
+      const [ann] = await here.listings.save([listed('ann')]);
       const database = await state.open();
       const work = (fails: boolean) =>
         inOneTransaction(database, async (within) => {
