@@ -34,7 +34,7 @@ import type { State } from './state.ts';
  * Holders renew theirs three times in this span. What a killed process held passes on after it: well within the time
  * that a login waits for its target, so that the next login repairs what was left half done and is not refused.
  */
-const LEASE_MS = 4_000;
+export const LEASE_MS = 4_000;
 
 /** Longer than this nobody waits at a login for a backend that asks for patience. */
 const LOGIN_WAIT_MS = 3_000;
@@ -96,7 +96,7 @@ export function composeEngine(config: Config, state: State): Engines {
     targets,
     leaver: config.safety.leaver,
     isManaged,
-    aliases: aliasesOf(config),
+    aliases: new Set(Object.values(config.sources).flatMap((source) => source.login ?? [])),
     clock,
     log,
     metrics,
@@ -121,25 +121,13 @@ export function composeEngine(config: Config, state: State): Engines {
 }
 
 /** What counts as ours though the ledger does not know it. */
-function managedBy(config: Config): (target: string, entitlement: ActualEntitlement) => boolean {
+export function managedBy(config: Config): (target: string, entitlement: ActualEntitlement) => boolean {
   const { manage } = config.safety;
   if (manage === 'mapped') return compileNamable(mappingConfigOf(config));
   return () => manage === 'all';
 }
 
-/** Logins whose people a source lists by another id than the one that they log in with. */
-function aliasesOf({ login, sources }: Config): ReadonlySet<string> {
-  const listed = new Set(Object.values(sources).map((source) => source.login));
-  const others = Object.entries(login).filter(([name, one]) => listed.has(name) && !isListedBySubject(one));
-  return new Set(others.map(([name]) => name));
-}
-
-/** Whether sources that list this login's people do so by the id that they log in with. */
-export function isListedBySubject({ claims }: Config['login'][string]): boolean {
-  return claims.external_id.length === 1 && claims.external_id[0] === 'sub';
-}
-
-interface TargetParts {
+export interface TargetParts {
   readonly name: string;
   readonly target: TargetConfig;
   readonly config: Config;
@@ -148,7 +136,7 @@ interface TargetParts {
   readonly signer: Signer;
 }
 
-function composeTarget({ name, target, config, state, http, signer }: TargetParts): ComposedTarget {
+export function composeTarget({ name, target, config, state, http, signer }: TargetParts): ComposedTarget {
   const { directory, clock, log } = state;
   const base = { config: target, missing: target.missing, timeoutMs: target.timeout };
   if (target.type === 'superset') {

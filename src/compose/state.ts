@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import type { Audit } from '../audit/audit.ts';
 import { createAudit } from '../audit/log.ts';
 import type { Config } from '../config/schema.ts';
-import { type Database, openDatabase } from '../directory/database.ts';
+import { type Database, inOneTransaction, openDatabase } from '../directory/database.ts';
 import type { Directory } from '../directory/directory.ts';
 import { createDirectory } from '../directory/kysely-directory.ts';
 import { type Clock, systemClock } from '../ops/clock.ts';
@@ -15,6 +15,10 @@ import type { TargetConfig } from '../targets/schema.ts';
 /** What every command that touches state works with. */
 export interface State {
   readonly database: Database;
+  /** Several stores in one transaction. */
+  readonly together: <T>(
+    work: (stores: { readonly directory: Directory; readonly audit: Audit }) => Promise<T>,
+  ) => Promise<T>;
   readonly directory: Directory;
   readonly audit: Audit;
   readonly sessions: SessionStore;
@@ -38,6 +42,10 @@ export async function composeState(config: Config, log: Log): Promise<State> {
   const sessions = await composeSessions(config, database, log);
   return {
     database,
+    together: (work) =>
+      inOneTransaction(database, (within) =>
+        work({ directory: createDirectory(within, clock), audit: createAudit(within, clock) }),
+      ),
     directory,
     audit: createAudit(database, clock),
     sessions,

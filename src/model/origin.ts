@@ -3,7 +3,7 @@ export function sourceIssuer(source: string): string {
   return `latchgate:source:${source}`;
 }
 
-/** Issuer of the `external_id` of a login's people, where sources know them by another id than `sub`. */
+/** Issuer of the `external_id` of a login's people, by which sources list them. */
 export function aliasIssuer(login: string): string {
   return `latchgate:external:${login}`;
 }

@@ -28,7 +28,7 @@ import { type ConfiguredTarget, Runs, type RunsDeps, withSignal } from './runs.t
 export interface EngineDeps extends RunsDeps {
   readonly mapping: Mapping;
   readonly leaver: LeaverPolicy;
-  /** Logins whose people a source lists by another id than the one that they log in with. */
+  /** Logins whose people a source lists, by their `external_id`. */
   readonly aliases: ReadonlySet<string>;
   /** Ends every session of a person on every instance, sockets included. */
   readonly endSessions: (person: PersonId) => Promise<void>;
@@ -164,6 +164,12 @@ export class Engine implements Provisioner {
     await this.#runs.settled();
   }
 
+  /** Brings somebody who is out to what that means, in one target. For syncs. */
+  async leave(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState> {
+    const who = await this.#deps.directory.people.get(person);
+    return this.#runs.run(person, target, { leaving: this.#leaves(who) }, actor, requestId);
+  }
+
   async #retry(person: PersonId, target: string): Promise<void> {
     const { directory, targets } = this.#deps;
     const who = await directory.people.get(person);
@@ -178,7 +184,7 @@ export class Engine implements Provisioner {
     return personLeaves(this.#deps.leaver, who, this.#deps.clock.now());
   }
 
-  /** The id by which a source lists the people of this login, when it is another than the one that they log in with. */
+  /** The id by which a source lists the people of this login; undefined when none does. */
   #aliasOf(assertion: Assertion): SubjectKey | undefined {
     if (!this.#deps.aliases.has(assertion.origin)) return undefined;
     const subject = this.#deps.mapping.externalId(assertion);

@@ -11,7 +11,7 @@ export interface KnownPeople {
 export interface KnownOptions {
   readonly origin: string;
   readonly issuer: string;
-  /** The login whose people these are, when the source lists them by another id than the one that they log in with. */
+  /** The login whose people these are: the source lists them by their `external_id`. */
   readonly login?: string;
   readonly mapping: Mapping;
   /** Names of all origins of the config. */

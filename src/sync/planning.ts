@@ -54,6 +54,11 @@ export interface Draft {
 
 const STAND_IN = 'new ';
 
+/** An id for somebody who is not in the directory yet. */
+export function standIn(subject: string): PersonId {
+  return `${STAND_IN}${subject}`;
+}
+
 /** Whether the id only stands for somebody who is not in the directory yet. */
 export function isStandIn(person: PersonId): boolean {
   return person.startsWith(STAND_IN);
@@ -138,7 +143,7 @@ class Drafting {
   #byPerson(people: readonly ListedPerson[]): Iterable<readonly [PersonId, readonly ListedPerson[]]> {
     const byPerson = new Map<PersonId, readonly ListedPerson[]>();
     for (const listed of people) {
-      const person = this.#read.known.subjects.get(listed.subject)?.person ?? `${STAND_IN}${listed.subject}`;
+      const person = this.#read.known.subjects.get(listed.subject)?.person ?? standIn(listed.subject);
       byPerson.set(person, [...(byPerson.get(person) ?? []), listed]);
     }
     return byPerson;

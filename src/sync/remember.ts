@@ -1,7 +1,7 @@
 import type { GoneSubject, ListedAssertion } from '../directory/directory.ts';
 import type { PersonId } from '../model/person.ts';
 import { descriptionOf } from '../provisioning/outcome.ts';
-import type { Draft } from './planning.ts';
+import { type Draft, standIn } from './planning.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 
 /** People whose assertions are written in one transaction. */
@@ -25,7 +25,7 @@ export async function rememberListing(
     page = [];
     if (rows.length === 0) return;
     const people = await deps.directory.listings.save(rows);
-    for (const [at, { assertion }] of rows.entries()) ids.set(`new ${assertion.subject}`, people[at]?.id ?? '');
+    for (const [at, { assertion }] of rows.entries()) ids.set(standIn(assertion.subject), people[at]?.id ?? '');
   };
   const same = await unchanged(deps, setup, draft);
   for (const listed of draft.listing.people) {

@@ -18,7 +18,7 @@ export interface SyncSetup {
   readonly name: string;
   readonly source: Source;
   readonly origin: SyncOrigin;
-  /** The login whose people these are, when the source lists them by another id than the one that they log in with. */
+  /** The login whose people these are. */
   readonly login?: string;
   /** Reads and cannot write. */
   readonly planning: Target;
