@@ -5,12 +5,12 @@ import { aliasIssuer, sourceIssuer } from '../model/origin.ts';
 import { createHttpClient } from '../ops/http.ts';
 import type { HttpClient } from '../ops/http-client.ts';
 import type { Source } from '../sources/source.ts';
+import { type AdoptSetup, createAdoption } from '../sync/adopt.ts';
 import type { SyncOrigin } from '../sync/deciding.ts';
 import type { SyncDeps, SyncSetup } from '../sync/setup.ts';
-import { type AdoptSetup, createAdoption } from '../sync/adopt.ts';
 import type { Adoption, Syncs } from '../sync/sync.ts';
-import type { Target } from '../targets/target.ts';
 import { createSyncs } from '../sync/syncs.ts';
+import type { Target } from '../targets/target.ts';
 import { type ComposedTarget, composeTarget, type Engines, LEASE_MS, managedBy } from './engine.ts';
 import { composeSource } from './sources.ts';
 

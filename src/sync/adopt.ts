@@ -7,6 +7,7 @@ import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import { descriptionOf, isTargetFault, whyOut } from '../provisioning/outcome.ts';
 import { planOne } from '../provisioning/plan-one.ts';
+import type { Target } from '../targets/target.ts';
 import { createBreath } from './breath.ts';
 import { readKnown } from './known.ts';
 import { readListing } from './listing.ts';
@@ -15,7 +16,6 @@ import { isStandIn, standIn } from './planning.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import { TargetSnapshot } from './snapshot.ts';
 import type { AdoptedRow, Adoption, AdoptPlan } from './sync.ts';
-import type { Target } from '../targets/target.ts';
 
 /** A target whose accounts are to be adopted, and the syncs that lead there. */
 export interface AdoptSetup {
@@ -123,7 +123,12 @@ interface Fitting {
 }
 
 /** Undefined when the ledger has all of it. */
-function rowOf(target: string, who: Somebody, { account, link, desired }: Fitting, memory: TargetMemory): Adopted | undefined {
+function rowOf(
+  target: string,
+  who: Somebody,
+  { account, link, desired }: Fitting,
+  memory: TargetMemory,
+): Adopted | undefined {
   const isLinked = link?.accountId === account.id && link.state !== 'intended';
   const ledger = isLinked ? memory.of(who.person).ledger : [];
   const rowKey = (row: GrantedEntitlement): string => `${row.origin} ${entitlementKey(row)}`;
@@ -131,7 +136,16 @@ function rowOf(target: string, who: Somebody, { account, link, desired }: Fittin
   const there = new Set(account.entitlements.map((entitlement) => entitlementKey(entitlement)));
   const grants = desired.entitlements.filter((row) => there.has(entitlementKey(row)) && !written.has(rowKey(row)));
   if (isLinked && grants.length === 0) return undefined;
-  return { target, person: who.person, key: account.userName, accountId: account.id, link: !isLinked, grants, who, account };
+  return {
+    target,
+    person: who.person,
+    key: account.userName,
+    accountId: account.id,
+    link: !isLinked,
+    grants,
+    who,
+    account,
+  };
 }
 
 /** Whom the syncs' sources list, and whom any origin has spoken of before. */
@@ -142,7 +156,10 @@ async function everybody(
   signal: AbortSignal,
 ): Promise<readonly Somebody[]> {
   const { directory, mapping, origins, clock } = options;
-  const people = new Map<PersonId, { assertions: RememberedAssertion[]; listed: { assertion: RememberedAssertion; owner: string }[] }>();
+  const people = new Map<
+    PersonId,
+    { assertions: RememberedAssertion[]; listed: { assertion: RememberedAssertion; owner: string }[] }
+  >();
   const of = (person: PersonId) => {
     const found = people.get(person) ?? { assertions: [], listed: [] };
     people.set(person, found);
@@ -168,7 +185,14 @@ async function everybody(
       const before = known.subjects.get(subject);
       if (before?.disabled === true || before?.leftAt !== undefined) continue;
       const somebody = of(before?.person ?? standIn(subject));
-      const assertion = { origin: origin.name, issuer: origin.issuer, subject, active, claims, at: new Date(clock.now()) };
+      const assertion = {
+        origin: origin.name,
+        issuer: origin.issuer,
+        subject,
+        active,
+        claims,
+        at: new Date(clock.now()),
+      };
       somebody.assertions = [
         ...somebody.assertions.filter((one) => one.origin !== origin.name || one.subject !== subject),
         assertion,

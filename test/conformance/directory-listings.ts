@@ -102,16 +102,25 @@ export function describeListings(world: World): void {
       await here.listings.save([listed('ann-2')]);
       const at = new Date();
       expect(
-        (await here.listings.saveGone('hr', [{ issuer: ISSUER, subject: 'ann', person: id, owner: 'hr' }], at))[0]?.leftAt,
+        (await here.listings.saveGone('hr', [{ issuer: ISSUER, subject: 'ann', person: id, owner: 'hr' }], at))[0]
+          ?.leftAt,
       ).toBeUndefined();
-      const last = await here.listings.saveGone('hr', [{ issuer: ISSUER, subject: 'ann-2', person: id, owner: 'hr' }], at);
+      const last = await here.listings.saveGone(
+        'hr',
+        [{ issuer: ISSUER, subject: 'ann-2', person: id, owner: 'hr' }],
+        at,
+      );
       expect(last).toMatchObject([{ leftAt: at }]);
     });
 
     it('gives people to the source that is said to own them', async () => {
       const { here, there } = world();
       const [ann] = await here.listings.save([listed('ann')]);
-      const other = { ...listed('ann', { origin: 'crm', issuer: 'latchgate:source:crm' }), person: ann?.id ?? '', owner: 'crm' };
+      const other = {
+        ...listed('ann', { origin: 'crm', issuer: 'latchgate:source:crm' }),
+        person: ann?.id ?? '',
+        owner: 'crm',
+      };
       expect(await here.listings.save([other])).toMatchObject([{ id: ann?.id, owner: 'crm' }]);
       expect(await there.people.get(ann?.id ?? '')).toMatchObject({ owner: 'crm' });
     });
@@ -119,10 +128,7 @@ export function describeListings(world: World): void {
     it('makes one person of two runs at once, and saves all of a page or nothing', async () => {
       const { here, there } = world();
       const rows = Array.from({ length: 30 }, (_, at) => listed(`s${at}`));
-      const [mine, theirs] = await Promise.all([
-        here.listings.save(rows),
-        there.listings.save(rows),
-      ]);
+      const [mine, theirs] = await Promise.all([here.listings.save(rows), there.listings.save(rows)]);
       expect(mine.map(({ id }) => id)).toEqual(theirs.map(({ id }) => id));
       const bad = { ...listed('x'), person: 'p_nobody', assertion: { ...listed('x').assertion, subject: 'a\u0000b' } };
       await expect(here.listings.save([listed('fine'), bad])).rejects.toMatchObject({
@@ -186,9 +192,7 @@ export function describeListings(world: World): void {
   describe('what a target holds', () => {
     it('is read whole, or of some people, page by page', async () => {
       const { here, there } = world();
-      const people = await here.listings.save(
-        Array.from({ length: 1_200 }, (_, at) => listed(`s${at}`)),
-      );
+      const people = await here.listings.save(Array.from({ length: 1_200 }, (_, at) => listed(`s${at}`)));
       for (const { id, displayName } of people) {
         await here.accounts.save({
           person: id,
