@@ -225,7 +225,9 @@ class Drafting {
     if (!hasWork(planned, goal)) return;
     const { memory, snapshot } = this.#read;
     this.#rows.push({ person, subject, goal, memory: memory.of(person), planned });
-    const account = planned.plan.set === undefined ? undefined : snapshot.expect(planned.plan.set);
+    // From here on the account is theirs: nobody after them is given it, and it is not one of nobody.
+    const made = planned.plan.set === undefined ? undefined : snapshot.expect(planned.plan.set);
+    const account = made ?? planned.account;
     if (account !== undefined) memory.expect(account.id, person);
   }
 
