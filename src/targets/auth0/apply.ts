@@ -30,6 +30,9 @@ export async function applyMany(
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
   const pending: Pending[] = [];
+  const wanted = sets.flatMap(({ add }) => add);
+  // Asked for once, ahead of all who are about to need them; who cannot have theirs finds out for itself.
+  if (wanted.length > 0) await parts.roles.find(wanted, signal).catch(() => undefined);
   await inParallel(sets, async (set, at) => {
     try {
       // First, so that nothing is made for somebody who cannot get what belongs to it.
