@@ -81,6 +81,7 @@ function sourceSecrets(source: Config['sources'][string]): (string | undefined)[
   switch (source.type) {
     case 'file':
       return [];
+    case 'auth0':
     case 'keycloak':
       return [source.client_secret];
     case 'scim':

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { entryName } from '../config/values.ts';
+import { auth0SourceSchema } from './auth0/schema.ts';
 import { fileSourceSchema } from './file/schema.ts';
 import { keycloakSourceSchema } from './keycloak/schema.ts';
 import { scimSourceSchema } from './scim/schema.ts';
@@ -10,6 +11,7 @@ import { sqlSourceSchema } from './sql/schema.ts';
  * `...originMembers({ … })`.
  */
 const sourceSchema = z.discriminatedUnion('type', [
+  auth0SourceSchema,
   fileSourceSchema,
   keycloakSourceSchema,
   scimSourceSchema,

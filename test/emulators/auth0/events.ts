@@ -47,7 +47,7 @@ export class EventStreams {
     response.write(':connected\n\nretry: 2000\n\n');
     response.on('close', () => this.drop(stream));
     stream.timers.push(setInterval(() => this.silent || response.write(': heartbeat\n\n'), this.options.heartbeatMs));
-    stream.timers.push(setTimeout(() => response.end(), this.options.lifeMs));
+    stream.timers.push(setTimeout(() => this.finish(stream), this.options.lifeMs));
     this.feed(stream, call.state);
   }
 
@@ -65,9 +65,10 @@ export class EventStreams {
 
   /** Ends every stream: at once, or with an `error` event. */
   disconnect(how: 'end' | 'error' | 'reset' = 'end'): void {
-    for (const { response } of this.open) {
-      if (how === 'reset') response.destroy();
-      else response.end(how === 'error' ? 'event: error\ndata: {"message":"stream error"}\n\n' : undefined);
+    for (const stream of this.open) {
+      this.drop(stream);
+      if (how === 'reset') stream.response.destroy();
+      else stream.response.end(how === 'error' ? 'event: error\ndata: {"message":"stream error"}\n\n' : undefined);
     }
   }
 
@@ -104,6 +105,11 @@ export class EventStreams {
     if (this.silent) return;
     for (const event of state.events.slice(stream.sent)) stream.response.write(frame(event, stream.types));
     stream.sent = lastOf(state);
+  }
+
+  private finish(stream: Stream): void {
+    this.drop(stream);
+    stream.response.end();
   }
 
   private drop(stream: Stream): void {

@@ -1,7 +1,7 @@
 import { badQuery, type Call, Refusal, type Reply } from './exchange.ts';
 
 /** Rows that can be reached by page number in any list. */
-export const REACH = 1_000;
+const REACH = 1_000;
 
 /** A whole number from the query. @throws Refusal 400 for anything else and beyond its limits. */
 export function numberFrom(url: URL, name: string, fallback: number, min: number, max: number): number {
@@ -15,7 +15,7 @@ export function numberFrom(url: URL, name: string, fallback: number, min: number
 }
 
 /** @throws Refusal 400 for anything but `true` and `false`. */
-export function flagFrom(url: URL, name: string, fallback: boolean): boolean {
+function flagFrom(url: URL, name: string, fallback: boolean): boolean {
   const raw = url.searchParams.get(name);
   if (raw === null) return fallback;
   if (raw !== 'true' && raw !== 'false')

@@ -87,7 +87,7 @@ const ROUTES: readonly Route[] = [
   },
 ];
 
-export const EVERY_SCOPE: readonly string[] = [...new Set(ROUTES.flatMap(({ scopes }) => scopes))];
+const EVERY_SCOPE: readonly string[] = [...new Set(ROUTES.flatMap(({ scopes }) => scopes))];
 const CLIENT: Client = { id: 'emulator-client', secret: 'emulator-secret', scopes: EVERY_SCOPE };
 const PREFIXES: Readonly<Record<IdKind, string>> = {
   user: '',

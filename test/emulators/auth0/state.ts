@@ -273,7 +273,7 @@ function pushEvent(state: State, world: World, type: string, object: Readonly<Re
 }
 
 /** Offsets of the event stream count up, wrapped so that nobody reads them. */
-export function toOffset(number: number): string {
+function toOffset(number: number): string {
   return Buffer.from(`${number}\n`).toString('base64');
 }
 

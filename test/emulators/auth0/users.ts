@@ -74,7 +74,14 @@ export function userOf(call: Call): User {
   return user;
 }
 
-const answers = new WeakMap<State, { readonly key: string; readonly rows: readonly User[] }>();
+interface Sorted {
+  readonly key: string;
+  readonly rows: readonly User[];
+}
+
+/** The last answer and the last order: page after page is asked of the same. */
+const answers = new WeakMap<State, Sorted>();
+const orders = new WeakMap<State, Sorted>();
 
 /** What the search index knows: behind the writes by its lag, and no further than the first 1,000 rows of any query. */
 function listUsers(call: Call): Reply {
@@ -87,7 +94,7 @@ function listUsers(call: Call): Reply {
   if (!/^[a-zA-Z0-9_.]+:-?1$/.test(sort)) throw badQuery('String does not match pattern on property sort');
   const key = `${state.search.version}\n${sort}\n${q}`;
   const known = answers.get(state);
-  const rows = known?.key === key ? known.rows : sorted(search(state, q), sort);
+  const rows = known?.key === key ? known.rows : search(inOrder(state, sort), q);
   answers.set(state, { key, rows });
   return paged(call, rows, {
     name: 'users',
@@ -98,19 +105,23 @@ function listUsers(call: Call): Reply {
   });
 }
 
-function search(state: State, q: string): User[] {
-  const rows = [...state.search.rows.values()];
+function search(rows: readonly User[], q: string): readonly User[] {
   return q.trim() === '' ? rows : rows.filter(parseQuery(q));
 }
 
-function sorted(rows: User[], sort: string): User[] {
+function inOrder(state: State, sort: string): readonly User[] {
+  const key = `${state.search.version}\n${sort}`;
+  const known = orders.get(state);
+  if (known?.key === key) return known.rows;
   const [field = '', order] = sort.split(':');
   const direction = order === '-1' ? -1 : 1;
   const of = (user: User) => String(user[field] ?? '');
-  return rows.sort((a, b) => {
+  const rows = [...state.search.rows.values()].sort((a, b) => {
     if (of(a) !== of(b)) return of(a) < of(b) ? -direction : direction;
     return a.user_id < b.user_id ? -1 : 1;
   });
+  orders.set(state, { key, rows });
+  return rows;
 }
 
 /** Exact, as it is stored: the database keeps addresses in lower case. */
