@@ -25,7 +25,8 @@ export function nextDue(schedule: Schedule, now: number, last?: number): number 
   const { every, cron, time_zone: zone } = schedule;
   if (every !== undefined) {
     if (last === undefined) return now;
-    return last + every * Math.max(1, Math.floor((now - last) / every) + 1);
+    // A clock that was wrong once does not put it off for good.
+    return Math.min(now + every, last + every * Math.max(1, Math.floor((now - last) / every) + 1));
   }
   const next = new Cron(cron as string, { mode: '5-part', paused: true, timezone: zone }).nextRun(new Date(now));
   return next === null ? Number.POSITIVE_INFINITY : next.getTime();

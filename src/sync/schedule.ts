@@ -65,8 +65,9 @@ export class SyncSchedule {
     const schedule = scheduleText(sync) ?? '';
     for (;;) {
       const stored = await readDue(sync.name, values);
-      if (stored?.state.schedule === schedule) return stored;
-      const due = nextDue(sync, clock.now());
+      const now = clock.now();
+      if (stored?.state.schedule === schedule && !isTooFar(stored.state, sync, now)) return stored;
+      const due = nextDue(sync, now, stored === undefined ? undefined : now);
       const fresh = { due, start: this.#startOf(sync, due), attempts: 0, schedule };
       const state = stored === undefined ? fresh : { ...fresh, start: Math.min(fresh.start, stored.state.start) };
       await swapDue(sync.name, stored, state, values);
@@ -121,6 +122,11 @@ export class SyncSchedule {
     const random = this.#deps.random ?? Math.random;
     return Math.round(due + random() * jitterMs(sync));
   }
+}
+
+/** Further away than the schedule allows: a clock was wrong. */
+function isTooFar({ start }: DueState, sync: ScheduledSync, now: number): boolean {
+  return sync.every !== undefined && start > now + sync.every + jitterMs(sync);
 }
 
 async function tryLease(leases: Leases, name: string): Promise<Lease | undefined> {
