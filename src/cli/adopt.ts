@@ -48,7 +48,7 @@ export async function adopt(
 function print({ targets, rows, held, notes }: AdoptPlan, isApplied: boolean, io: Io): void {
   const grants = rows.reduce((sum, row) => sum + row.grants.length, 0);
   const links = rows.filter(({ link }) => link).length;
-  const what = `${amount(links)} accounts and ${amount(grants)} grants of ${peopleText(rows.length)}`;
+  const what = `${counted(links, 'account')} and ${counted(grants, 'grant')} of ${peopleText(rows.length)}`;
   io.out(
     `${targets.join(', ')}: ${rows.length === 0 ? 'nothing to adopt' : `${what} ${isApplied ? 'are ours now' : 'would be ours'}`}`,
   );
@@ -56,6 +56,10 @@ function print({ targets, rows, held, notes }: AdoptPlan, isApplied: boolean, io
   for (const { target, key, code } of held) io.out(`  ! ${quote(key)} in ${target} stays as it is (${code})`);
   for (const note of notes) io.out(`  ${show(note)}`);
   if (!isApplied && rows.length > 0) io.out('\nNothing was written; latchgate adopt --apply does');
+}
+
+function counted(number: number, noun: string): string {
+  return `${amount(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 function rowLines({ target, key, link, grants }: AdoptedRow): readonly string[] {

@@ -61,7 +61,7 @@ export async function applyWithProgress(
   deps: SyncRunsDeps,
   io: Io,
 ): Promise<AppliedSync> {
-  const view = viewOf(options.json === true || !io.isTTY, io);
+  const view = viewOf(options.json === true || !io.isTTY, what.approve, io);
   const interruption = interruptible(() => view.say('stopping: what is under way is finished; once more ends at once'));
   const requestId = newRequestId();
   try {
@@ -88,10 +88,12 @@ interface View extends Required<Pick<ApplyOptions, 'onPlan' | 'onRow'>> {
   close(): void;
 }
 
-function viewOf(isJson: boolean, io: Io): View {
+function viewOf(isJson: boolean, approve: boolean, io: Io): View {
   let progress: Progress | undefined;
   const clear = () => progress?.clear();
   const begin = (plan: SyncPlan): void => {
+    if (plan.brake !== undefined && !approve) return;
+    if (!isJson) io.out(`${plan.sync}: ${countsText(plan)}`);
     const total = rowsOf(plan.changes).length;
     if (io.status !== undefined && total > 0) progress = createProgress(total, io.status, systemClock);
   };
@@ -116,10 +118,7 @@ function viewOf(isJson: boolean, io: Io): View {
     };
   }
   return {
-    onPlan: (plan) => {
-      io.out(`${plan.sync}: ${countsText(plan)}`);
-      begin(plan);
-    },
+    onPlan: begin,
     onRow: (row) => {
       if (row.outcome === 'failed') {
         clear();

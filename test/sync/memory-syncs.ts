@@ -46,10 +46,10 @@ export class MemorySyncs implements Syncs {
   async apply(name: string, options: ApplyOptions): Promise<ApplyResult> {
     this.applies.push(options);
     const plan = await this.plan(name, new AbortController().signal);
+    options.onPlan?.(plan);
     const nothing = { plan, applied: 0, failed: 0, skipped: 0 };
     if (options.expect !== undefined && options.expect !== plan.fingerprint) return { ...nothing, outcome: 'stale' };
     if (plan.brake !== undefined && !options.approve) return { ...nothing, outcome: 'held' };
-    options.onPlan?.(plan);
     const rows = rowsOf(plan.changes);
     const counts = { applied: 0, failed: 0, skipped: 0 };
     for (const { key, changes } of rows) {
