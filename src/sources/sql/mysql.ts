@@ -7,8 +7,9 @@ import { answered, BATCH_ROWS, batchesOf, databaseFailure, NO_ROWS, type ReadRow
 export const readMysql: ReadRows = async function* (request) {
   const { createConnection } = await import('mysql2');
   const connection = createConnection(connectionOptions(request));
-  // Failures come to whoever asks; without a listener they would end the process.
-  connection.on('error', () => {});
+  let stream: Readable | undefined;
+  // Failures come to whoever asks, but for a stream, which is not told that its connection broke.
+  connection.on('error', (error) => void stream?.destroy(error));
   try {
     await answered(connected(connection), request);
     const [version] = await ask(connection, 'select version()', request);
@@ -23,7 +24,7 @@ export const readMysql: ReadRows = async function* (request) {
       results += 1;
       columns ??= fields.map(({ name }) => name);
     });
-    const stream: Readable = query.stream({ highWaterMark: BATCH_ROWS });
+    stream = query.stream({ highWaterMark: BATCH_ROWS });
     for await (const batch of batchesOf(stream, () => columns ?? [], request)) {
       if (columns === undefined) throw new LatchgateError('source_refused', NO_ROWS);
       if (results > 1) throw new LatchgateError('source_refused', 'the query gives more than one table');
