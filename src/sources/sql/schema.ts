@@ -30,7 +30,7 @@ const sqlUrl = z
 
 /** A variable that is set to nothing is as good as one that is not set. */
 const orNothing = <T extends z.ZodType>(schema: T) =>
-  z.union([z.literal('').transform(() => undefined), schema]).optional();
+  z.union([schema, z.literal('').transform(() => undefined)]).optional();
 
 export const sqlSourceSchema = z.strictObject({
   type: z.literal('sql').describe('The kind of source: a query on a database.'),

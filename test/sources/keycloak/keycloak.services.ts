@@ -20,7 +20,11 @@ const PEOPLE: readonly SuitePerson[] = [
   { email: 'erin@acme.test', groups: ['/User', '/bi-suspended'], active: true },
   { email: 'jürgen@acme.test', groups: ['/company/eng/Bücher'], active: true },
   { email: 'gone@acme.test', groups: ['/User'], active: false },
-  ...Array.from({ length: 12 }, (_, index) => ({ email: `p${index}@acme.test`, groups: ['/crowd'], active: true })),
+  ...Array.from({ length: 12 }, (_, index) => ({
+    email: `person${index}@acme.test`,
+    groups: ['/crowd'],
+    active: true,
+  })),
 ];
 
 const sourceOf = (members: Readonly<Record<string, unknown>> = {}): Source => {

@@ -78,6 +78,11 @@ describe('a config', () => {
     expect(codes(complaints(members))).toEqual([complaint]);
   });
 
+  it('says what a port has to be', () => {
+    const { complaints: said } = complaints('server: s, port: many, query: select 1');
+    expect(said.map(({ message }) => message)).toEqual(['`sources.hr.port` must be a whole number']);
+  });
+
   it('says nothing of a password in an address that it cannot read', () => {
     const { complaints: said } = complaints('url: "postgres://u:hunter2@:x", query: select 1');
     expect(said).toHaveLength(1);
