@@ -25,18 +25,15 @@ export interface ComposedSyncs {
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
- * The syncs of the config. What plans has clients of its own, which refuse whatever would write; only what is to be
- * applied goes out by those of the engine. Nothing goes out before a sync is asked for.
+ * The syncs of the config. What plans has a client of its own, which refuses whatever would write; what is to be applied
+ * goes out by one that waits for its turn. Nothing goes out before a sync is asked for.
  */
 export async function composeSyncs(config: Config, engines: Engines): Promise<ComposedSyncs> {
   const { state, metrics } = engines;
-  const http = createHttpClient({
-    readOnly: true,
-    maxBytes: MAX_BYTES,
-    log: state.log,
-    onRetry: () => metrics.httpRetry('syncs'),
-  });
-  const parts: Parts = { config, engines, http, sources: new Map() };
+  const common = { log: state.log, onRetry: () => metrics.httpRetry('syncs'), limiters: engines.limiters };
+  const http = createHttpClient({ ...common, readOnly: true, maxBytes: MAX_BYTES });
+  const patient = createHttpClient(common);
+  const parts: Parts = { config, engines, http, patient, sources: new Map() };
   const deps = depsOf(config, engines);
   return {
     syncs: createSyncs({ ...deps, open: (name) => openSync(name, parts) }),
@@ -44,6 +41,7 @@ export async function composeSyncs(config: Config, engines: Engines): Promise<Co
     close: async () => {
       await Promise.allSettled([...parts.sources.values()].map(async (source) => (await source).close()));
       await http.close();
+      await patient.close();
     },
   };
 }
@@ -53,6 +51,8 @@ interface Parts {
   readonly engines: Engines;
   /** Only reads. */
   readonly http: HttpClient;
+  /** Waits for as long as a target asks for, as nobody would at a login. */
+  readonly patient: HttpClient;
   /** Those that were opened. */
   readonly sources: Map<string, Promise<Source>>;
 }
@@ -96,14 +96,14 @@ async function openSync(name: string, parts: Parts): Promise<SyncSetup> {
     source: await openSource(sync.from, parts),
     origin: originOf(sync.from, config),
     ...(login === undefined ? {} : { login }),
-    planning: planningTarget(sync.to, target, parts),
-    target: target.target,
+    planning: targetOver(parts.http, sync.to, target, parts),
+    target: targetOver(parts.patient, sync.to, target, parts),
     missing: target.missing,
     timeoutMs: target.timeoutMs,
   };
 }
 
-function planningTarget(name: string, target: ComposedTarget, { config, engines, http }: Parts): Target {
+function targetOver(http: HttpClient, name: string, target: ComposedTarget, { config, engines }: Parts): Target {
   const { state, signer } = engines;
   return composeTarget({ name, target: target.config, config, state, http, signer }).target;
 }
@@ -117,7 +117,7 @@ async function openTargets(only: string | undefined, parts: Parts): Promise<read
       const syncs = Object.keys(config.sync).filter((sync) => config.sync[sync]?.to === name);
       return {
         name,
-        planning: planningTarget(name, target, parts),
+        planning: targetOver(parts.http, name, target, parts),
         missing: target.missing,
         syncs: await Promise.all(syncs.map((sync) => openSync(sync, parts))),
       };

@@ -24,7 +24,7 @@ export interface ManyContext extends ReconcileContext {
 export interface ManyInput {
   readonly target: Target;
   readonly missing: Missing;
-  /** For one account, in milliseconds. */
+  /** For one account, in milliseconds, beside the patience that a target may ask for. */
   readonly timeoutMs: number;
   readonly actor: string;
   readonly requestId: string;
@@ -40,6 +40,8 @@ export interface ReadyRow {
 
 export type RowOutcome = { readonly outcome: 'applied' | 'already' } | { readonly error: LatchgateError };
 
+/** For targets that ask for patience: nobody waits for a sync as people do at a login. */
+const PATIENCE_MS = 120_000;
 /** Accounts that are written to at the same time, in a target that takes them one by one. */
 const AT_ONCE = 8;
 
@@ -112,7 +114,7 @@ export async function applySets(
 ): Promise<readonly (Applied | LatchgateError)[]> {
   if (sets.length === 0) return [];
   if (target.applyMany !== undefined && sets.length > 1) {
-    const signal = AbortSignal.timeout(timeoutMs * (1 + sets.length));
+    const signal = AbortSignal.timeout(PATIENCE_MS + timeoutMs * (1 + sets.length));
     try {
       return await target.applyMany(sets, signal);
     } catch (thrown) {
@@ -125,7 +127,8 @@ export async function applySets(
   const work = async (): Promise<void> => {
     for (let at = next++; at < sets.length; at = next++) {
       const set = sets[at] as ChangeSet;
-      results[at] = await target.apply(set, AbortSignal.timeout(timeoutMs)).catch(toLatchgateError);
+      const signal = AbortSignal.timeout(PATIENCE_MS + timeoutMs);
+      results[at] = await target.apply(set, signal).catch(toLatchgateError);
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, sets.length) }, work));
@@ -163,7 +166,7 @@ async function recordMany(
     const applied = done.get(row);
     try {
       if (applied instanceof Error) throw applied;
-      const signal = AbortSignal.timeout(input.timeoutMs);
+      const signal = AbortSignal.timeout(PATIENCE_MS + input.timeoutMs);
       finished.push({ row, applied, left: await remaining({ target: input.target, signal }, row.planned) });
     } catch (thrown) {
       outcomes.set(row, await failed(context, input, row, toLatchgateError(thrown)));
@@ -193,7 +196,7 @@ async function recordMany(
 async function reconcileAlone(context: ManyContext, input: ManyInput, row: ReadyRow): Promise<RowOutcome> {
   const { person, goal } = row;
   try {
-    const signal = AbortSignal.timeout(input.timeoutMs);
+    const signal = AbortSignal.timeout(PATIENCE_MS + input.timeoutMs);
     const { changes } = await reconcile(context, { ...input, person, goal, signal });
     await context.directory.retries.done(person, input.target.name);
     return { outcome: changes.length === 0 ? 'already' : 'applied' };

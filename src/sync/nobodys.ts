@@ -19,8 +19,9 @@ export function nobodysAccounts(
   return snapshot.accounts.filter(isNobodys).flatMap((account) => setFor(account, snapshot.can.disable) ?? []);
 }
 
-function setFor(actual: ActualAccount, canDisable: boolean): ChangeSet | undefined {
+function setFor(actual: ActualAccount, hasSwitch: boolean): ChangeSet | undefined {
   const { userName: key } = actual;
+  const canDisable = hasSwitch && actual.never !== 'disable';
   const reason = 'the account belongs to nobody (safety.manage: all)';
   const changes: readonly Change[] = canDisable
     ? actual.active
