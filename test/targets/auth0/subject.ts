@@ -65,7 +65,7 @@ export async function startTenant({ emulated, config, http: client }: TenantOpti
   };
 }
 
-export function targetConfig(url: string): Auth0TargetConfig {
+function targetConfig(url: string): Auth0TargetConfig {
   return {
     url,
     client_id: 'emulator-client',
