@@ -21,4 +21,3 @@ const sourceSchema = z.discriminatedUnion('type', [
 export const sourcesSchema = z.record(entryName, sourceSchema);
 
 export type SourceConfig = z.output<typeof sourceSchema>;
-export type SourcesConfig = z.output<typeof sourcesSchema>;

@@ -61,7 +61,7 @@ function targetBrake({ targetComplete, changes, holders, stopIf, createdLately }
 }
 
 /** How many people would lose something, be it an account or one entitlement. */
-export function losers(changes: readonly PlannedChange[]): number {
+function losers(changes: readonly PlannedChange[]): number {
   const losing = changes.filter(({ op }) => REMOVALS.has(op));
   return new Set(losing.map(({ person, subject, key }) => person ?? subject ?? `account ${key}`)).size;
 }

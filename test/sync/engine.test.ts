@@ -66,7 +66,7 @@ describe('a sync', () => {
   });
 
   it('sees to it that whoever is gone leaves everywhere, and logs in nowhere', async () => {
-    await start({ joinsLogin: true });
+    await start({ joined: ['hr'] });
     world.hr.add('ann', { groups: ['User'] });
     world.hr.add('bob', { groups: ['User'] });
     await applied();
@@ -103,7 +103,7 @@ describe('a sync', () => {
   });
 
   it('takes only its own grants when another source owns the person', async () => {
-    await start({ joinsLogin: true, owner: 'crm' });
+    await start({ joined: ['hr'], owner: 'crm' });
     world.hr.add('ann', { groups: ['User'] });
     await applied();
     await world.login('ann', { groups: ['team-x'] });
@@ -132,7 +132,7 @@ describe('a sync', () => {
   });
 
   it('joins a login by external_id, whoever came first', async () => {
-    await start({ joinsLogin: true });
+    await start({ joined: ['hr'] });
     await world.login('ann', { groups: ['team-x'] });
     world.hr.add('ann', { groups: ['User'] });
     world.hr.add('bob', { groups: ['User'] });

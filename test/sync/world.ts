@@ -1,4 +1,4 @@
-import type { Audit, AuditEntry, AuditRecord } from '../../src/audit/audit.ts';
+import type { Audit, AuditRecord } from '../../src/audit/audit.ts';
 import { createAudit } from '../../src/audit/log.ts';
 import { type Database, inOneTransaction, openDatabase } from '../../src/directory/database.ts';
 import type { Directory } from '../../src/directory/directory.ts';
@@ -26,8 +26,8 @@ export interface SyncWorldOptions {
   readonly rules?: unknown;
   readonly byDefault?: unknown;
   readonly owner?: string;
-  /** Whether `hr` lists the people of the login `staff`. */
-  readonly joinsLogin?: boolean;
+  /** Sources that list the people of the login `staff`. */
+  readonly joined?: readonly ('hr' | 'crm')[];
   readonly groupsAbsent?: 'keep' | 'empty';
 }
 
@@ -40,7 +40,7 @@ const RULES = {
 };
 
 const MISSING = { users: 'create', groups: 'create', roles: 'refuse' } as const;
-const ISSUER = 'https://id.acme.test';
+export const ISSUER = 'https://id.acme.test';
 
 /** Sources `hr` and `crm`, targets `bi` and `side`, one directory, and the syncs `hr` and `crm`, both to `bi`. */
 export class SyncWorld {
@@ -105,7 +105,7 @@ export class SyncWorld {
     };
     this.engine = new Engine({
       ...context,
-      aliases: new Set(options.joinsLogin === true ? ['staff'] : []),
+      aliases: new Set((options.joined ?? []).map(() => 'staff')),
       log: { warn: () => {}, error: () => {} },
       metrics: { provisioning: () => {}, change: () => {} },
     });
@@ -128,14 +128,14 @@ export class SyncWorld {
 
   #setup(name: string) {
     const source = name === 'hr' ? this.hr : this.crm;
-    const { joinsLogin, owner: owning } = this.#options;
-    const login = name === 'hr' && joinsLogin === true ? { login: 'staff' } : {};
+    const { owner: owning } = this.#options;
+    const login = this.#isJoined(name) ? { login: 'staff' } : {};
     return {
       name,
       source,
       origin: {
         name: source.name,
-        issuer: login.login === undefined ? sourceIssuer(name) : aliasIssuer('staff'),
+        issuer: this.#isJoined(name) ? aliasIssuer('staff') : sourceIssuer(name),
         ownerOf: (owner: string | undefined) => (owning === name ? name : (owner ?? name)),
       },
       ...login,
@@ -144,6 +144,10 @@ export class SyncWorld {
       missing: MISSING,
       timeoutMs: 5_000,
     };
+  }
+
+  #isJoined(name: string): boolean {
+    return this.#options.joined?.some((one) => one === name) ?? false;
   }
 
   async close(): Promise<void> {
@@ -181,7 +185,7 @@ export class SyncWorld {
   }
 
   async personOf(subject: string, source = 'hr') {
-    const issuer = this.#options.joinsLogin === true && source === 'hr' ? aliasIssuer('staff') : sourceIssuer(source);
+    const issuer = this.#isJoined(source) ? aliasIssuer('staff') : sourceIssuer(source);
     return this.directory.people.bySubject({ issuer, subject });
   }
 
@@ -241,8 +245,8 @@ function mappingConfig(options: SyncWorldOptions) {
   return configOf({
     origins: {
       staff: login,
-      hr: { ...source, ...(options.joinsLogin === true ? { speaks_for: 'staff' } : {}) },
-      crm: source,
+      hr: { ...source, ...(options.joined?.includes('hr') === true ? { speaks_for: 'staff' } : {}) },
+      crm: { ...source, ...(options.joined?.includes('crm') === true ? { speaks_for: 'staff' } : {}) },
     },
     rules: options.rules ?? RULES,
     default: options.byDefault ?? {},
@@ -259,5 +263,3 @@ function readOnly(target: Target): Target {
     },
   });
 }
-
-export type { AuditEntry };
