@@ -10,6 +10,10 @@ const RETRIES_AT_ONCE = 20;
 const HOURLY_MS = 3_600_000;
 /** How often to look whether a sync is due. */
 const LOOK_EVERY_MS = 2_000;
+/** How often to look whether the instance that follows a source is still there. */
+const FOLLOW_EVERY_MS = 15_000;
+/** After a refusal, which somebody has to put right. */
+const FOLLOW_AGAIN_MS = 5 * 60_000;
 /** Of decisions, of plans that were decided on, of runs. */
 const KEEP_MS = 90 * 24 * HOURLY_MS;
 /** For everything that the config says of a target itself. */
@@ -23,7 +27,7 @@ const REGISTER_AGAIN_MS = 15_000;
  */
 export function startJobs(
   { state, engine, targets, metrics, neverTouch, privileged }: Engines,
-  scheduled: Pick<ScheduledSyncs, 'syncs' | 'look'>,
+  scheduled: Pick<ScheduledSyncs, 'syncs' | 'look' | 'followed' | 'follow'>,
   stop: AbortSignal,
 ): () => Promise<void> {
   const { log, clock, directory } = state;
@@ -39,6 +43,9 @@ export function startJobs(
       await directory.syncRuns.prune(before);
     }),
     ...scheduled.syncs.map((sync) => repeat(LOOK_EVERY_MS, () => scheduled.look(sync, stop))),
+    ...scheduled.followed.map((source) =>
+      repeat(FOLLOW_EVERY_MS, () => scheduled.follow(source, stop), { againMs: FOLLOW_AGAIN_MS }),
+    ),
     ...[...targets].flatMap(([name, { registrar }]) =>
       registrar === undefined
         ? []

@@ -1,15 +1,20 @@
 import type { Config } from '../config/schema.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import type { Advisory } from '../ops/health.ts';
+import { createHttpClient } from '../ops/http.ts';
 import { newRequestId } from '../ops/request-id.ts';
 import { isScheduled } from '../sync/due.ts';
+import { followChanges } from '../sync/following.ts';
 import { applySync, reportSync } from '../sync/runs.ts';
 import { type RunEnd, type ScheduledSync, SyncSchedule } from '../sync/schedule.ts';
 import { standingOf } from '../sync/standing.ts';
 import type { Engines } from './engine.ts';
+import { composeFeed, hasFeed } from './sources.ts';
 import { type ComposedSyncs, composeSyncs } from './syncs.ts';
 
 const SCHEDULER = 'scheduler';
+/** From a change to the run: their lists lag behind, and changes come in crowds. */
+const SETTLE_MS = 10_000;
 const GOOD = ['applied', 'planned'] as const;
 
 /** The syncs of the config that `serve` runs by itself. */
@@ -17,6 +22,10 @@ export interface ScheduledSyncs {
   readonly syncs: readonly ScheduledSync[];
   /** Runs this one if it is due. */
   look(sync: ScheduledSync, stop: AbortSignal): Promise<void>;
+  /** The sources whose changes are followed. */
+  readonly followed: readonly string[];
+  /** Follows this one until the signal ends it, unless another instance does, and has its syncs run soon after a change. */
+  follow(source: string, stop: AbortSignal): Promise<void>;
   /** Sets the metrics that all instances show alike, from the history. */
   measure(): Promise<void>;
   /** How each sync stands, by `sync:NAME`. */
@@ -38,8 +47,17 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
   };
   const schedule = new SyncSchedule({ ...directory, clock, log, run });
   const entries = Object.entries(config.sync);
+  const syncs = entries.flatMap(([name, sync]) => (isScheduled(sync) ? [{ ...sync, name }] : []));
   return {
-    syncs: entries.flatMap(([name, sync]) => (isScheduled(sync) ? [{ ...sync, name }] : [])),
+    syncs,
+    followed: [...new Set(syncs.map(({ from }) => from))].filter((name) => hasFeed(config.sources[name])),
+    follow: async (source, stop) => {
+      const own = syncs.filter(({ from }) => from === source);
+      const onChange = async (): Promise<void> => {
+        await Promise.all(own.map((sync) => schedule.hasten(sync, clock.now() + SETTLE_MS)));
+      };
+      await followSource(source, { config, engines, onChange }, stop);
+    },
     look: (sync, stop) => schedule.look(sync, stop),
     measure: () => measure(Object.keys(config.sync), engines),
     advisories: Object.fromEntries(
@@ -88,6 +106,29 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
       ended('failed', toLatchgateError(thrown).code);
       throw thrown;
     }
+  }
+}
+
+interface FollowParts {
+  readonly config: Config;
+  readonly engines: Engines;
+  readonly onChange: () => Promise<void>;
+}
+
+async function followSource(
+  name: string,
+  { config, engines: { state, limiters }, onChange }: FollowParts,
+  stop: AbortSignal,
+): Promise<void> {
+  const source = config.sources[name];
+  const { directory, clock, log } = state;
+  const http = createHttpClient({ readOnly: true, log, limiters });
+  const feed = source && (await composeFeed({ name, config: source, http, clock, log, limiters }));
+  try {
+    if (feed !== undefined) await followChanges(name, { ...directory, clock, feed, onChange }, stop);
+  } finally {
+    await feed?.close();
+    await http.close();
   }
 }
 

@@ -46,6 +46,11 @@ export interface FeedParts extends SourceParts {
   readonly limiters?: Limiters;
 }
 
+/** Whether the config asks for changes in this source to be followed. */
+export function hasFeed(source: SourceConfig | undefined): boolean {
+  return source?.type === 'auth0' && source.events;
+}
+
 /** What tells of changes in a source; undefined where the config asks for no feed. */
 export async function composeFeed({
   name,

@@ -59,6 +59,15 @@ export class SyncSchedule {
     }
   }
 
+  /** Has the next run begin at this time, in milliseconds since the epoch, unless it begins sooner. What is due stays due. */
+  async hasten(sync: ScheduledSync, start: number): Promise<void> {
+    for (;;) {
+      const stored = await this.#reckoned(sync);
+      if (stored.state.start <= start) return;
+      if (await swapDue(sync.name, stored, { ...stored.state, start }, this.#deps.values)) return;
+    }
+  }
+
   /** The due time as it stands, after what the schedule says now. A changed schedule never puts off what was due sooner. */
   async #reckoned(sync: ScheduledSync): Promise<StoredDue> {
     const { values, clock } = this.#deps;
@@ -107,7 +116,8 @@ export class SyncSchedule {
   async #next(sync: ScheduledSync, claimed: StoredDue, failure?: LatchgateError): Promise<void> {
     const { state } = claimed;
     const now = this.#deps.clock.now();
-    const due = nextDue(sync, now, state.due);
+    // A run that was hastened does not take the place of the one that is due.
+    const due = now < state.due ? state.due : nextDue(sync, now, state.due);
     const again = now + (AGAIN_MS[state.attempts - 1] ?? Number.POSITIVE_INFINITY);
     if (failure?.retryable === true && again < due) await this.#swap(sync, claimed, { ...state, start: again });
     else await this.#swap(sync, claimed, { ...state, due, start: this.#startOf(sync, due), attempts: 0 });
