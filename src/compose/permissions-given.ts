@@ -13,8 +13,8 @@ interface PermissionsGivenOptions {
 }
 
 /**
- * Whether people's own permissions in a target matter: the config names some, or an earlier one did and they are still
- * in the ledger, to be taken back. What nobody gives need not be read.
+ * Whether people's own permissions in a target matter: the config names some or manages all, or an earlier one did and they
+ * are still in the ledger, to be taken back. What nobody gives need not be read.
  */
 export function permissionsGiven({ target, config, ledger, clock }: PermissionsGivenOptions): () => Promise<boolean> {
   if (namesPermissions(target, config)) return async () => true;
@@ -37,6 +37,7 @@ function namesPermissions(
 ): boolean {
   const grants = [...Object.values(rules).map(({ grant }) => grant), fallback.grant];
   return (
+    safety.manage === 'all' ||
     grants.some((grant) => Object.keys(grant?.[target]?.permissions ?? {}).length > 0) ||
     safety.privileged.some((entry) => entry.startsWith(`${target}:permission:`))
   );

@@ -5,7 +5,7 @@ import { safetySchema } from '../../src/provisioning/schema.ts';
 
 const VIEW = { permissions: { sales: 'VIEW' } };
 
-function start(config: { rules?: unknown; fallback?: unknown; privileged?: readonly string[] } = {}) {
+function start(config: { rules?: unknown; fallback?: unknown; safety?: unknown } = {}) {
   const asked: string[] = [];
   const rows = { count: 0 };
   const clock = { at: 1_800_000_000_000, now: () => clock.at };
@@ -20,7 +20,7 @@ function start(config: { rules?: unknown; fallback?: unknown; privileged?: reado
     config: {
       rules: rulesSchema.parse(config.rules ?? {}),
       default: defaultSchema.parse(config.fallback ?? {}),
-      safety: safetySchema.parse({ privileged: config.privileged ?? [] }),
+      safety: safetySchema.parse(config.safety ?? {}),
     },
     ledger,
     clock,
@@ -32,8 +32,9 @@ describe("whether people's own permissions matter in a target", () => {
   it.each([
     ['a rule', { rules: { r: { grant: { gooddata: VIEW } } } }],
     ['the default', { fallback: { grant: { gooddata: VIEW } } }],
-    ['safety.privileged', { privileged: ['gooddata:permission:MANAGE'] }],
-  ])('yes, without a look at the ledger, when %s names one', async (_what, config) => {
+    ['safety.privileged', { safety: { privileged: ['gooddata:permission:MANAGE'] } }],
+    ['safety.manage: all', { safety: { manage: 'all' } }],
+  ])('yes, without a look at the ledger, because of %s', async (_what, config) => {
     const { given, asked } = start(config);
     expect(await given()).toBe(true);
     expect(asked).toEqual([]);

@@ -5,7 +5,7 @@ import type { Assigned, State } from '../../emulators/gooddata/state.ts';
 import type { Organisation } from './subject.ts';
 
 /** Calls of the target since the last time, as `METHOD path`; asking who we are is left out. */
-export function calls({ emulator }: Organisation): string[] {
+export function calls({ emulator }: Pick<Organisation, 'emulator'>): string[] {
   const lines = emulator.requests
     .splice(0)
     .map(({ method, path }) => `${method} ${decodeURIComponent(path.replace('/api/v1/', ''))}`);
