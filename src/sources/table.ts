@@ -123,7 +123,7 @@ export class Table {
     const value = kind === 'flag' ? flagOf(raw) : jsonOf(raw);
     for (const claim of claims) {
       const present = Object.hasOwn(person.claims, claim) ? person.claims[claim] : null;
-      if (present === null) Object.defineProperty(person.claims, claim, { ...OWN, value });
+      if (present === null) put(person.claims, claim, value);
       else if (value !== null && !isSame(present, value, kind === 'email')) {
         person.differs = true;
         this.#differing.add(claims[0] ?? claim);
@@ -134,7 +134,7 @@ export class Table {
   /** Each person once; what was given is forgotten. */
   *people(): Generator<ListedPerson> {
     for (const [subject, { claims, groups }] of this.#people) {
-      for (const [claim, values] of groups) Object.defineProperty(claims, claim, { ...OWN, value: [...values] });
+      for (const [claim, values] of groups) put(claims, claim, [...values]);
       yield { subject, active: true, claims };
       this.#people.delete(subject);
     }
@@ -156,7 +156,11 @@ export class Table {
   }
 }
 
-const OWN = { enumerable: true, writable: true, configurable: true } as const;
+/** A column may have the name of what every object has. */
+function put(claims: Record<string, unknown>, claim: string, value: unknown): void {
+  if (claim !== '__proto__') claims[claim] = value;
+  else Object.defineProperty(claims, claim, { value, enumerable: true, writable: true, configurable: true });
+}
 
 const isIn =
   (names: readonly string[]) =>
