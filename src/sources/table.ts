@@ -146,12 +146,16 @@ export class Table {
     const several = all.filter(({ rows }) => rows > 1).length;
     const differ = all.filter(({ differs }) => differs).length;
     return [
-      ...(several > 0 ? [`${several} with several rows: their groups are gathered`] : []),
+      ...(several > 0 ? [`people with several rows, whose groups are gathered: ${several}`] : []),
       ...(differ > 0
-        ? [`${differ} with rows that differ in ${[...this.#differing].sort().join(', ')}: the first value counts`]
+        ? [
+            `people whose rows differ in ${[...this.#differing].sort().join(', ')}, where the first value counts: ${differ}`,
+          ]
         : []),
-      ...(this.#unreadable > 0 ? [`${this.#unreadable} rows without a key that can be used`] : []),
-      ...(this.#binary.size > 0 ? [`left out, because they hold bytes: ${[...this.#binary].sort().join(', ')}`] : []),
+      ...(this.#unreadable > 0 ? [`rows without a key that can be used: ${this.#unreadable}`] : []),
+      ...(this.#binary.size > 0
+        ? [`columns left out, because they hold bytes: ${[...this.#binary].sort().join(', ')}`]
+        : []),
     ];
   }
 }

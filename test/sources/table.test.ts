@@ -32,8 +32,8 @@ it('makes one person of several rows: roles are gathered, the first other value 
     { subject: 'b@example.com', active: true, claims: { email: 'b@example.com', role: ['User'], title: 'Analyst' } },
   ]);
   expect(notes).toEqual([
-    '2 with several rows: their groups are gathered',
-    '1 with rows that differ in title: the first value counts',
+    'people with several rows, whose groups are gathered: 2',
+    'people whose rows differ in title, where the first value counts: 1',
   ]);
 });
 
@@ -66,7 +66,7 @@ it.each([
   const { people, unreadable, notes } = read(['email'], [[key], ['a@example.com']]);
   expect(people).toHaveLength(1);
   expect(unreadable).toBe(1);
-  expect(notes).toEqual(['1 rows without a key that can be used']);
+  expect(notes).toEqual(['rows without a key that can be used: 1']);
 });
 
 it.each([
@@ -115,7 +115,7 @@ it('takes truths, dates and large numbers as JSON can say them, and leaves bytes
     small: 5,
     ratio: '0.5',
   });
-  expect(notes).toEqual(['left out, because they hold bytes: photo']);
+  expect(notes).toEqual(['columns left out, because they hold bytes: photo']);
 });
 
 it('takes a column with the name of a member of every object as any other', () => {

@@ -71,7 +71,7 @@ async function fill(table: Table, config: FileSourceConfig, signal: AbortSignal)
   } finally {
     await handle.close();
   }
-  const notes = [...table.notes(), ...(broken > 0 ? [`${broken} lines that are no JSON object`] : [])];
+  const notes = [...table.notes(), ...(broken > 0 ? [`lines that are no JSON object: ${broken}`] : [])];
   const unreadable = table.unreadable + broken;
   return cut === undefined ? { complete: true, unreadable, notes } : { complete: false, why: cut, unreadable, notes };
 }

@@ -37,7 +37,7 @@ export function createScimSource({ name, config, http }: ScimSourceOptions): Sou
         yield personOf(subject, user, groupsOf);
       }
       const unreadable = users.items.length - given.size;
-      const notes = unreadable > 0 ? [`${unreadable} users without ${config.key}, or with that of another user`] : [];
+      const notes = unreadable > 0 ? [`users without ${config.key}, or with that of another user: ${unreadable}`] : [];
       if (users.whole) return { complete: true, unreadable, notes };
       const why = 'the users changed each time they were read, or are fewer than the service counts';
       return { complete: false, why, unreadable, notes };

@@ -148,5 +148,5 @@ it('reads the types of MariaDB', async () => {
       },
     },
   ]);
-  expect(end.notes).toEqual(['left out, because they hold bytes: photo']);
+  expect(end.notes).toEqual(['columns left out, because they hold bytes: photo']);
 });
