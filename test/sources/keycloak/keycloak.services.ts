@@ -67,6 +67,7 @@ describeSource(
     cleanup: async () => {},
   }),
   {
+    timeoutMs: 300_000,
     skip: {
       'fails, and ends in nothing, when it breaks in the middle':
         'Keycloak does not fail by itself; the scripted service does',
