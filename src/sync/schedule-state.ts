@@ -45,6 +45,33 @@ export async function dueTime(sync: string, values: StateValues): Promise<Date |
   return stored === undefined ? undefined : new Date(stored.state.start);
 }
 
+/** When a run that was asked for between two due ones begins; Infinity: none was. */
+export async function readSoon(sync: string, values: StateValues): Promise<number> {
+  return timeOf(await values.get(soonNameOf(sync)));
+}
+
+/** Asks for a run at this time. One that was asked for sooner stands. */
+export async function askSoon(sync: string, start: number, values: StateValues): Promise<void> {
+  for (;;) {
+    const raw = await values.get(soonNameOf(sync));
+    if (timeOf(raw) <= start || (await values.swap(soonNameOf(sync), raw, String(start)))) return;
+  }
+}
+
+/** Takes away what was asked for up to now. */
+export async function takeSoon(sync: string, now: number, values: StateValues): Promise<void> {
+  const raw = await values.get(soonNameOf(sync));
+  if (timeOf(raw) <= now) await values.swap(soonNameOf(sync), raw, '');
+}
+
+function timeOf(raw: string | undefined): number {
+  return raw === undefined || raw === '' ? Number.POSITIVE_INFINITY : Number(raw);
+}
+
+function soonNameOf(sync: string): string {
+  return `sync soon:${sync}`;
+}
+
 function nameOf(sync: string): string {
   return `sync due:${sync}`;
 }

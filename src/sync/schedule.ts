@@ -3,7 +3,7 @@ import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
 import { jitterMs, nextDue, type Schedule, scheduleText } from './due.ts';
-import { type DueState, readDue, type StoredDue, swapDue } from './schedule-state.ts';
+import { askSoon, type DueState, readDue, readSoon, type StoredDue, swapDue, takeSoon } from './schedule-state.ts';
 
 /** Renewed three times in this span. What a killed instance held passes on after it. */
 const LEASE_MS = 30_000;
@@ -46,9 +46,9 @@ export class SyncSchedule {
 
   /** Runs this sync if it is due and nobody else does. Never throws what the run has thrown: that is logged. */
   async look(sync: ScheduledSync, stop: AbortSignal): Promise<void> {
-    const { clock, leases } = this.#deps;
+    const { clock, leases, values } = this.#deps;
     const { state } = await this.#reckoned(sync);
-    if (clock.now() < state.start || stop.aborted) return;
+    if (clock.now() < Math.min(state.start, await readSoon(sync.name, values)) || stop.aborted) return;
     const lease = await tryLease(leases, `schedule:${sync.name}`);
     if (lease === undefined) return;
     try {
@@ -59,13 +59,12 @@ export class SyncSchedule {
     }
   }
 
-  /** Has the next run begin at this time, in milliseconds since the epoch, unless it begins sooner. What is due stays due. */
+  /**
+   * Has a run begin at this time, in milliseconds since the epoch, unless one that was asked for begins sooner; also when
+   * one is under way, which may have read what it reads before. What is due stays due.
+   */
   async hasten(sync: ScheduledSync, start: number): Promise<void> {
-    for (;;) {
-      const stored = await this.#reckoned(sync);
-      if (stored.state.start <= start) return;
-      if (await swapDue(sync.name, stored, { ...stored.state, start }, this.#deps.values)) return;
-    }
+    await askSoon(sync.name, start, this.#deps.values);
   }
 
   /** The due time as it stands, after what the schedule says now. A changed schedule never puts off what was due sooner. */
@@ -87,13 +86,19 @@ export class SyncSchedule {
   async #claim(sync: ScheduledSync): Promise<StoredDue | undefined> {
     const { values, clock, log } = this.#deps;
     const stored = await this.#reckoned(sync);
-    if (clock.now() < stored.state.start) return undefined;
+    const now = clock.now();
+    const isHastened = now >= (await readSoon(sync.name, values));
+    if (now < stored.state.start && !isHastened) return undefined;
+    // Before it begins: what is asked for from now on is another run.
+    if (isHastened) await takeSoon(sync.name, now, values);
     if (stored.state.attempts >= MOST_ATTEMPTS) {
       log.error('a scheduled sync never came to an end, and is left out this time', { sync: sync.name });
       await this.#next(sync, stored);
       return undefined;
     }
-    const state = { ...stored.state, attempts: stored.state.attempts + 1 };
+    // With a hastened run in the past, so that whoever comes goes on with it when this instance dies.
+    const start = Math.min(stored.state.start, now);
+    const state = { ...stored.state, start, attempts: stored.state.attempts + 1 };
     const isOurs = await swapDue(sync.name, stored, state, values);
     return isOurs ? { state, raw: JSON.stringify(state) } : undefined;
   }

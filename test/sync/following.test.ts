@@ -4,8 +4,7 @@ import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import { LatchgateError } from '../../src/model/errors.ts';
 import type { ChangeFeed, FeedStep } from '../../src/sources/change-feed.ts';
 import { followChanges } from '../../src/sync/following.ts';
-import { type ScheduledSync, SyncSchedule } from '../../src/sync/schedule.ts';
-import { readDue } from '../../src/sync/schedule-state.ts';
+import { type RunEnd, type ScheduledSync, SyncSchedule } from '../../src/sync/schedule.ts';
 import { type State, sqliteState } from '../conformance/state.ts';
 
 const HOUR = 3_600_000;
@@ -123,15 +122,20 @@ describe('a run that is hastened', () => {
   let directory: Directory;
   let ran: number[];
   let schedule: SyncSchedule;
+  let whileRunning: () => Promise<void>;
+  let outcome: RunEnd;
   const look = () => schedule.look(sync, new AbortController().signal);
 
   beforeEach(async () => {
     state = await sqliteState();
     directory = createDirectory(await state.open(), state.clock);
     ran = [];
+    whileRunning = async () => {};
+    outcome = 'ended';
     const run = async () => {
       ran.push(state.clock.now());
-      return 'ended' as const;
+      await whileRunning();
+      return outcome;
     };
     const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
     schedule = new SyncSchedule({ ...directory, clock: state.clock, log, run, random: () => 0 });
@@ -153,15 +157,35 @@ describe('a run that is hastened', () => {
     expect(ran).toEqual([start, start + 610_000, start + HOUR]);
   });
 
-  it('is one run however often it is hastened, and never later than it was due', async () => {
-    const due = state.clock.now() + HOUR;
-    await schedule.hasten(sync, due + 5_000);
-    expect((await readDue(sync.name, directory.values))?.state.start).toBe(due);
-    for (const ms of [9_000, 10_000, 8_000]) await schedule.hasten(sync, state.clock.now() + ms);
+  it('is one run however often it is hastened, the soonest', async () => {
+    for (const ms of [9_000, 10_000, 8_000, HOUR * 2]) await schedule.hasten(sync, state.clock.now() + ms);
     state.clock.fastForward(8_000);
     await look();
     state.clock.fastForward(5_000);
     await look();
     expect(ran).toHaveLength(2);
+  });
+
+  it('comes after a run that is under way, which may have read before the change', async () => {
+    whileRunning = () => schedule.hasten(sync, state.clock.now() + 1_000);
+    state.clock.fastForward(HOUR);
+    await look();
+    whileRunning = async () => {};
+    expect(ran).toHaveLength(2);
+    state.clock.fastForward(1_000);
+    await look();
+    await look();
+    expect(ran).toHaveLength(3);
+  });
+
+  it('is gone on with by the next instance when it is stopped', async () => {
+    await schedule.hasten(sync, state.clock.now() + 1_000);
+    state.clock.fastForward(1_000);
+    outcome = 'stopped';
+    await look();
+    outcome = 'ended';
+    await look();
+    await look();
+    expect(ran).toHaveLength(3);
   });
 });
