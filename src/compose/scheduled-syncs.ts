@@ -72,6 +72,7 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
       metrics.syncRun(name, outcome, code, (clock.now() - startedAt) / 1_000);
     };
     const requestId = newRequestId();
+    log.info('a sync begins', { sync: name, requestId });
     try {
       const { syncs } = await syncsOf();
       const deps = { ...directory, clock, syncs };
