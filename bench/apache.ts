@@ -33,7 +33,7 @@ export async function startModAuthOpenidc(options: ApacheOptions): Promise<Setup
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n${errorLog(folder)}`);
   }
-  return { name: 'mod_auth_openidc', url, child, login: { redirectPaths: ['/'] } };
+  return { name: 'mod_auth_openidc', url, child, login: { redirectPaths: (path) => [path] } };
 }
 
 /** A file, because stderr is a socket here, which Apache cannot open by name. */

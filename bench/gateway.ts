@@ -36,6 +36,9 @@ export interface StartedGateway {
 /** The name of the identity provider in the configuration, and so in the redirect URI. */
 export const LOGIN_NAME = 'bench';
 
+/** The name of the backend in the configuration. */
+export const TARGET = 'gooddata';
+
 export const SESSION_SECRETS = ['a-secret-of-a-throw-away-gateway-0123456789'];
 
 /** The gateway as operators run it, on an embedded store that the first start in a folder makes. */
@@ -58,7 +61,7 @@ export async function startLatchgate(options: GatewayOptions): Promise<StartedGa
   });
   await waitUntil(child, READY_TIMEOUT_MS, () => ready !== undefined);
   if (ready === undefined) throw new Error('latchgate: no ready line');
-  const redirectPaths = ['/', '/.latchgate/login?rd=%2F'];
+  const redirectPaths = (path: string) => [path, `/.latchgate/login?rd=${encodeURIComponent(path)}`];
   const { adminUrl, ...start } = ready;
   const database = databaseIn(options.folder);
   return {
@@ -86,9 +89,9 @@ function configuration(options: GatewayOptions): string {
     state: { database: databaseIn(options.folder) },
     session: { store: 'embedded', secrets: SESSION_SECRETS },
     login: { [LOGIN_NAME]: { issuer, client_id: client.id, client_secret: client.secret } },
-    rules: { analysts: { when: { groups: 'analysts' }, grant: { gooddata: { groups: ['analysts'] } } } },
-    targets: { gooddata: { type: 'gooddata', url: upstreamUrl, token: targetToken, missing: { groups: 'create' } } },
-    routes: [{ path: '/', to: 'gooddata' }],
+    rules: { analysts: { when: { groups: 'analysts' }, grant: { [TARGET]: { groups: ['analysts'] } } } },
+    targets: { [TARGET]: { type: 'gooddata', url: upstreamUrl, token: targetToken, missing: { groups: 'create' } } },
+    routes: [{ path: '/', to: TARGET }],
   });
 }
 

@@ -17,11 +17,15 @@ export function cpuSeconds(pid: number): number {
 
 /** Proportional set size of a process and its descendants, in bytes: shared pages count by share. */
 export function pssBytes(pid: number): number {
-  let kib = 0;
-  for (const member of processTree(pid)) {
-    kib += Number(/^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${member}/smaps_rollup`))?.[1] ?? 0);
-  }
-  return kib * 1024;
+  return pssByProcess(pid).reduce((sum, [, bytes]) => sum + bytes, 0);
+}
+
+/** The same of each of them, by process id. */
+export function pssByProcess(pid: number): readonly (readonly [pid: number, bytes: number])[] {
+  return processTree(pid).map((member) => {
+    const kib = Number(/^Pss:\s+(\d+) kB$/m.exec(read(`/proc/${member}/smaps_rollup`))?.[1] ?? 0);
+    return [member, kib * 1024] as const;
+  });
 }
 
 /** Seconds that the main thread was ready to run and had no CPU: others had them all (schedstats of the kernel). */

@@ -21,7 +21,7 @@ export function show({ median, least, most }: Spread): string {
   return `${number(median)}  (${number(least)}..${number(most)})`;
 }
 
-function number(value: number): string {
+export function number(value: number): string {
   if (!Number.isFinite(value)) return '?';
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }

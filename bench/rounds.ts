@@ -11,6 +11,8 @@ export const LOGIN_CLIENTS = 8;
 /** An API client's header: without a session it is answered 401 instead of a redirect, which wrk would count as success. */
 export const API = { 'X-Requested-With': 'XMLHttpRequest' };
 const NAVIGATION = { Accept: 'text/html' };
+/** Where strangers want to go: so many that hardly two of them meet in a second. */
+const ADDRESSES = Array.from({ length: 5_000 }, (_, at) => `/dashboards/${at}`);
 /** Node compiles what is hot. */
 const WARM_UP_SECONDS = 2;
 
@@ -74,17 +76,17 @@ export async function proxied(
   return alternate(setups, rounds, (setup) => turn(setup, seconds));
 }
 
-/** Redirects strangers to the provider. The result counts whole ways there, of however many requests. */
+/** Redirects strangers to the provider, each from an address of their own. The result counts whole ways there, of however many requests. */
 export async function redirects(
   setups: readonly Setup[],
   { folder, rounds, seconds }: LoadOptions,
 ): Promise<Results<LoadResult>> {
   for (const setup of setups) await checkRedirects(setup);
   const turn = async (setup: Setup, length: number) => {
-    const paths = setup.login?.redirectPaths ?? [];
+    const paths = ADDRESSES.flatMap((address) => setup.login?.redirectPaths(address) ?? []);
     const requests = paths.map((path) => ({ path, headers: NAVIGATION }));
     const result = await driveSetup(setup, requests, { folder, seconds: length, leastBytes: 100 });
-    return { ...result, cpuPerThousand: result.cpuPerThousand * paths.length };
+    return { ...result, cpuPerThousand: (result.cpuPerThousand * paths.length) / ADDRESSES.length };
   };
   await alternate(setups, 1, (setup) => turn(setup, WARM_UP_SECONDS));
   return alternate(setups, rounds, (setup) => turn(setup, seconds));
@@ -100,7 +102,7 @@ function driveSetup(
 
 /** Each of the paths redirects to the next, and the last one to somewhere else: the provider. */
 async function checkRedirects({ name, url, login }: Setup): Promise<void> {
-  const paths = login?.redirectPaths ?? [];
+  const paths = login?.redirectPaths(ADDRESSES[0] ?? '') ?? [];
   for (const [at, path] of paths.entries()) {
     const { statusCode, headers, body } = await request(`${url}${path}`, { headers: NAVIGATION });
     await body.dump();

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BARS, verdict } from './bars.ts';
 import { type Flags, type Part, parseFlags, USAGE } from './flags.ts';
 import { liveSessions } from './memory.ts';
 import { pssBytes } from './process-tree.ts';
-import { median, ratioOf, show, table } from './ratios.ts';
+import { median, number, ratioOf, type Spread, show, table } from './ratios.ts';
 import { LOGIN_CLIENTS, logInAll, logins, proxied, type Results, redirects } from './rounds.ts';
 import type { Setup } from './setups.ts';
 import { type Site, withSite } from './site.ts';
@@ -13,7 +14,11 @@ import { CONNECTIONS } from './wrk.ts';
 /** A gateway that has just started still collects what only the start needed. */
 const IDLE_SECONDS = 3;
 
-type Row = readonly [what: string, plain: string, apache: string];
+interface Row {
+  readonly what: string;
+  readonly plain?: Spread;
+  readonly apache: Spread;
+}
 
 async function main(): Promise<void> {
   const flags = parseFlags(process.argv.slice(2));
@@ -33,15 +38,15 @@ async function measure(site: Site, people: readonly string[], flags: Flags): Pro
   if (wanted('redirect')) {
     const progress = note('login redirects');
     const results = await redirects([site.ours, site.apache], { ...flags, folder: site.folder });
-    rows.push(['login redirect: CPU', '-', against(site.ours, site.apache, results, 'cpuPerThousand')]);
-    rows.push(['login redirect: p99', '-', against(site.ours, site.apache, results, 'p99Ms')]);
+    rows.push({ what: 'login redirect: CPU', apache: against(site.ours, site.apache, results, 'cpuPerThousand') });
+    rows.push({ what: 'login redirect: p99', apache: against(site.ours, site.apache, results, 'p99Ms') });
     progress();
   }
   if (wanted('logins')) {
     const progress = note('logins');
     const results = await logins([site.ours, site.apache], people, { ...flags, folder: site.folder });
-    rows.push(['logins per second', '-', against(site.ours, site.apache, results, 'perSecond')]);
-    rows.push(['CPU per login', '-', against(site.ours, site.apache, results, 'cpuPerThousand')]);
+    rows.push({ what: 'logins per second', apache: against(site.ours, site.apache, results, 'perSecond') });
+    rows.push({ what: 'CPU per login', apache: against(site.ours, site.apache, results, 'cpuPerThousand') });
     progress();
   }
   lines.push(...(await alone(site, people, flags)));
@@ -78,9 +83,11 @@ async function proxyRows(site: Site, people: readonly string[], flags: Flags, ro
     const title = file === '1k' ? '1 KiB' : '64 KiB';
     const progress = note(title);
     const results = await proxied(setups, cookies, file, { ...flags, folder: site.folder });
-    const row = (what: string, member: 'cpuPerThousand' | 'p50Ms' | 'p99Ms'): Row => {
-      return [`${title}: ${what}`, against(ours, plain, results, member), against(ours, apache, results, member)];
-    };
+    const row = (what: string, member: 'cpuPerThousand' | 'p50Ms' | 'p99Ms'): Row => ({
+      what: `${title}: ${what}`,
+      plain: against(ours, plain, results, member),
+      apache: against(ours, apache, results, member),
+    });
     rows.push(row('CPU per request', 'cpuPerThousand'), row('p50', 'p50Ms'), row('p99', 'p99Ms'));
     progress();
   }
@@ -91,9 +98,17 @@ function against<K extends string>(
   theirs: Setup,
   results: Results<Readonly<Record<K, number>>>,
   member: K,
-): string {
+): Spread {
   const values = (setup: Setup) => (results.get(setup) ?? []).map((result) => result[member]);
-  return show(ratioOf(values(ours), values(theirs)));
+  return ratioOf(values(ours), values(theirs));
+}
+
+/** The medians beside what is wanted of them. */
+function wantedOf({ what, plain, apache }: Row): string {
+  const bars = BARS.ratios[what];
+  const one = (whose: string, spread: Spread | undefined, most: number | undefined) =>
+    spread === undefined || most === undefined ? [] : `${whose} ${verdict(spread.median, most, number)}`;
+  return [...[one('nginx', plain, bars?.plain)].flat(), ...[one('Apache', apache, bars?.apache)].flat()].join(', ');
 }
 
 async function idleLine({ ours }: Site): Promise<string> {
@@ -125,8 +140,11 @@ function note(what: string): () => void {
 
 function print(rows: readonly Row[], lines: readonly string[], { rounds, seconds, sessions }: Flags): void {
   if (rows.length > 0) {
-    const head = ['Latchgate as a multiple of', 'nginx, plain proxy', 'Apache mod_auth_openidc'];
-    console.log(`\n${table([head, ...rows])}\n`);
+    const head = ['Latchgate as a multiple of', 'nginx, plain proxy', 'Apache mod_auth_openidc', 'wanted'];
+    const lines = rows.map((row) => {
+      return [row.what, row.plain === undefined ? '-' : show(row.plain), show(row.apache), wantedOf(row)];
+    });
+    console.log(`\n${table([head, ...lines])}\n`);
     console.log(
       'Ratio of the medians (least..most ratio of a round). Below 1 is better, for logins per second above 1.',
     );

@@ -12,8 +12,8 @@ export interface Setup {
   readonly child: Child;
   /** Undefined: it asks nobody to log in. */
   readonly login?: {
-    /** What a browser without a session asks for, one after the other, until it is at the provider. */
-    readonly redirectPaths: readonly string[];
+    /** What a browser without a session asks for, one after the other, from this path until it is at the provider. */
+    readonly redirectPaths: (path: string) => readonly string[];
   };
 }
 

@@ -1,3 +1,4 @@
+import { BARS, verdict } from './bars.ts';
 import { Browser } from './browser.ts';
 import type { Gateway } from './gateway.ts';
 import { scrape } from './metrics.ts';
@@ -32,11 +33,11 @@ export async function stalls(
   const [proxied, logins] = await mixed(seconds);
   const metric = await scrape(ours);
   const waitShare = Math.round(((cpuWaitSeconds(child.pid) - waited) / seconds) * 100);
-  const late = (what: 'max' | 'p99' | 'p50') => {
-    const ms = metric(`latchgate_nodejs_eventloop_lag_${what}_seconds`) * 1_000 - RESOLUTION_MS;
-    return `${Math.max(0, ms).toFixed(0)} ms`;
-  };
+  const lateMs = (what: 'max' | 'p99' | 'p50') =>
+    Math.max(0, metric(`latchgate_nodejs_eventloop_lag_${what}_seconds`) * 1_000 - RESOLUTION_MS);
+  const ms = (value: number) => `${value.toFixed(0)} ms`;
+  const late = (what: 'max' | 'p99' | 'p50') => ms(lateMs(what));
   return [
-    `event loop late, ${seconds} s of ${logins.perSecond.toFixed(0)} logins per second beside ${CONNECTIONS} proxied connections (p99 ${proxied.p99Ms.toFixed(0)} ms): longest ${late('max')}, p99 ${late('p99')}, median ${late('p50')}; it waited for a CPU ${waitShare} % of the time`,
+    `event loop late, ${seconds} s of ${logins.perSecond.toFixed(0)} logins per second beside ${CONNECTIONS} proxied connections (p99 ${proxied.p99Ms.toFixed(0)} ms): longest ${late('max')}, p99 ${late('p99')}, median ${late('p50')}; it waited for a CPU ${waitShare} % of the time; longest wanted ${verdict(lateMs('max'), BARS.stallMs, ms)}`,
   ];
 }

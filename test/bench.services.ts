@@ -16,8 +16,19 @@ describe('the benchmark', () => {
     const lines = output.split('\n');
     for (const part of PARTS) {
       const row = lines.find((line) => line.startsWith(part));
-      expect(row).toMatch(/ {2}\(\d+\.\d+\.\.\d+\.\d+\)$/);
+      expect(row).toMatch(/ {2}\(\d+\.\d+\.\.\d+\.\d+\)( |$)/);
     }
+    const verdict = (most: string) => `at most ${most}: (met|not met)`;
+    const wanted = [
+      ['1 KiB: CPU per request', `nginx ${verdict('4.00')}, Apache ${verdict('0.33')}`],
+      ['1 KiB: p99', `Apache ${verdict('0.50')}`],
+      ['64 KiB: CPU per request', `Apache ${verdict('0.50')}`],
+      ['64 KiB: p99', `Apache ${verdict('0.50')}`],
+      ['login redirect: CPU', `Apache ${verdict('0.40')}`],
+      ['process \\d+ with them', verdict('110 MB')],
+      ['event loop late', verdict('50 ms')],
+    ];
+    for (const [what, words] of wanted) expect(output).toMatch(new RegExp(`^${what}.*${words}$`, 'm'));
     expect(output).toMatch(/idle memory .*: \d+ MB/);
     expect(output).toMatch(/start to ready, existing store: \d+\.\d\d s/);
     expect(output).toMatch(/100 live sessions: \d+ MB before, \d+ MB after/);

@@ -94,8 +94,8 @@ describe.each(KUBERNETES)('%s', (file) => {
   });
 
   it('serves the public listener alone', () => {
-    expect(kinds(file, 'Service').map((one) => one.spec.ports)).toEqual([
-      [{ name: 'http', port: 80, targetPort: 'http' }],
+    expect(kinds(file, 'Service').flatMap(({ spec }) => (spec.selector === undefined ? [] : spec.ports))).toEqual([
+      { name: 'http', port: 80, targetPort: 'http' },
     ]);
   });
 });
@@ -119,6 +119,17 @@ describe('kubernetes/gateway.yaml', () => {
       '${file:/run/secrets/latchgate/database}',
       '${file:/run/secrets/latchgate/redis}',
     ]);
+  });
+
+  it('lets nobody ask through the Ingress what web servers ask', () => {
+    const [{ spec }] = kinds(file, 'Ingress') as [Any];
+    for (const { http } of spec.rules) {
+      const [asked] = http.paths.filter((one: Any) => one.path === '/.latchgate/auth');
+      expect(asked.pathType).toBe('Prefix');
+      const [service] = kinds(file, 'Service').filter((one) => one.metadata.name === asked.backend.service.name);
+      expect(service.spec.selector).toBeUndefined();
+      expect(service.spec.externalName).toBeUndefined();
+    }
   });
 
   it('closes Superset to everybody but the gateway', () => {

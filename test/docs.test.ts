@@ -67,6 +67,7 @@ describe('docs/storage.md', () => {
       leases: true,
       once_keys: true,
       provider_logouts: true,
+      counts: true,
       retries: true,
       decisions: true,
       plans: true,

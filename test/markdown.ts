@@ -29,6 +29,21 @@ export function codeBlocks({ text }: Page, language: string): readonly string[] 
     .map(([, indent = '', , code = '']) => code.replace(new RegExp(`^${indent}`, 'gm'), ''));
 }
 
+/** A configuration that the docs show, by something that stands in it, with other addresses. Throws when it is not there. */
+export function shownConfig(
+  file: string,
+  language: string,
+  marker: string,
+  replacements: readonly (readonly [string, string])[],
+): string {
+  const block = codeBlocks(page(file), language).find((code) => code.includes(marker));
+  if (block === undefined) throw new Error(`${file} shows no ${language} with ${marker}`);
+  return replacements.reduce((text, [from, to]) => {
+    if (!text.includes(from)) throw new Error(`${file} shows no ${from}`);
+    return text.replaceAll(from, to);
+  }, block);
+}
+
 /** Everything outside code blocks. */
 function prose({ text }: Page): string {
   return text.replace(FENCE, '');

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { EndedLogins } from '../login/backchannel-ended.ts';
 import { BearerLogins } from '../login/bearer.ts';
 import type { OidcProvider } from '../login/oidc.ts';
+import { countEverywhere } from './counts.ts';
 import type { Engines } from './engine.ts';
 
 /** API clients; undefined when no login takes access tokens. */
@@ -23,6 +24,7 @@ export function composeBearers(
     provisioner: engine,
     absoluteMs: config.session.absolute,
     onOutcome: (login, code) => metrics.login(login, code === 'ok' ? 'allow' : 'deny', code),
+    sharedBegun: countEverywhere(state, 'new access tokens'),
     clock,
     log,
   });

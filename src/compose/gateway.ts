@@ -1,6 +1,4 @@
-import type { Server } from 'node:http';
 import { createServer } from 'node:http';
-import { type AddressInfo, Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Config } from '../config/schema.ts';
@@ -10,32 +8,29 @@ import type { LoginRoutesOptions } from '../login/context.ts';
 import { createLoginRouter } from '../login/routes.ts';
 import { createLoginStates } from '../login/state.ts';
 import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
-import { LatchgateError } from '../model/errors.ts';
 import { createAdminApp } from '../ops/admin.ts';
 import { createReadiness, type Probe, type Readiness } from '../ops/health.ts';
 import type { MetricValues } from '../ops/metrics.ts';
 import type { GatewayPages, ProxyTarget } from '../proxy/deps.ts';
+import { Failures } from '../proxy/failures.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
 import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts';
-import { createPublicServer, LAST_REQUEST_MS } from '../proxy/server.ts';
+import { createPublicServer } from '../proxy/server.ts';
 import { parseRequestTarget } from '../proxy/target.ts';
 import { type Certificates, createCertificates } from '../proxy/tls.ts';
-import { TlsServer } from '../proxy/tls-server.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
 import { composeBearers } from './bearers.ts';
+import { countEverywhere } from './counts.ts';
 import { type ComposedTarget, composeProviders, type Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
 import { startJobs } from './jobs.ts';
+import { drain, listen } from './listener.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
 import { composeScheduledSyncs } from './scheduled-syncs.ts';
 import type { State } from './state.ts';
-
-/** Open requests have this long unless told otherwise. */
-const DRAIN_MS = 25_000;
-const IDLE_LOOK_MS = 50;
 
 export interface Gateway {
   /** Starts the listeners; the addresses are those that were really taken. */
@@ -109,9 +104,10 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
     metrics: () => refresh().then(metrics.values),
     close: async () => {
       closing.abort();
-      if (publicServer.listening) await sleep(config.shutdown.delay);
+      const { delay, idle, drain: limit } = config.shutdown;
+      if (publicServer.listening) await sleep(delay);
       proxy.endTunnels();
-      await drain(publicServer, LAST_REQUEST_MS, () => proxy.endTunnels(), config.shutdown.drain);
+      await drain(publicServer, idle, () => proxy.endTunnels(), limit);
       await stopJobs?.();
       await scheduled.close();
       await live.close();
@@ -148,6 +144,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
   return new GatewayProxy({
     publicUrl: config.public_url,
     trustedProxies: config.trusted_proxies,
+    forwardAuthSecrets: config.forward_auth?.secrets ?? [],
     routes,
     targets: [...targets].flatMap(([name, target]) => proxied(name, target, config)),
     sessions: {
@@ -172,6 +169,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
     log,
     metrics,
     clock,
+    sharedFailures: countEverywhere(state, 'refused access tokens'),
     accessLog: config.log.access,
   });
 }
@@ -211,6 +209,7 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
   const { directory, clock, log, sessions } = state;
   const hosts = hostsOfRoutes(config.public_url, routes);
   const match = createHostRouter(routes, hosts);
+  const ofStrangers = { clock, trustedProxies: config.trusted_proxies };
   const options: LoginRoutesOptions = {
     publicUrl: config.public_url,
     origins: hosts.all.flatMap(({ isMain, origin }) => (isMain ? [] : origin)),
@@ -238,6 +237,10 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
       return keys.flat();
     },
     backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
+    refused: {
+      callbacks: new Failures({ ...ofStrangers, sharedFailures: countEverywhere(state, 'refused callbacks') }),
+      logoutTokens: new Failures({ ...ofStrangers, sharedFailures: countEverywhere(state, 'refused logout tokens') }),
+    },
     onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
     ...live.pages,
     clock,
@@ -253,42 +256,4 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
     res.setHeader('X-Request-Id', requestId);
     app(req, res);
   };
-}
-
-/** Resolves to the address that was really taken. Throws `address_unavailable`. */
-export async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const address = `${host}:${port}`;
-      reject(new LatchgateError('address_unavailable', `cannot listen on ${address}`, { detail: { address }, cause }));
-    });
-    server.listen(port, host, () => {
-      server.removeAllListeners('error');
-      resolve();
-    });
-  });
-  const { address, family, port: taken } = server.address() as AddressInfo;
-  const scheme = server instanceof TlsServer ? 'https' : 'http';
-  return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${taken}`;
-}
-
-/** `waitMs`: how long idle connections are still waited for, after which `onWaited` is called. */
-export async function drain(
-  server: Server,
-  waitMs = 0,
-  onWaited?: () => void,
-  limitMs: number = DRAIN_MS,
-): Promise<void> {
-  if (!server.listening) return;
-  const limit = setTimeout(() => server.closeAllConnections(), limitMs);
-  // Not yet that of an HTTP server, which would cut off idle connections on which a request may just be under way.
-  const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
-  await Promise.race([closed, sleep(waitMs, undefined, { ref: false })]);
-  onWaited?.();
-  server.close();
-  // Again and again: a connection whose request has just ended is idle only then, and its client would keep it open.
-  const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
-  await closed;
-  clearInterval(idle);
-  clearTimeout(limit);
 }

@@ -32,7 +32,9 @@ export function composeSessions(
 ): ComposedSessions {
   const { directory, sessions, clock, log } = state;
   const { leases, logouts, people } = directory;
-  const endedLogins = new EndedLogins({ sessions, leases, logouts, clock });
+  const takesTokens = Object.values(config.login).some(({ bearer }) => bearer !== undefined);
+  const longestLifeMs = takesTokens ? config.session.absolute : 0;
+  const endedLogins = new EndedLogins({ sessions, leases, logouts, longestLifeMs, clock });
   const onEnded = (end: EndOfSessions) => auditEnd(state, end);
   const live = new LiveSessions({
     store: sessions,

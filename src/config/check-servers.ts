@@ -9,7 +9,13 @@ export function checkServers(config: Partial<Config>): Checked {
   const complaints = [...publicUrl(config), ...listeners(config), ...secrets(config)];
   return {
     complaints,
-    warnings: [...openAdmin(config), ...sessionTimes(config), ...plainPublicUrl(config), ...cleartextTokens(config)],
+    warnings: [
+      ...openAdmin(config),
+      ...unaskedForwardAuth(config),
+      ...sessionTimes(config),
+      ...plainPublicUrl(config),
+      ...cleartextTokens(config),
+    ],
   };
 }
 
@@ -88,6 +94,15 @@ function isPublic(host: string): boolean {
   return EVERY_ADDRESS.has(host) || !NOT_PUBLIC.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
+function unaskedForwardAuth({
+  forward_auth: forwardAuth,
+  trusted_proxies: trusted,
+}: Partial<Config>): readonly Finding[] {
+  if (forwardAuth === undefined || trusted === undefined || trusted.length > 0) return [];
+  const message = '`forward_auth` is set, and no web server is in `trusted_proxies`: nobody is believed';
+  return [{ path: ['forward_auth'], at: 'key', code: 'no_effect', message, hint: 'add the address of the web server' }];
+}
+
 function sessionTimes({ session }: Partial<Config>): readonly Finding[] {
   if (session === undefined || session.idle <= session.absolute) return [];
   const message = '`session.idle` is longer than `session.absolute`, which ends the session before';
@@ -116,10 +131,11 @@ function isGuessable(secret: string): boolean {
   );
 }
 
-function secrets({ session, login = {}, targets = {} }: Partial<Config>): readonly Finding[] {
-  const sessionSecrets = session?.secrets ?? [];
-  const found: Finding[] = sessionSecrets.flatMap((secret, index) =>
-    isGuessable(secret) ? [placeholder(['session', 'secrets', index], 'openssl rand -base64 48 makes one')] : [],
+function secrets({ session, forward_auth, login = {}, targets = {} }: Partial<Config>): readonly Finding[] {
+  const found: Finding[] = Object.entries({ session, forward_auth }).flatMap(([name, part]) =>
+    (part?.secrets ?? []).flatMap((secret, index) =>
+      isGuessable(secret) ? [placeholder([name, 'secrets', index], 'openssl rand -base64 48 makes one')] : [],
+    ),
   );
   for (const [name, provider] of Object.entries(login)) {
     const path = ['login', name, 'client_secret'];

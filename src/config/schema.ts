@@ -3,7 +3,7 @@ import { stateSchema } from '../directory/schema.ts';
 import { loginSchema } from '../login/schema.ts';
 import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../mapping/schema.ts';
 import { safetySchema } from '../provisioning/schema.ts';
-import { routesSchema, shutdownSchema, tlsSchema } from '../proxy/schema.ts';
+import { forwardAuthSchema, routesSchema, shutdownSchema, tlsSchema } from '../proxy/schema.ts';
 import { sessionSchema } from '../session/schema.ts';
 import { sourcesSchema } from '../sources/schema.ts';
 import { syncSchema } from '../sync/schema.ts';
@@ -53,6 +53,11 @@ export const configSchema = z.strictObject({
   trusted_proxies: networkList
     .prefault([])
     .describe('Peers whose X-Forwarded-For is believed: addresses or networks. Empty: nobody.'),
+  forward_auth: forwardAuthSchema
+    .optional()
+    .describe(
+      'A web server of `trusted_proxies` asks at `/.latchgate/auth` and carries the requests itself. Absent: nobody is told there what signs in at a backend.',
+    ),
   log: logSchema.prefault({}).describe('What is written to standard output.'),
   state: stateSchema.prefault({}).describe('What the gateway remembers of people, accounts and grants.'),
   session: sessionSchema.describe('Sessions of people who have logged in.'),

@@ -189,6 +189,15 @@ export interface Logouts {
   latest(key: string): Promise<Date | undefined>;
 }
 
+/** How often something happened, at all instances together. */
+export interface Counts {
+  /**
+   * Adds what happened here, by opaque keys, and says how often each has happened anywhere. A count begins anew `windowMs`
+   * after the first.
+   */
+  add(purpose: string, times: ReadonlyMap<string, number>, windowMs: number): Promise<ReadonlyMap<string, number>>;
+}
+
 /** A reconcile that could not be done and will be tried again in the background. */
 export interface Retry {
   readonly person: PersonId;
@@ -313,6 +322,7 @@ export interface Directory {
   readonly ledger: Ledger;
   readonly leases: Leases;
   readonly logouts: Logouts;
+  readonly counts: Counts;
   readonly retries: Retries;
   readonly decisions: Decisions;
   readonly plans: Plans;

@@ -1,5 +1,6 @@
 import type { Clock } from '../ops/clock.ts';
 import { createAccounts } from './accounts.ts';
+import { createCounts } from './counts.ts';
 import type { Database } from './database.ts';
 import { createDecisions } from './decisions.ts';
 import type { Directory } from './directory.ts';
@@ -23,6 +24,7 @@ export function createDirectory(database: Database, clock: Clock): Directory {
     ledger: createLedger(database, clock),
     leases,
     logouts: createLogouts(database, clock),
+    counts: createCounts(database, clock),
     retries: createRetries(database),
     decisions: createDecisions(database),
     plans: createPlans(database),

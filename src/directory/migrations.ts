@@ -17,6 +17,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0005_provider_logouts': { up: createProviderLogouts },
     '0006_plans': { up: createPlans },
     '0007_owners': { up: addOwners },
+    '0008_counts': { up: createCounts },
   };
 }
 
@@ -72,6 +73,18 @@ async function addOwners(db: Kysely<unknown>): Promise<void> {
   // What a sync reads whole: everybody's accounts and grants in one target, person by person.
   await db.schema.createIndex('accounts_target_person').on('accounts').columns(['target', 'person_id']).execute();
   await db.schema.createIndex('grants_target_person').on('grants').columns(['target', 'person_id', 'key']).execute();
+}
+
+async function createCounts(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('counts')
+    .addColumn('purpose', 'text', (column) => column.notNull())
+    .addColumn('key', 'text', (column) => column.notNull())
+    .addColumn('times', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('counts_pk', ['purpose', 'key'])
+    .execute();
+  await db.schema.createIndex('counts_expiry').on('counts').column('expires_at').execute();
 }
 
 async function createDirectory(db: Kysely<unknown>): Promise<void> {

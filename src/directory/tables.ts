@@ -81,6 +81,13 @@ export interface LogoutRow {
   expires_at: number;
 }
 
+export interface CountRow {
+  purpose: string;
+  key: string;
+  times: number;
+  expires_at: number;
+}
+
 export interface RetryRow {
   person_id: string;
   target: string;
@@ -177,6 +184,7 @@ export interface Tables {
   leases: LeaseRow;
   once_keys: OnceRow;
   provider_logouts: LogoutRow;
+  counts: CountRow;
   retries: RetryRow;
   decisions: DecisionRow;
   plans: PlanRow;

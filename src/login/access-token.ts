@@ -14,6 +14,9 @@ const LONGEST = 16_384;
 /** Only ID tokens and logout tokens have these (OIDC Core §2, Back-Channel Logout 1.0 §2.4). */
 const OF_OTHER_TOKENS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'];
 
+/** What the client may do, and which it is, as Auth0 (`gty`), Okta (`cid`) and Entra ID (`appid`, `azpacr`) say it too. */
+const OF_ACCESS_TOKENS = ['scope', 'scp', 'client_id', 'cid', 'appid', 'azpacr', 'gty'];
+
 interface AccessTokenExpectations {
   readonly provider: string;
   /** Of the gateway's own client: what is meant for it is an ID token. */
@@ -66,21 +69,22 @@ async function verifyAccessToken(
   };
   if (token.length > LONGEST) refuse('size');
   keyIdOf(token, provider);
-  const requiredClaims = ['iss', 'aud', 'exp', 'sub'];
+  // Without iat nobody could tell whether the provider has ended the login since.
+  const requiredClaims = ['iss', 'aud', 'exp', 'iat', 'sub'];
   const { payload, protectedHeader } = await verifySigned(
     token,
     found,
     { provider, kind: KIND, audiences, requiredClaims, now },
     signal,
   );
-  if (!isFitType(protectedHeader.typ, payload['typ'], payload['token_use'])) refuse('typ');
+  if (!isAccessToken(protectedHeader.typ, payload)) refuse('typ');
   const foreign = OF_OTHER_TOKENS.find((claim) => claim in payload);
   if (foreign !== undefined) refuse(foreign);
   // RFC 7800: good only for who proves to hold a key, which a bearer does not.
   if ('cnf' in payload) refuse('cnf');
   if ([payload.aud].flat().includes(clientId)) refuse('aud');
-  const { iat, exp, sid } = payload as { readonly iat?: number; readonly exp: number; readonly sid?: unknown };
-  if (iat !== undefined && iat > now / 1_000 + TOLERANCE_SECONDS) refuse('iat');
+  const { iat, exp, sid } = payload as { readonly iat: number; readonly exp: number; readonly sid?: unknown };
+  if (iat > now / 1_000 + TOLERANCE_SECONDS) refuse('iat');
   const subject = fitSubject(payload.sub, provider);
   const missing = scopes.filter((scope) => !scopesOf(payload).includes(scope));
   if (missing.length > 0) {
@@ -92,15 +96,23 @@ async function verifyAccessToken(
     subject,
     claims: personClaims(payload),
     expiresAt: exp * 1_000,
-    ...(iat === undefined ? {} : { issuedAt: iat * 1_000 }),
+    issuedAt: iat * 1_000,
     ...(typeof sid === 'string' && sid !== '' && sid.length <= 255 ? { providerSession: sid } : {}),
   };
 }
 
-/** `at+jwt` (RFC 9068 §2.1) or the general one; Keycloak says in the payload what it is, Cognito in `token_use`. */
-function isFitType(header: string | undefined, payload: unknown, use: unknown): boolean {
-  if (header !== undefined && !/^(?:application\/)?(?:at\+)?jwt$/i.test(header)) return false;
-  return (payload === undefined || payload === 'Bearer') && (use === undefined || use === 'access');
+/**
+ * `at+jwt` (RFC 9068 §2.1), or the general type and something that no ID token has: one that is meant for another client,
+ * whose id is an audience here, would look the same but for that.
+ */
+function isAccessToken(header: string | undefined, payload: JWTPayload): boolean {
+  const [kind, typ, use] = [header?.replace(/^application\//i, '').toLowerCase(), payload['typ'], payload['token_use']];
+  if (kind !== undefined && kind !== 'at+jwt' && kind !== 'jwt') return false;
+  if ((typ !== undefined && typ !== 'Bearer') || (use !== undefined && use !== 'access')) return false;
+  if (kind === 'at+jwt' || typ === 'Bearer' || use === 'access') return true;
+  if (OF_ACCESS_TOKENS.some((claim) => claim in payload)) return true;
+  // Who asked for it, as against whom it is for: in an ID token they are the same (OIDC Core §2).
+  return typeof payload['azp'] === 'string' && ![payload.aud].flat().includes(payload['azp']);
 }
 
 /** RFC 9068 §2.2.3; Entra ID and Okta call it `scp`, and Okta makes a list of it. */

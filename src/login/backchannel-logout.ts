@@ -80,6 +80,12 @@ function refuse(
   at: { readonly requestId: string; readonly login: string },
 ): void {
   const isRefusal = REFUSALS.has(error.code);
+  // Only now: whether a token holds is not for others of its address to decide.
+  const tooMany = isRefusal ? options.refused.logoutTokens.count(res.req) : undefined;
+  if (tooMany !== undefined) {
+    sendTooMany(options, res, tooMany, at);
+    return;
+  }
   options.log[isRefusal ? 'warn' : 'error']('a logout token was not taken', { ...at, code: error.code, error });
   options.onLogoutToken?.(at.login, error.code);
   if (!res.req.complete) res.setHeader('Connection', 'close');
@@ -88,6 +94,19 @@ function refuse(
     error: isRefusal ? 'invalid_request' : 'temporarily_unavailable',
     error_description: `${error.code}${check === undefined ? '' : ` (${check})`}`,
   });
+}
+
+/** Without a line in the log for each. */
+function sendTooMany(
+  options: LoginRoutesOptions,
+  res: Response,
+  { code, retryAfterSeconds = RETRY_SECONDS }: LatchgateError,
+  { login }: { readonly login: string },
+): void {
+  options.onLogoutToken?.(login, code);
+  if (!res.req.complete) res.setHeader('Connection', 'close');
+  res.setHeader('Retry-After', retryAfterSeconds);
+  sendJson(res, 429, { error: 'invalid_request', error_description: code });
 }
 
 /** The one `logout_token` of a form; what else is in it is none of ours (§2.5). */

@@ -2,7 +2,7 @@ import type { Leases, People } from '../directory/directory.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Assertion } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
-import { createFailureLimit, type FailureLimit } from '../ops/failure-limit.ts';
+import { createFailureLimit, type FailureLimit, type SharedFailures } from '../ops/failure-limit.ts';
 import { sha256 } from '../ops/hash.ts';
 import type { Log } from '../ops/log.ts';
 import type { Provisioner } from '../provisioning/provision.ts';
@@ -31,10 +31,12 @@ export interface BearerOptions {
   readonly people: Pick<People, 'get' | 'bySubject' | 'assertions'>;
   readonly endedLogins: Pick<EndedLogins, 'has'>;
   readonly provisioner: Pick<Provisioner, 'assert'>;
-  /** Longest life of a session, in milliseconds. */
+  /** Longest life of a session, and the age at which a token begins none, in milliseconds. */
   readonly absoluteMs: number;
   /** Told how each token fared that was looked at: `ok`, or the reason code. */
   readonly onOutcome?: (login: string, code: string) => void;
+  /** Counts with the other instances what tokens a client brings for the first time. Default: there are none. */
+  readonly sharedBegun?: SharedFailures;
   readonly clock: Clock;
   readonly log: Pick<Log, 'info' | 'warn'>;
 }
@@ -84,7 +86,7 @@ export class BearerLogins {
 
   constructor(options: BearerOptions) {
     this.#options = options;
-    this.#begun = createFailureLimit({ perMinute: BEGUN_A_MINUTE, clock: options.clock });
+    this.#begun = createFailureLimit({ perMinute: BEGUN_A_MINUTE, clock: options.clock, shared: options.sharedBegun });
   }
 
   /** Undefined: no bearer token, or one of somebody else, which is none of our business. */
@@ -169,6 +171,10 @@ export class BearerLogins {
     signal: AbortSignal,
   ): Promise<BearerSession> {
     const { store, leases, provisioner, clock, absoluteMs, log } = this.#options;
+    const { providerSession, expiresAt, issuedAt } = accessToken;
+    // Logouts are remembered for as long: an older token could be of before one that is forgotten.
+    const endsAt = Math.min(expiresAt, issuedAt + absoluteMs);
+    if (endsAt <= clock.now()) throw ended(token);
     this.#checkRate(accessToken);
     const assertion = await this.#assertion(token.login.name, accessToken);
     const { identity, decision } = await provisioner.assert(assertion, {
@@ -178,12 +184,11 @@ export class BearerLogins {
     });
     if (decision.decision !== 'allow') throw new LatchgateError('no_access', 'the mapping denied the token');
     const now = clock.now();
-    const { providerSession, expiresAt } = accessToken;
     const session: Session = {
       identity,
       ...(providerSession === undefined ? {} : { providerSession }),
       createdAt: now,
-      endsAt: Math.min(expiresAt, now + absoluteMs),
+      endsAt,
     };
     if (session.endsAt <= now) throw ended(token);
     await store.save(token.id, session, session.endsAt - now);

@@ -38,6 +38,7 @@ export async function finishLogin(
     return withoutState(options, req, res, provider);
   }
   const { transaction } = opened;
+  if (!opened.live && isStuck(req, opened)) countStranger(options, req);
   let isRecorded = false;
   let completed: Completed | undefined;
   try {
@@ -75,10 +76,21 @@ async function withoutState(
   provider: LoginProvider,
 ): Promise<void> {
   if (req.session.record !== undefined) return sendRedirect(res, 302, '/');
+  countStranger(options, req);
   const error = new LatchgateError('login_state_invalid', 'the state is not one of ours', {
     detail: { provider: provider.name, check: 'seal' },
   });
   return refuse(options, req, res, error, { provider, returnTo: '/', isRecorded: false });
+}
+
+/** Where it is refused anyway, and nowhere else: whoever comes from the same address with a state of theirs gets on. */
+function countStranger({ refused }: LoginRoutesOptions, req: Request): void {
+  const error = refused.callbacks.count(req);
+  if (error !== undefined) throw error;
+}
+
+function isStuck(req: Request, { restarts }: OpenedState): boolean {
+  return restarts >= MOST_RESTARTS && req.session.record === undefined;
 }
 
 /** The state ran out, was used, or began in another browser: no reason to trouble anybody who is logged in. */
@@ -91,7 +103,7 @@ async function resume(
 ): Promise<void> {
   const { transaction, restarts } = opened;
   if (req.session.record !== undefined) return sendRedirect(res, 302, transaction.returnTo);
-  if (restarts >= MOST_RESTARTS) {
+  if (isStuck(req, opened)) {
     throw new LatchgateError('login_loop', 'logins keep coming back without their state', { detail: { restarts } });
   }
   return again(options, req, res, provider, opened);

@@ -44,6 +44,12 @@ export interface EndOfSessions {
   readonly subject?: SubjectKey;
 }
 
+/** Requests of one kind that are refused, by the address that they come from. */
+export interface RefusedRequests {
+  /** Counts one more. `too_many_requests`, to refuse it with: there were too many of its address before. */
+  count(req: IncomingMessage): LatchgateError | undefined;
+}
+
 export interface LoginRoutesOptions {
   readonly publicUrl: string;
   /** Further origins to which people may be sent back: hosts of `routes`. */
@@ -65,6 +71,8 @@ export interface LoginRoutesOptions {
   readonly onOutcome?: (outcome: LoginOutcome) => Promise<void> | void;
   readonly logoutHints: LogoutHints;
   readonly endedLogins: EndedLogins;
+  /** Callbacks with a state that is not this browser's, and logout tokens that do not hold: neither stands in the other's way. */
+  readonly refused: { readonly callbacks: RefusedRequests; readonly logoutTokens: RefusedRequests };
   /** The session to go on with, checked with its provider when that is due; undefined: it has ended. */
   readonly current: (live: LiveSession) => LiveSession | undefined | Promise<LiveSession | undefined>;
   readonly people: Pick<People, 'get'>;

@@ -3,7 +3,7 @@ import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
 import type { LiveSessions } from './live-sessions.ts';
 
-const LONGEST_ROUND_MS = 15_000;
+const LONGEST_ROUND_MS = 1_000;
 const SHORTEST_ROUND_MS = 250;
 
 export interface WatchOptions {
@@ -18,7 +18,7 @@ export interface WatchOptions {
 
 /**
  * Looks after sessions whose WebSocket or stream stays open without a request: they are checked when it is time, all the
- * same, and their idle limit is not put off. Returns how to stop.
+ * same, their idle limit is not put off, and at the end of their time they end. Returns how to stop.
  */
 export function watchLiveSessions({ live, ids, everyMs, clock, log }: WatchOptions): () => Promise<void> {
   const roundMs = Math.max(SHORTEST_ROUND_MS, Math.min(LONGEST_ROUND_MS, everyMs / 2));

@@ -24,7 +24,7 @@ const PUT_OFF_KEPT = 100_000;
 const KEEP_AGAIN_MS = [200, 800, 3_000];
 
 export interface LiveSessionsOptions {
-  readonly store: Pick<SessionStore, 'load' | 'loadWhole' | 'renew' | 'destroy'>;
+  readonly store: Pick<SessionStore, 'load' | 'loadWhole' | 'renew' | 'runsOutAt' | 'destroy'>;
   readonly providers: ReadonlyMap<string, LoginProvider>;
   readonly provisioner: Pick<Provisioner, 'assert'>;
   readonly leases: Pick<Leases, 'acquire'>;
@@ -77,15 +77,21 @@ export class LiveSessions {
     return check.inTime.then((answer) => this.#answered(live, answer));
   }
 
-  /** For a session that no request came for: asks if it is time. Says when to look again, in milliseconds since the epoch. */
+  /**
+   * For a session that no request came for: asks if it is time, and ends it with all that is open for it when its time
+   * has run out. Says when to look again, in milliseconds since the epoch.
+   */
   async look(id: string): Promise<number> {
     const { store, clock } = this.#options;
-    const session = await store.load(id);
-    const { checkAt } = session ?? {};
-    if (session === undefined || checkAt === undefined) return Number.POSITIVE_INFINITY;
-    if (clock.now() < checkAt) return checkAt;
+    const [runsOut, session] = await Promise.all([store.runsOutAt(id), store.load(id)]);
+    if (runsOut === undefined || runsOut <= clock.now()) {
+      await store.destroy(id);
+      return Number.POSITIVE_INFINITY;
+    }
+    if (session?.checkAt === undefined) return runsOut;
+    if (clock.now() < session.checkAt) return Math.min(runsOut, session.checkAt);
     const due = this.#due({ id, handle: sessionHandle(id), session });
-    return due.session.checkAt ?? checkAt;
+    return Math.min(runsOut, due.session.checkAt ?? session.checkAt);
   }
 
   /** No new questions; waits for those under way: their answers may be the only ones. */

@@ -85,7 +85,7 @@ export interface ProviderLogout {
   /** No other word of this issuer has it. */
   readonly id: string;
   readonly issuer: string;
-  /** Without `providerSession`: every login of this subject. One of the two is there. */
+  /** Without `providerSession`: every login of this subject. With it: also those that have none. One of the two is there. */
   readonly subject?: string;
   readonly providerSession?: string;
   /** When it was said. */
@@ -107,7 +107,7 @@ export interface AccessToken {
   /** Without members of the protocol. */
   readonly claims: Assertion['claims'];
   readonly expiresAt: number;
-  readonly issuedAt?: number;
+  readonly issuedAt: number;
   readonly providerSession?: string;
 }
 

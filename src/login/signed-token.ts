@@ -4,9 +4,9 @@ import { LatchgateError } from '../model/errors.ts';
 import { type Discovered, KEYS_COOLDOWN_MS } from './discovery.ts';
 import { TOLERANCE_SECONDS } from './id-token.ts';
 
-/** Tokens of keys that nobody knows, which wait until the keys may be read once more. */
+/** Tokens of keys that nobody knows, which wait until the keys may be read once more. Of one kind: others have their own places. */
 const MOST_WAITING = 100;
-let waiting = 0;
+const waiting = new Map<string, number>();
 
 export interface SignedTokenExpectations {
   readonly provider: string;
@@ -42,10 +42,12 @@ export async function verifySigned(
   try {
     const wasCooling = keys.resolve.coolingDown;
     return await verify().catch(async (thrown: unknown) => {
-      if (!(thrown instanceof joseErrors.JWKSNoMatchingKey) || !wasCooling || waiting >= MOST_WAITING) throw thrown;
-      waiting += 1;
+      const { kind } = expected;
+      const before = waiting.get(kind) ?? 0;
+      if (!(thrown instanceof joseErrors.JWKSNoMatchingKey) || !wasCooling || before >= MOST_WAITING) throw thrown;
+      waiting.set(kind, before + 1);
       await sleep(KEYS_COOLDOWN_MS, undefined, { signal }).finally(() => {
-        waiting -= 1;
+        waiting.set(kind, (waiting.get(kind) ?? 1) - 1);
       });
       return verify();
     });

@@ -208,6 +208,11 @@ export const ERRORS = {
   request_timeout: row(408, true, 'The request did not arrive whole in time.'),
   header_too_large: row(431, false, 'The request headers are larger than 32 KiB.'),
   too_many_requests: row(429, true, 'Too many failed attempts from one address within a minute.'),
+  too_many_at_once: row(
+    429,
+    true,
+    'One person, or everybody together on public routes, has a quarter of `targets.NAME.upstream.connections` under way already.',
+  ),
   route_unknown: row(404, false, 'No route serves this path.'),
   host_unknown: row(
     421,

@@ -33,7 +33,10 @@ export function setCookiePair(line: string): string {
   return (line.split(';', 1)[0] ?? '').trim();
 }
 
+/** No byte of a token (RFC 9110 §5.6.2): backends trim more than blanks off a name, each its own kinds. */
+const AROUND_NAME = /^[^\w!#$%&'*+.^`|~-]+|[^\w!#$%&'*+.^`|~-]+$/g;
+
 function cookieName(pair: string): string {
   const at = pair.indexOf('=');
-  return (at === -1 ? pair : pair.slice(0, at)).replace(/^[ \t]+|[ \t]+$/g, '');
+  return (at === -1 ? pair : pair.slice(0, at)).replace(AROUND_NAME, '');
 }

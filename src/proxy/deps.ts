@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
+import type { SharedFailures } from '../ops/failure-limit.ts';
 import type { Signer } from '../ops/keys.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
@@ -103,6 +104,8 @@ export interface ProxyDeps {
   readonly anyHostPaths?: readonly string[];
   /** Addresses and CIDR blocks whose X-Forwarded-For is continued. */
   readonly trustedProxies: readonly string[];
+  /** By which a web server shows that it asks by itself at forward-auth. Default none: nobody is told what signs in. */
+  readonly forwardAuthSecrets?: readonly string[];
   readonly routes: readonly Route<Session>[];
   readonly targets: readonly ProxyTarget[];
   readonly sessions: ProxySessions;
@@ -118,6 +121,8 @@ export interface ProxyDeps {
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'proxied' | 'refused' | 'sockets'>;
   readonly clock: Clock;
+  /** Counts with the other instances what one address fails at. Default: there are none. */
+  readonly sharedFailures?: SharedFailures;
   /** One line for each request, without its path: `log.access`. */
   readonly accessLog?: boolean;
 }

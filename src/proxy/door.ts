@@ -1,18 +1,26 @@
 import type { ProxyDeps, ProxyTarget } from './deps.ts';
 import type { Upstream } from './forward.ts';
 import { createHeaderFilter, type FilteredHeaders } from './identity-headers.ts';
+import type { Share } from './prepared.ts';
 import { createAnswerFilter } from './response-headers.ts';
-import { createUpstream } from './upstream/client.ts';
+import { createUpstream, DEFAULT_CONNECTIONS } from './upstream/client.ts';
 
 /** Everything that stands ready for one target. */
 export interface TargetDoor {
   readonly target: ProxyTarget;
   readonly upstream: Upstream;
+  /** Requests that one person may have under way, and on public routes everybody together. */
+  readonly mostAtOnce: number;
+  /** What is under way on public routes. */
+  readonly strangers: Share;
   /** Absent: the one that we are asked by. */
   readonly host: string | undefined;
   readonly filter: (rawHeaders: readonly string[]) => FilteredHeaders;
   readonly answer: ReturnType<typeof createAnswerFilter>;
 }
+
+/** A browser may well ask for so much at once. */
+const LEAST_SHARE = 16;
 
 export function createDoor(target: ProxyTarget, deps: ProxyDeps): TargetDoor {
   const kept = target.backendSession?.cookieNames ?? [];
@@ -24,6 +32,8 @@ export function createDoor(target: ProxyTarget, deps: ProxyDeps): TargetDoor {
   return {
     target,
     upstream: createUpstream(target.url, target.timeouts),
+    mostAtOnce: Math.max(LEAST_SHARE, Math.ceil((target.timeouts?.connections ?? DEFAULT_CONNECTIONS) / 4)),
+    strangers: { underWay: 0 },
     host: target.host === 'upstream' ? new URL(target.url).host : undefined,
     filter: createHeaderFilter({ drop: [...everywhere, ...(target.signIn?.drop ?? [])], dropCookies: reserved }),
     answer: createAnswerFilter({

@@ -60,6 +60,7 @@ export class Exchanges {
     const go = (cookies: string | undefined): undefined => {
       if (res.destroyed) return;
       if (admitted?.session.ended === true) throw new LatchgateError('login_required', 'the session ended');
+      refuseTooMany(door, admitted);
       const body = hasBody(req.rawHeaders) ? new RequestBody(req) : null;
       const request = this.#request(req, passage, door, filtered, admitted, cookies, body);
       send(request, new Forwarding(this.#around, passage, door, res, admitted, refuse));
@@ -79,6 +80,7 @@ export class Exchanges {
   ): Promise<void> {
     const cookies = await backendCookies(admitted);
     if (socket.destroyed || admitted.session.ended) return void socket.destroy();
+    refuseTooMany(door, admitted);
     const request = this.#request(req, passage, door, filtered, admitted, cookies, null);
     // An upstream that declines answers in plain HTTP: with a response of its own on the bare socket.
     const res = new ServerResponse(req);
@@ -165,6 +167,16 @@ export class Exchanges {
     const { requestId, method } = passage;
     this.#deps.log.info('request', { requestId, method, target: door.target.name, status, seconds });
   }
+}
+
+/** One who asks for very much, or sends very slowly, leaves the others their connections. */
+function refuseTooMany({ mostAtOnce, strangers, target }: TargetDoor, admitted: Admitted | undefined): void {
+  const { underWay } = admitted?.session.share ?? strangers;
+  if (underWay < mostAtOnce) return;
+  throw new LatchgateError('too_many_at_once', 'too many requests are under way already', {
+    detail: { target: target.name, most: mostAtOnce },
+    retryAfterSeconds: 1,
+  });
 }
 
 function send(request: UpstreamRequest, forwarding: Forwarding): void {

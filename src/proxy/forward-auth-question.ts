@@ -1,9 +1,24 @@
+import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { LatchgateError } from '../model/errors.ts';
+import { sha256 } from '../ops/hash.ts';
 import type { ServedHost } from './hosts.ts';
 
 export const FORWARD_AUTH_PATH = '/.latchgate/auth';
 const ENVOY_PATH = `${FORWARD_AUTH_PATH}/envoy`;
+
+/** In which a web server says that it is the one that asks: the browsers behind it do not know what stands there. */
+const SECRET_HEADER = 'x-latchgate-secret';
+
+/** Whether a question has one of these secrets, in one header. Without secrets none has. */
+export function createSecretCheck(secrets: readonly string[]): (headers: IncomingHttpHeaders) => boolean {
+  const known = secrets.map((secret) => Buffer.from(sha256(secret)));
+  return ({ [SECRET_HEADER]: said }) => {
+    if (typeof said !== 'string' || known.length === 0) return false;
+    const asked = Buffer.from(sha256(said));
+    return known.some((secret) => timingSafeEqual(secret, asked));
+  };
+}
 
 /** Whether Envoy asks: it puts the original address behind ours and takes 200 alone for a yes. `url` as it arrived. */
 export function isEnvoyCheck(url: string | undefined): boolean {

@@ -3,8 +3,10 @@ import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { type ApiClients, endedToken } from './api-clients.ts';
 import { withoutCookies } from './cookies.ts';
 import type { ProxyDeps, ProxySession, ProxyTarget } from './deps.ts';
+import { exactNames, IDENTITY_NAMES, onlyWho } from './forward-auth-names.ts';
 import {
   addressBehind,
+  createSecretCheck,
   isEnvoyCheck,
   isOfPagesOf,
   statusOf,
@@ -25,15 +27,9 @@ import { headersOf } from './upstream/request-head.ts';
 const GATEWAY_PATH = '/.latchgate';
 const ACCOUNT_TIMEOUT_MS = 5_000;
 const NOTICE_EVERY_MS = 60_000;
-
-/** Told in every answer that says yes, with an empty value where there is nothing to say. */
-const IDENTITY_NAMES = [
-  'X-Forwarded-User',
-  'X-Forwarded-Email',
-  'X-Forwarded-Preferred-Username',
-  'X-Forwarded-Groups',
-  'X-Latchgate-Assertion',
-];
+const STRANGER = 'forward-auth is asked by a peer that is not in trusted_proxies: routes do not count';
+const WITHOUT_SECRET =
+  'forward-auth is asked without the secret of forward_auth: what signs in at the backend and cookies are left out';
 
 export interface ForwardAuthParts {
   readonly deps: ProxyDeps;
@@ -71,16 +67,21 @@ interface Question {
   readonly res: ServerResponse;
   readonly requestId: string;
   readonly dialect: Dialect;
+  /** A web server asks by itself. Else a browser may stand behind the peer, whose scripts are to read no cookie, and no token that is good from anywhere. */
+  readonly isOfServer: boolean;
 }
 
 /**
  * `GET /.latchgate/auth`: whether a server in front (nginx, Traefik, Caddy, Envoy) may let a request through, and whose it
  * is. The original request is believed of `trusted_proxies` alone, and then everything that holds for a forwarded request
- * holds for it. For anybody else the session alone decides, and nothing is given that signs in anywhere.
+ * holds for it. For anybody else the session alone decides. What signs in at a backend from anywhere, and the cookies of
+ * the client, are given to who has the secret of `forward_auth` alone: `trusted_proxies` may carry requests of browsers to
+ * us too. The assertion is of use to who stands where only the gateway should, and for a minute.
  */
 export class ForwardAuth {
   readonly #parts: ForwardAuthParts;
   readonly #isTrusted: (address: string) => boolean;
+  readonly #hasSecret: ReturnType<typeof createSecretCheck>;
   /** By target: what only we may say. */
   readonly #reserved: ReadonlyMap<string, Reserved>;
   /** By what was prepared for one session in one target: that stays the same for many requests. */
@@ -88,9 +89,10 @@ export class ForwardAuth {
   #noticedAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ForwardAuthParts) {
-    const { targets, trustedProxies } = parts.deps;
+    const { targets, trustedProxies, forwardAuthSecrets = [] } = parts.deps;
     this.#parts = parts;
     this.#isTrusted = createPeerList(trustedProxies);
+    this.#hasSecret = createSecretCheck(forwardAuthSecrets);
     const everywhere = targets
       .flatMap(({ signIn }) => signIn?.drop ?? [])
       .filter((name) => !/^authorization$/i.test(name));
@@ -109,7 +111,14 @@ export class ForwardAuth {
   async answer(req: IncomingMessage, res: ServerResponse, requestId: string): Promise<void> {
     const isEnvoy = isEnvoyCheck(req.url);
     const redirects = isEnvoy || /\?(?:[^#]*&)?redirect=1(?:&|$)/.test(req.url ?? '');
-    const question: Question = { req, res, requestId, dialect: { allowed: isEnvoy ? 200 : 202, redirects } };
+    const isOfServer = this.#isTrusted(plainAddress(req.socket.remoteAddress)) && this.#hasSecret(req.headers);
+    const question: Question = {
+      req,
+      res,
+      requestId,
+      dialect: { allowed: isEnvoy ? 200 : 202, redirects },
+      isOfServer,
+    };
     if (hasBody(req.rawHeaders)) drain(req);
     const wrong = isEnvoy ? undefined : wrongQuestion(req);
     if (wrong !== undefined) {
@@ -132,16 +141,17 @@ export class ForwardAuth {
   }
 
   /** Undefined: nobody whom we believe says what the question is about. */
-  #original({ req }: Question, isEnvoy: boolean): OriginalRequest | undefined {
+  #original({ req, isOfServer }: Question, isEnvoy: boolean): OriginalRequest | undefined {
     const { method, socket, url = '' } = req;
     const known = isEnvoy ? { address: addressBehind(url), method: method ?? '' } : undefined;
     const original = readOriginal(req, known);
     const peer = plainAddress(socket.remoteAddress);
     if (this.#isTrusted(peer)) {
+      if (!isOfServer && original !== undefined) this.#notice(WITHOUT_SECRET, peer);
       if (original !== 'odd') return original;
       throw new LatchgateError('request_invalid', 'what is said of the original request contradicts itself or is odd');
     }
-    if (original !== undefined) this.#noticeStranger(peer);
+    if (original !== undefined) this.#notice(STRANGER, peer);
     return undefined;
   }
 
@@ -176,7 +186,8 @@ export class ForwardAuth {
     passage.who = who;
     const { session, prepared } = await gate.admit(who, route, target);
     if (session.ended) return this.#askForLogin(question, passage);
-    this.#allow(question, headersOf(prepared.lines.join('')), passage);
+    const headers = headersOf(prepared.lines.join(''));
+    this.#allow(question, question.isOfServer ? headers : onlyWho(headers), passage);
   }
 
   async #who(req: IncomingMessage, { client, requestId }: Passage, target: string): Promise<ProxySession | undefined> {
@@ -200,7 +211,7 @@ export class ForwardAuth {
     sendLoginRequired(res, { loginUrl, requestId, isHead: req.method === 'HEAD' });
   }
 
-  /** What is no secret to anybody who has the cookie. The user name is that of a target: told when there is only one. */
+  /** The user name is that of a target: told when there is only one. */
   async #told({ session: { identity } }: ProxySession): Promise<FlatHeaders> {
     const { account, targets } = this.#parts.deps;
     const [target, ...more] = targets;
@@ -213,14 +224,15 @@ export class ForwardAuth {
     return userName === undefined ? others : identityHeaders({ ...identity, userName });
   }
 
-  #allow({ req, res, requestId, dialect }: Question, headers: readonly string[], passage: Passage | undefined): void {
+  #allow(question: Question, headers: readonly string[], passage: Passage | undefined): void {
+    const { req, res, requestId, dialect, isOfServer } = question;
     const { accessLog, log } = this.#parts.deps;
     const target = passage?.route?.target;
     if (accessLog === true) log.info('asked about a request', { requestId, method: req.method, target });
     const reserved = target === undefined ? undefined : this.#reserved.get(target);
     const all = [...this.#withEmpty(headers, reserved?.headers ?? IDENTITY_NAMES)];
     if (reserved !== undefined) {
-      const { cookie = '', authorization = '' } = req.headers;
+      const { cookie = '', authorization = '' } = isOfServer ? req.headers : {};
       all.push('Cookie', withoutCookies(cookie, reserved.cookies.names, reserved.cookies.prefixes) ?? '');
       // A token that signed somebody in here was for us alone.
       if (reserved.leavesAuthorization) all.push('Authorization', passage?.client === undefined ? authorization : '');
@@ -273,15 +285,10 @@ export class ForwardAuth {
     res.end();
   }
 
-  #noticeStranger(peer: string): void {
+  #notice(message: string, peer: string): void {
     const { clock, log } = this.#parts.deps;
     if (clock.now() - this.#noticedAt < NOTICE_EVERY_MS) return;
     this.#noticedAt = clock.now();
-    log.warn('forward-auth is asked by a peer that is not in trusted_proxies: routes do not count', { peer });
+    log.warn(message, { peer });
   }
-}
-
-/** Without those that are only a beginning of names. */
-function exactNames(patterns: readonly string[]): readonly string[] {
-  return [...new Map(namesOf(patterns).names.map((name) => [name.toLowerCase(), name])).values()];
 }

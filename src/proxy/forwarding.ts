@@ -7,6 +7,7 @@ import type { ExchangeEvents } from './forward.ts';
 import type { FlatHeaders } from './identity-headers.ts';
 import type { LiveWork, Ongoing } from './live.ts';
 import type { Admitted, Passage } from './passage.ts';
+import type { Share } from './prepared.ts';
 import type { FilteredAnswer } from './response-headers.ts';
 
 /** Who is told how a request goes on. */
@@ -25,6 +26,7 @@ export class Forwarding implements ExchangeEvents, Ongoing {
   protected readonly passage: Passage;
   readonly #around: Surroundings;
   readonly #admitted: Admitted | undefined;
+  readonly #share: Share;
   readonly #refuse: (error: LatchgateError) => void;
 
   constructor(
@@ -41,6 +43,8 @@ export class Forwarding implements ExchangeEvents, Ongoing {
     this.#around = around;
     this.#admitted = admitted;
     this.#refuse = refuse;
+    this.#share = admitted?.session.share ?? door.strangers;
+    this.#share.underWay += 1;
     if (admitted !== undefined) around.live.add(admitted.session.handle, this);
   }
 
@@ -77,6 +81,7 @@ export class Forwarding implements ExchangeEvents, Ongoing {
   }
 
   protected over(status: number): void {
+    this.#share.underWay -= 1;
     if (this.#admitted !== undefined) this.#around.live.remove(this.#admitted.session.handle, this);
     this.#around.record(this.passage, this.door, status);
   }

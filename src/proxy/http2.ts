@@ -122,6 +122,8 @@ export class Http2Front {
       stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
       return;
     }
+    // As for requests: beyond a limit Node would leave headers out without a word.
+    request.maxHeadersCount = 0;
     this.#options.accept(server);
     carry(stream, request, hasBody, this.#options.stallMs ?? STALL_MS);
   }
@@ -142,7 +144,10 @@ function carry(stream: ServerHttp2Stream, request: ClientRequest, hasBody: boole
     stream.resume();
     request.end();
   }
-  request.on('continue', () => stream.additionalHeaders({ ':status': 100 }));
+  request.on('continue', () => {
+    // Reset meanwhile, it could not be told any more.
+    if (!stream.closed && !stream.destroyed && !stream.headersSent) stream.additionalHeaders({ ':status': 100 });
+  });
   request.once('response', (answer) => {
     answer.on('error', breakOff);
     if (!stream.destroyed && !stream.closed) answerOn(stream, answer);

@@ -37,13 +37,20 @@ interface Timed<T> {
   readonly until: number;
 }
 
-/** What the headers were made of: made anew when another identity, account or time asks for it. */
-interface Made {
-  readonly assertion: Timed<string>;
-  readonly signIn: Timed<string>;
+interface Whose {
+  readonly account: ReadyAccount;
+  readonly identity: Identity;
 }
 
-const NO_SIGN_IN: Timed<string> = { value: '', until: Number.POSITIVE_INFINITY };
+/** A part of the headers: made anew when another identity, account or time asks for it, whoever made it last. */
+interface Part extends Timed<string> {
+  readonly of: Whose;
+}
+
+interface Made {
+  readonly assertion: Part;
+  readonly signIn: Part | undefined;
+}
 
 let shared = { signal: new AbortController().signal, until: Number.NEGATIVE_INFINITY };
 
@@ -56,18 +63,25 @@ function limit(): AbortSignal {
   return shared.signal;
 }
 
+/** What one person has under way at the backends, by all sessions together. */
+export interface Share {
+  underWay: number;
+}
+
 /** One session: what was made for it, by target. */
 export class PreparedSession {
   readonly handle: string;
   readonly id: string | undefined;
+  readonly share: Share;
   /** Set when the session ended: whatever is still on its way for it goes no further. */
   ended = false;
   /** Mostly one, of a few. */
   readonly #targets: PreparedTarget[] = [];
 
-  constructor({ handle, id }: Pick<ProxySession, 'handle' | 'id'>) {
+  constructor({ handle, id }: Pick<ProxySession, 'handle' | 'id'>, share: Share) {
     this.handle = handle;
     this.id = id;
+    this.share = share;
   }
 
   for(target: ProxyTarget, deps: PrepareDeps): PreparedTarget {
@@ -83,10 +97,9 @@ export class PreparedTarget {
   readonly target: ProxyTarget;
   readonly #deps: PrepareDeps;
   #ready: (Timed<Prepared> & { readonly identity: Identity; readonly made: Made }) | undefined;
-  #account: ReadyAccount | undefined;
-  #assertion: Timed<string> | undefined;
-  #signIn: Timed<string> | undefined;
-  #jar: BackendCookieJar | undefined;
+  #assertion: Part | undefined;
+  #signIn: Part | undefined;
+  #jar: { readonly account: ReadyAccount; readonly jar: BackendCookieJar } | undefined;
   #building: { readonly identity: Identity; readonly result: Promise<Prepared> } | undefined;
   #hasWarned = false;
   #renewedAt = Number.NEGATIVE_INFINITY;
@@ -114,32 +127,31 @@ export class PreparedTarget {
   async #build(identity: Identity): Promise<Prepared> {
     const signal = limit();
     const account = readyAccount(await this.#deps.account(identity.person, this.target.name, signal));
-    const known = this.#ready?.identity;
-    const isOther = account.id !== this.#account?.id || account.userName !== this.#account.userName;
-    if (isOther) this.#jar = undefined;
-    if (isOther || known === undefined || !sameIdentity(known, identity)) {
-      this.#assertion = undefined;
-      this.#signIn = undefined;
-    }
-    this.#account = account;
-    const [assertion, signIn] = await Promise.all([
-      this.#assert(account, identity),
-      this.#signHeaders(account, identity, signal),
-    ]);
-    const until = Math.min(this.#deps.clock.now() + ACCOUNT_FRESH_MS, assertion.until, signIn.until);
+    const whose = { account, identity };
+    const [assertion, signIn] = await Promise.all([this.#assert(whose), this.#signHeaders(whose, signal)]);
+    const signedInUntil = signIn?.until ?? Number.POSITIVE_INFINITY;
+    const until = Math.min(this.#deps.clock.now() + ACCOUNT_FRESH_MS, assertion.until, signedInUntil);
     const made = { assertion, signIn };
     const before = this.#ready;
     if (before !== undefined && before.made.assertion === assertion && before.made.signIn === signIn) {
       this.#ready = { ...before, until, identity };
       return before.value;
     }
-    const { backendSession } = this.target;
-    if (backendSession !== undefined) this.#jar ??= new BackendCookieJar(backendSession);
     const who = before?.made.assertion === assertion ? before.value.lines[0] : linesOf(account, identity);
     const refused = this.target.signIn?.renew === undefined ? {} : { refused: () => this.#renew(account) };
-    const prepared = { account, lines: [who, assertion.value, signIn.value] as const, jar: this.#jar, ...refused };
+    const lines = [who, assertion.value, signIn?.value ?? ''] as const;
+    const prepared = { account, lines, jar: this.#jarOf(account), ...refused };
     this.#ready = { value: prepared, until, identity, made };
     return prepared;
+  }
+
+  #jarOf(account: ReadyAccount): BackendCookieJar | undefined {
+    const { backendSession } = this.target;
+    if (backendSession === undefined) return undefined;
+    if (this.#jar === undefined || !sameAccount(this.#jar.account, account)) {
+      this.#jar = { account, jar: new BackendCookieJar(backendSession) };
+    }
+    return this.#jar.jar;
   }
 
   /** The next request signs in with something new. */
@@ -152,10 +164,12 @@ export class PreparedTarget {
     this.#ready = undefined;
   }
 
-  async #assert(account: ReadyAccount, identity: Identity): Promise<Timed<string>> {
+  async #assert(whose: Whose): Promise<Part> {
     const now = this.#deps.clock.now();
-    if (this.#assertion !== undefined && this.#assertion.until > now) return this.#assertion;
-    const { userName } = account;
+    const known = this.#assertion;
+    if (known !== undefined && serves(known, whose, now)) return known;
+    const { identity } = whose;
+    const { userName } = whose.account;
     const token = await signAssertion(this.#deps.signer, { target: this.target.name, userName, identity });
     if (!this.#hasWarned && areGroupsTooLong(identity.groups)) {
       this.#hasWarned = true;
@@ -167,35 +181,51 @@ export class PreparedTarget {
       });
     }
     const value = headerLines(['X-Latchgate-Assertion', token]);
-    this.#assertion = { value, until: now + (ASSERTION_LIFETIME_S / 2) * 1_000 };
-    return this.#assertion;
+    const made = { value, until: now + (ASSERTION_LIFETIME_S / 2) * 1_000, of: whose };
+    this.#assertion = made;
+    return made;
   }
 
-  async #signHeaders(account: ReadyAccount, identity: Identity, signal: AbortSignal): Promise<Timed<string>> {
+  async #signHeaders(whose: Whose, signal: AbortSignal): Promise<Part | undefined> {
     const now = this.#deps.clock.now();
     const { signIn } = this.target;
-    if (signIn === undefined) return NO_SIGN_IN;
-    if (this.#signIn !== undefined && this.#signIn.until > now) return this.#signIn;
-    const { id, userName } = account;
-    const made = await signIn.headers({ id, userName, displayName: identity.displayName }, signal);
-    const value = headerLines(Object.entries(made.set).flat());
-    this.#signIn = { value, until: now + (made.validForSeconds / 2) * 1_000 };
-    return this.#signIn;
+    if (signIn === undefined) return undefined;
+    const known = this.#signIn;
+    if (known !== undefined && serves(known, whose, now)) return known;
+    const { id, userName } = whose.account;
+    const { set, validForSeconds } = await signIn.headers(
+      { id, userName, displayName: whose.identity.displayName },
+      signal,
+    );
+    const value = headerLines(Object.entries(set).flat());
+    const made = { value, until: now + (validForSeconds / 2) * 1_000, of: whose };
+    this.#signIn = made;
+    return made;
   }
 }
 
 /** The sessions that were seen lately. */
 export class PreparedSessions {
   readonly #sessions = new BoundedMap<PreparedSession>(MAX_SESSIONS);
+  /** By person. */
+  readonly #shares = new BoundedMap<Share>(MAX_SESSIONS);
   /** Those that something is being prepared for, which may be forgotten meanwhile and still end. */
   readonly #waiting = new Set<PreparedSession>();
 
   get(who: ProxySession): PreparedSession {
     const known = this.#sessions.get(who.handle);
     if (known !== undefined) return known;
-    const made = new PreparedSession(who);
+    const made = new PreparedSession(who, this.#shareOf(who.session.identity.person));
     this.#sessions.set(who.handle, made);
     return made;
+  }
+
+  #shareOf(person: string): Share {
+    const known = this.#shares.get(person);
+    if (known !== undefined) return known;
+    const share = { underWay: 0 };
+    this.#shares.set(person, share);
+    return share;
   }
 
   /** Learns of an end of the session until `work` is over. */
@@ -226,6 +256,14 @@ function readyAccount(state: AccountState): ReadyAccount {
   if (state.status === 'none') throw new LatchgateError('no_access', 'nothing is given to this person in this target');
   const code = Object.hasOwn(ERRORS, state.code) ? (state.code as ErrorCode) : 'target_pending';
   throw new LatchgateError(code, 'the account in this target is not ready');
+}
+
+function serves(part: Part, { account, identity }: Whose, now: number): boolean {
+  return part.until > now && sameAccount(part.of.account, account) && sameIdentity(part.of.identity, identity);
+}
+
+function sameAccount(a: ReadyAccount, b: ReadyAccount): boolean {
+  return a.id === b.id && a.userName === b.userName;
 }
 
 /** Records are read from the store again and again: the same person is often another object. */

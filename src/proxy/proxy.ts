@@ -40,7 +40,6 @@ export class GatewayProxy {
   readonly #deps: ProxyDeps;
   readonly #hosts: Hosts;
   readonly #anyHostPaths: readonly string[];
-  readonly #failures: Failures;
   readonly #clients: ApiClients;
   readonly #gate: Gate;
   readonly #exchanges: Exchanges;
@@ -51,8 +50,7 @@ export class GatewayProxy {
     this.#deps = deps;
     this.#hosts = hostsOfRoutes(deps.publicUrl, deps.routes);
     this.#anyHostPaths = [...ANY_HOST_PATHS, ...(deps.anyHostPaths ?? [])];
-    this.#failures = new Failures(deps);
-    this.#clients = new ApiClients(deps.bearers, this.#failures);
+    this.#clients = new ApiClients(deps.bearers, new Failures(deps));
     this.#gate = new Gate(deps, this.#hosts);
     this.#exchanges = new Exchanges(deps);
     this.#forwardAuth = new ForwardAuth({
@@ -87,7 +85,6 @@ export class GatewayProxy {
     let passage: Passage;
     try {
       passage = this.#read(req, requestId);
-      this.#failures.watch(req, res, passage.target.path);
     } catch (thrown) {
       res.setHeader('Connection', 'close');
       this.#refuse(req, res, toLatchgateError(thrown), requestId);
@@ -260,7 +257,9 @@ export class GatewayProxy {
   ): void {
     this.#note(error, requestId, passage);
     if (res.headersSent || res.destroyed) return;
-    if (!req.complete) drain(req);
+    // What did not come in time is not waited for any longer (RFC 9110 §15.5.9).
+    if (error.code === 'request_timeout') res.setHeader('Connection', 'close');
+    else if (!req.complete) drain(req);
     res.setHeader('X-Request-Id', requestId);
     this.#clients.challenge(res, error);
     this.#deps.pages.refuse(req, res, error, { requestId, status });

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Of a body that nobody wants any more: what is read to keep the connection, beyond it the connection is closed. */
-const DRAIN_BYTES = 1024 * 1024;
+/** A body that nobody wants any more is read to its end for so long, so that the connection can go on. */
+const DRAIN_MS = 30_000;
+/** Of more than this little more is read: just so long that a client that sends first and reads later finds its answer. */
+const [DRAIN_BYTES, LINGER_MS] = [1024 * 1024, 5_000];
 const NOTHING = Buffer.alloc(0);
 
 /** Whether a body follows the head (RFC 9112 §6.3). */
@@ -84,13 +86,35 @@ export class RequestBody {
   }
 }
 
-/** Reads and forgets what is left of a body, up to a limit; then the connection is closed. */
+/**
+ * Reads and forgets what is left of a body, for a while; then the connection is closed. Not at once: closed over bytes
+ * that nobody has read, it would take the answer along before the client has seen it (RFC 9112 §9.6).
+ */
 export function drain(request: IncomingMessage): void {
-  let left = DRAIN_BYTES;
   request.on('error', () => {});
-  request.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) request.socket.destroy();
-  });
+  if (!request.complete) {
+    let left = DRAIN_BYTES;
+    let ends = endBody(request, DRAIN_MS);
+    request.on('data', (chunk: Buffer) => {
+      const before = left;
+      left -= chunk.length;
+      if (before < 0 || left >= 0) return;
+      ends();
+      ends = endBody(request, LINGER_MS);
+    });
+  }
   request.resume();
+}
+
+/** Ends the connection of a body that is not here after `ms`, by `late` if it is given. Returns how to call that off. */
+export function endBody(request: IncomingMessage, ms: number, late?: () => void): () => void {
+  const { socket } = request;
+  const timer = setTimeout(() => {
+    if (request.complete) return;
+    if (late === undefined) socket.destroy();
+    else late();
+  }, ms).unref();
+  const stop = (): void => clearTimeout(timer);
+  request.once('close', stop);
+  return stop;
 }

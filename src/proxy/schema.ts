@@ -49,13 +49,32 @@ export const tlsSchema = z
     context.addIssue({ code: 'custom', path: ['key'], message });
   });
 
+export const forwardAuthSchema = z.strictObject({
+  secrets: textList
+    .refine((secrets) => secrets.length > 0, 'must have at least one secret')
+    .refine(
+      (secrets) => secrets.every((secret) => /^(?! )[\x20-\x7e]{32,}(?<! )$/.test(secret)),
+      'must have at least 32 characters in each secret, ASCII alone',
+    )
+    .meta({
+      description:
+        'What the web server says in `X-Latchgate-Secret` when it asks; any of them will do. Without it `/.latchgate/auth` tells who it is, and neither what signs in at a backend nor a cookie.',
+      examples: [['${file:/run/secrets/forward-auth}']],
+    }),
+});
+
 export const shutdownSchema = z.strictObject({
   delay: waitMs
     .prefault('0s')
     .describe(
       'After SIGTERM: how long the gateway still serves, while readiness says that it stops. For load balancers that learn of it late.',
     ),
-  drain: durationMs.prefault('25s').describe('How long open requests then have to end.'),
+  idle: waitMs
+    .prefault('5s')
+    .describe(
+      'How long a connection that is kept open may then still bring a last request. Longer than the load balancer in front keeps idle ones: what it sends at the very moment of their end is lost.',
+    ),
+  drain: durationMs.prefault('25s').describe('How long open requests have to end, `idle` included.'),
 });
 
 export const routesSchema = z.array(routeSchema).min(1, 'must have at least one route');

@@ -7,6 +7,7 @@ import { newRequestId } from '../ops/request-id.ts';
 import { type Connection, Connections } from './connections.ts';
 import type { GatewayPages } from './deps.ts';
 import type { GatewayProxy } from './proxy.ts';
+import { endBody } from './request-body.ts';
 import type { Certificates } from './tls.ts';
 import { TlsServer } from './tls-server.ts';
 import { refuseOnSocket } from './upgrade.ts';
@@ -17,16 +18,16 @@ export interface PublicServerDeps {
   readonly gateway: GatewayPages;
   /** For the head of a request; default 20 s. */
   readonly headTimeoutMs?: number;
-  /** For a whole request, body included; default 5 min. */
-  readonly requestTimeoutMs?: number;
+  /** For the body of a request to the gateway's own pages; default 1 min. Uploads to a backend only have to go on. */
+  readonly bodyTimeoutMs?: number;
   /** Serves by TLS, HTTP/2 included; absent: plain HTTP/1.1. */
   readonly certificates?: Certificates;
   /** From then on every answer is the last of its connection, and says so. */
   readonly closing?: AbortSignal;
 }
 
-/** Once the gateway is closing, a connection has this long to bring a last request. */
-export const LAST_REQUEST_MS = 1_000;
+/** Once the gateway is closing, a connection that brought none yet has this long to bring a request. */
+const LAST_REQUEST_MS = 1_000;
 
 const MAX_HEAD_BYTES = 32 * 1024;
 /** Longer than load balancers keep idle connections. */
@@ -34,14 +35,16 @@ const KEEP_ALIVE_MS = 65_000;
 
 /** The public listener, not listening yet. Node's strict parser stands in front of everything. */
 export function createPublicServer(deps: PublicServerDeps): Server {
-  const { proxy, gateway, certificates, closing } = deps;
+  const { proxy, certificates, closing } = deps;
+  const bodyTimeoutMs = deps.bodyTimeoutMs ?? 60_000;
   const connections = new Connections();
   const headTimeoutMs = deps.headTimeoutMs ?? 20_000;
   const http = {
     insecureHTTPParser: false,
     maxHeaderSize: MAX_HEAD_BYTES,
     headersTimeout: headTimeoutMs,
-    requestTimeout: deps.requestTimeoutMs ?? 300_000,
+    // A large upload takes as long as it takes: each of its pieces has a limit, and whatever is not forwarded has its own.
+    requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: Math.min(headTimeoutMs, 5_000),
     // Looked at with the rest of the framing, so that the refusal has a request id too.
@@ -55,6 +58,10 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   // Beyond a limit Node would leave headers out without a word; the size of the head is limit enough.
   server.maxHeadersCount = 0;
 
+  const gateway: GatewayPages = (req, res, requestId) => {
+    if (!req.complete) endBody(req, bodyTimeoutMs, () => server.emit('clientError', tooLate(), req.socket));
+    deps.gateway(req, res, requestId);
+  };
   const serve = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
     const connection = connections.of(req.socket);
     if (connection.isOver) return;
@@ -98,6 +105,11 @@ export function createPublicServer(deps: PublicServerDeps): Server {
     else refuseOnSocket(socket, failureOf(error), newRequestId());
   });
   return server;
+}
+
+/** As Node says it of a head. */
+function tooLate(): NodeJS.ErrnoException {
+  return Object.assign(new Error('the body took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
 }
 
 function failureOf(error: NodeJS.ErrnoException): LatchgateError {

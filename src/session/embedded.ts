@@ -4,7 +4,7 @@ import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
 import { EndedSessions } from './ended.ts';
 import { EndedPoll } from './ended-poll.ts';
-import { RememberedSessions } from './remembered.ts';
+import { RememberedSessions, runsOutAt } from './remembered.ts';
 import { isSessionId, openSession, openTokens, sessionHandle } from './seal.ts';
 import {
   chosenBy,
@@ -15,6 +15,7 @@ import {
   listRows,
   readEnded,
   readRow,
+  readTimes,
   readWholeRow,
   sessionRow,
   writeRenewal,
@@ -121,6 +122,15 @@ class EmbeddedSessions implements PrunedSessions {
     const isThere = await writeRenewal(this.#database, row);
     if (isThere) this.#remembered.renew(handle, session, row.sealed);
     return isThere && !this.#ended.has(handle);
+  }
+
+  async runsOutAt(id: string): Promise<number | undefined> {
+    if (!isSessionId(id)) return undefined;
+    const handle = sessionHandle(id);
+    const row = await readTimes(this.#database, handle);
+    if (row === undefined || this.#ended.has(handle)) return undefined;
+    const idleUntil = Math.max(row.idleUntil, this.#remembered.idleUntil(handle));
+    return runsOutAt({ idleUntil, seenAt: row.seenAt }, row.endsAt);
   }
 
   async touch(id: string, ttlMs: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { providerSessionHash, subjectHash } from './seal.ts';
+import { loneSubjectHash, providerSessionHash, subjectHash } from './seal.ts';
 import type { Session, SessionSelector } from './store.ts';
 
 /*
@@ -23,14 +23,18 @@ export function sessionKey(handle: string): string {
 /** The sorted sets that a session is found by, by its absolute end. */
 export function listsOf({ identity, providerSession }: Session): readonly string[] {
   const { person, issuer, subject } = identity;
-  const keys = [personKey(person), subjectKey(issuer, subject)];
-  return providerSession === undefined ? keys : [...keys, providerSessionKey(issuer, providerSession)];
+  return [
+    personKey(person),
+    subjectKey(issuer, subject),
+    providerSession === undefined ? loneSubjectKey(issuer, subject) : providerSessionKey(issuer, providerSession),
+  ];
 }
 
 /** The list of the sessions that a selector means. */
 export function listKey(selector: Exclude<SessionSelector, { readonly handle: string }>): string {
   if ('person' in selector) return personKey(selector.person);
   if ('subject' in selector) return subjectKey(selector.issuer, selector.subject);
+  if ('loneSubject' in selector) return loneSubjectKey(selector.issuer, selector.loneSubject);
   if ('providerSession' in selector) return providerSessionKey(selector.issuer, selector.providerSession);
   return ALL_KEY;
 }
@@ -41,6 +45,10 @@ function personKey(person: string): string {
 
 function subjectKey(issuer: string, subject: string): string {
   return `latchgate:subject:${subjectHash(issuer, subject)}`;
+}
+
+function loneSubjectKey(issuer: string, subject: string): string {
+  return `latchgate:lone-subject:${loneSubjectHash(issuer, subject)}`;
 }
 
 function providerSessionKey(issuer: string, providerSession: string): string {

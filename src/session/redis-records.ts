@@ -66,6 +66,16 @@ export async function readRecord(connection: RedisConnection, handle: string): P
   return typeof sealed === 'string' ? { sealed, idleUntil: Number(idle), seenAt: Number(seen) } : undefined;
 }
 
+/** Its limits alone. */
+export async function readTimes(
+  connection: RedisConnection,
+  handle: string,
+): Promise<{ readonly idleUntil: number; readonly seenAt: number; readonly endsAt: number } | undefined> {
+  const [idle, seen, ends] = await connection.ask((client) => client.hmget(sessionKey(handle), 'idle', 'seen', 'ends'));
+  if (typeof ends !== 'string') return undefined;
+  return { idleUntil: Number(idle), seenAt: Number(seen), endsAt: Number(ends) };
+}
+
 export interface WholeRecord {
   readonly sealed: string;
   readonly sealedTokens: string | undefined;

@@ -16,6 +16,7 @@ import {
   listRecords,
   probeWrite,
   readRecord,
+  readTimes,
   readWholeRecord,
   relist,
   renewRecord,
@@ -23,7 +24,7 @@ import {
   touchRecord,
   unlist,
 } from './redis-records.ts';
-import { RememberedSessions } from './remembered.ts';
+import { RememberedSessions, runsOutAt } from './remembered.ts';
 import type { RedisServers } from './schema.ts';
 import { isSessionId, openSession, openTokens, sessionHandle } from './seal.ts';
 import type { PrunedSessions, Session, SessionInfo, SessionSelector, SessionTokens, WholeSession } from './store.ts';
@@ -146,6 +147,15 @@ class RedisSessions implements PrunedSessions {
     } finally {
       this.#remembered.forget(handle);
     }
+  }
+
+  async runsOutAt(id: string): Promise<number | undefined> {
+    if (!isSessionId(id)) return undefined;
+    const handle = sessionHandle(id);
+    const times = await readTimes(this.#connection, handle);
+    if (times === undefined || this.#ended.has(handle)) return undefined;
+    const idleUntil = Math.max(times.idleUntil, this.#remembered.idleUntil(handle));
+    return runsOutAt({ idleUntil, seenAt: times.seenAt }, times.endsAt);
   }
 
   async touch(id: string, ttlMs: number): Promise<void> {

@@ -156,7 +156,18 @@ export class RememberedSessions {
 
 /** A use that was written before is to be written again. The limit shrinks toward the end of a session, and must not make a write of every request then. */
 function writtenBefore(now: number, ttlMs: number): number {
-  return now - Math.min(TOUCH_AT_MOST_EVERY_MS, Math.max(TOUCH_AT_LEAST_EVERY_MS, ttlMs / 10));
+  return now - unwrittenFor(ttlMs);
+}
+
+/** How long uses may go on after the last one that was written. */
+function unwrittenFor(ttlMs: number): number {
+  return Math.min(TOUCH_AT_MOST_EVERY_MS, Math.max(TOUCH_AT_LEAST_EVERY_MS, ttlMs / 10));
+}
+
+/** As `SessionStore.runsOutAt`, of what a store holds; all in milliseconds since the epoch. */
+export function runsOutAt(stored: Pick<StoredSession, 'idleUntil' | 'seenAt'>, endsAt: number): number {
+  const { idleUntil, seenAt } = stored;
+  return Math.min(endsAt, idleUntil + unwrittenFor(idleUntil - seenAt));
 }
 
 function isFresh(record: Remembered, now: number, freshMs: number): boolean {

@@ -30,6 +30,11 @@ export function providerSessionHash(issuer: string, providerSession: string): st
   return pairHash('provider session', issuer, providerSession);
 }
 
+/** Of what was said of a subject's logins that have no session of the provider. */
+export function loneSubjectHash(issuer: string, subject: string): string {
+  return pairHash('subject without provider session', issuer, subject);
+}
+
 /** The record under a key derived from the id, bound to the handle: moved to another row, it does not open. */
 export function sealSession(id: string, handle: string, session: Session): string {
   return seal(JSON.stringify(session), purposeOf(handle), [id]);

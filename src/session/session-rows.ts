@@ -51,6 +51,10 @@ export function chosenBy(selector: SessionSelector): Condition {
   if ('subject' in selector) {
     return (where) => where('subject_hash', '=', subjectHash(selector.issuer, selector.subject));
   }
+  if ('loneSubject' in selector) {
+    const hash = subjectHash(selector.issuer, selector.loneSubject);
+    return (where) => where.and([where('subject_hash', '=', hash), where('provider_session_hash', 'is', null)]);
+  }
   if ('providerSession' in selector) {
     const hash = providerSessionHash(selector.issuer, selector.providerSession);
     return (where) => where('provider_session_hash', '=', hash);
@@ -69,6 +73,22 @@ export function readRow(database: Database, handle: string): Promise<StoredSessi
       db
         .selectFrom('sessions')
         .select(['sealed', 'idle_until as idleUntil', 'last_seen_at as seenAt'])
+        .where('handle', '=', handle)
+        .executeTakeFirst(),
+    ),
+  );
+}
+
+/** Its limits alone. */
+export function readTimes(
+  database: Database,
+  handle: string,
+): Promise<{ readonly idleUntil: number; readonly seenAt: number; readonly endsAt: number } | undefined> {
+  return answered(
+    database.run((db) =>
+      db
+        .selectFrom('sessions')
+        .select(['idle_until as idleUntil', 'last_seen_at as seenAt', 'ends_at as endsAt'])
         .where('handle', '=', handle)
         .executeTakeFirst(),
     ),

@@ -40,6 +40,8 @@ export interface SessionInfo {
 export type SessionSelector =
   | { readonly person: string }
   | { readonly issuer: string; readonly subject: string }
+  /** Those of the subject that have no session of the provider. */
+  | { readonly issuer: string; readonly loneSubject: string }
   | { readonly issuer: string; readonly providerSession: string }
   | { readonly handle: string }
   | { readonly all: true };
@@ -70,6 +72,12 @@ export interface SessionStore {
    * False: there is none to replace, and none is made.
    */
   renew(id: string, session: Session, tokens?: SessionTokens): Promise<boolean>;
+  /**
+   * When it has run out if nobody uses it until then, in milliseconds since the epoch. A use on another instance that is
+   * not written yet is allowed for: past the idle limit by a tenth of it, a second at least and a minute at most.
+   * undefined: it is not there.
+   */
+  runsOutAt(id: string): Promise<number | undefined>;
   /** Puts the idle limit off, without writing the record. */
   touch(id: string, ttlMs: number): Promise<void>;
   destroy(id: string): Promise<void>;

@@ -34,7 +34,7 @@ const upstreamSchema = z.strictObject({
     .refine((number) => number > 0, 'must be at least 1')
     .prefault(512)
     .describe(
-      'Connections at the same time, WebSockets apart. Twice as many requests wait for one; more are answered 502.',
+      'Connections at the same time, WebSockets apart, of each process. Twice as many requests wait for one; more are answered 502. A quarter of them (16 at least) is for one person at most, and for all public requests together; more are answered 429.',
     ),
 });
 

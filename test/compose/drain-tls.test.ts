@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { drain, listen } from '../../src/compose/gateway.ts';
+import { drain, listen } from '../../src/compose/listener.ts';
 import { systemClock } from '../../src/ops/clock.ts';
 import type { GatewayProxy } from '../../src/proxy/proxy.ts';
 import { createPublicServer } from '../../src/proxy/server.ts';
@@ -84,6 +85,7 @@ describe('a listener with TLS that ends', () => {
     await asked(2);
     closing.abort();
     const ended = drain(server, 60_000);
+    while (server.listening) await nextTurn();
     const refused = connectTcp(port, '127.0.0.1');
     await expect(once(refused, 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     for (const res of waiting) res.end('here');

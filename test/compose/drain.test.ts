@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { drain, listen } from '../../src/compose/gateway.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { drain, listen } from '../../src/compose/listener.ts';
 import type { GatewayProxy } from '../../src/proxy/proxy.ts';
 import { createPublicServer } from '../../src/proxy/server.ts';
 
@@ -75,6 +77,7 @@ describe('a listener that ends', () => {
     const ended = drain(server, 300, () => {
       waited = true;
     });
+    while (server.listening) await nextTurn();
     const refused = connect(port, '127.0.0.1');
     await expect(once(refused, 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect([waited, one.socket.closed]).toEqual([false, false]);
@@ -82,4 +85,40 @@ describe('a listener that ends', () => {
     expect(waited).toBe(true);
     await ended;
   });
+
+  it('serves who is connected already, although it has not looked yet', async () => {
+    const { server, closing, answer, port } = await start();
+    const crowd = connectWhileNobodyLooks(port, 8);
+    closing.abort();
+    const ended = drain(server, 60_000);
+    const answering = setInterval(answer, 5);
+    const texts = await crowd;
+    clearInterval(answering);
+    for (const text of texts) expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*here$/);
+    await ended;
+  });
 });
+
+/** Requests on connections that the system has made while this thread did nothing; resolves to all that was answered. */
+function connectWhileNobodyLooks(port: number, count: number): Promise<readonly string[]> {
+  const sent = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(
+    `const { connect } = require('node:net');
+    const { parentPort, workerData: { port, count, sent } } = require('node:worker_threads');
+    const answers = Array.from({ length: count }, () => new Promise((resolve) => {
+      let text = '';
+      const socket = connect(port, '127.0.0.1', () => socket.write('POST / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 0\\r\\n\\r\\n', () => {
+        Atomics.add(sent, 0, 1);
+        Atomics.notify(sent, 0);
+      }));
+      socket.on('data', (chunk) => { text += chunk; });
+      socket.on('error', (error) => { text += error.code; });
+      socket.on('close', () => resolve(text));
+    }));
+    Promise.all(answers).then((all) => parentPort.postMessage(all));`,
+    { eval: true, workerData: { port, count, sent } },
+  );
+  const answers = once(worker, 'message').then(([all]) => all as string[]);
+  for (let before = 0; before < count; before = Atomics.load(sent, 0)) Atomics.wait(sent, 0, before, 10_000);
+  return answers;
+}

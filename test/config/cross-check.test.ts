@@ -472,6 +472,19 @@ describe('the server', () => {
     expect(warnings({ targets })).toEqual(['cleartext_token targets.gd.url']);
   });
 
+  it('has forward-auth with a secret of its own, and a web server that is believed', () => {
+    const asked = (secret: string, proxies = '[127.0.0.1]') => ({
+      f: `forward_auth: { secrets: ["${secret}"] }`,
+      p: `trusted_proxies: ${proxies}`,
+    });
+    expect([complaints(asked(SECRET)), warnings(asked(SECRET))]).toEqual([[], []]);
+    expect(complaints(asked('short'))).toEqual(['invalid_value forward_auth.secrets']);
+    expect(complaints(asked(`${SECRET}ü`))).toEqual(['invalid_value forward_auth.secrets']);
+    expect(complaints(asked('a'.repeat(40)))).toEqual(['placeholder_secret forward_auth.secrets.0']);
+    expect(complaints({ f: 'forward_auth: { secrets: [] }' })).toEqual(['invalid_value forward_auth.secrets']);
+    expect(warnings(asked(SECRET, '[]'))).toEqual(['no_effect forward_auth']);
+  });
+
   it('takes addresses and networks as trusted proxies', () => {
     const proxies = (list: string) => complaints({ p: `trusted_proxies: [${list}]` });
     expect(proxies('10.0.0.0/8, 192.0.2.1, "::1", "2001:db8::/32"')).toEqual([]);

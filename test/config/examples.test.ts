@@ -27,7 +27,7 @@ const WORLD = {
     DEMO_GOODDATA_TOKEN: SECRET,
   },
   files: Object.fromEntries(
-    ['session', 'entra', 'oidc', 'superset', 'gooddata', 'directory', 'realm', 'hr', 'auth0']
+    ['session', 'forward-auth', 'entra', 'oidc', 'superset', 'gooddata', 'directory', 'realm', 'hr', 'auth0']
       .map((name): [string, string] => [`/run/secrets/${name}`, SECRET])
       .concat([
         ['/run/secrets/partners.pem', PEM],

@@ -91,10 +91,13 @@ describe('the files of tls', () => {
 describe('the end of the gateway', () => {
   it('has a time to go on and a time for open requests', () => {
     const shutdown = (text: string) => examine(configText({ shutdown: `shutdown: ${text}` }));
-    expect(examine(configText()).config?.shutdown).toEqual({ delay: 0, drain: 25_000 });
-    expect(shutdown('{ delay: 10s, drain: 1m }').config?.shutdown).toEqual({ delay: 10_000, drain: 60_000 });
-    expect(codes(shutdown('{ delay: "-1s", drain: 0s }'))).toEqual([
+    expect(examine(configText()).config?.shutdown).toEqual({ delay: 0, idle: 5_000, drain: 25_000 });
+    expect(shutdown('{ delay: 10s, idle: 70s, drain: 2m }').config?.shutdown).toEqual({
+      ...{ delay: 10_000, idle: 70_000, drain: 120_000 },
+    });
+    expect(codes(shutdown('{ delay: "-1s", idle: "-1s", drain: 0s }'))).toEqual([
       'invalid_value shutdown.delay',
+      'invalid_value shutdown.idle',
       'invalid_value shutdown.drain',
     ]);
   });

@@ -420,6 +420,30 @@ function describeRest(world: World): void {
     expect(rows).toEqual([{ key: 'carol' }]);
   });
 
+  it('counts what happens at every instance, each purpose by itself, and begins anew after the window', async () => {
+    const { here, there, state } = world();
+    const add = (place: typeof here, purpose: string, times: Record<string, number>) =>
+      place.counts.add(purpose, new Map(Object.entries(times)), 60_000);
+    expect(await here.counts.add('failures', new Map(), 60_000)).toEqual(new Map());
+    expect(await add(here, 'failures', { a: 3, b: 1 })).toEqual(new Map(Object.entries({ a: 3, b: 1 })));
+    state.clock.fastForward(30_000);
+    expect(await add(there, 'failures', { c: 1, a: 4 })).toEqual(new Map(Object.entries({ a: 7, c: 1 })));
+    expect(await add(there, 'tokens', { a: 1 })).toEqual(new Map([['a', 1]]));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        add(n % 2 ? here : there, 'failures', n % 3 ? { d: 1, e: 1 } : { e: 1, d: 1 }),
+      ),
+    );
+    expect(await add(here, 'failures', { d: 1, e: 1 })).toEqual(new Map(Object.entries({ d: 21, e: 21 })));
+    state.clock.fastForward(30_000);
+    expect(await add(here, 'failures', { a: 2 })).toEqual(new Map([['a', 2]]));
+    state.clock.fastForward(60_000);
+    await add(there, 'failures', { f: 1 });
+    await add(here, 'failures', { f: 1 });
+    const { rows } = await (await state.open()).run((db) => sql`select key from counts`.execute(db));
+    expect(rows).toEqual([{ key: 'f' }]);
+  });
+
   it('keeps a retry until it is done, and counts the attempts', async () => {
     const { here, there, state } = world();
     const now = state.clock.now();

@@ -57,6 +57,8 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
     const of = (identity: Partial<Session['identity']>, more: Partial<Session> = {}) =>
       session({ ...more, identity: { ...session().identity, ...identity } });
 
+    const lone = ({ providerSession: _, ...rest }: Session): Session => rest;
+
     it('gives a session back to who holds the id, on every instance', async () => {
       const saved = session();
       await here.save(id, saved, IDLE_MS);
@@ -138,6 +140,10 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
       expect(await here.renew(id, session({ providerSession: 'sid-9' }))).toBe(true);
       expect(await there.destroyFor({ issuer: 'https://id.example', providerSession: 'sid-1' })).toBe(0);
       expect(await there.destroyFor({ issuer: 'https://id.example', providerSession: 'sid-9' })).toBe(1);
+      id = newSessionId();
+      await here.save(id, lone(session()), IDLE_MS);
+      expect(await here.renew(id, session())).toBe(true);
+      expect(await there.destroyFor({ issuer: 'https://id.example', loneSubject: 'subject-of-alice' })).toBe(0);
     });
 
     it('neither makes a session by a renewal nor brings one back', async () => {
@@ -227,6 +233,28 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
       });
     });
 
+    describe('when it runs out', () => {
+      it('is the end of the session, or the idle limit with what may not be written yet', async () => {
+        await here.save(id, session({ endsAt: harness.now() + 90_000 }), 40_000);
+        for (const store of [here, there]) {
+          const left = ((await store.runsOutAt(id)) ?? 0) - harness.now();
+          expect(left).toBeGreaterThan(40_000);
+          expect(left).toBeLessThanOrEqual(44_000);
+        }
+        await harness.fastForward(35_000);
+        await here.touch(id, 60_000);
+        for (const store of [here, there]) expect(await store.runsOutAt(id)).toBe((await here.load(id))?.endsAt);
+      });
+
+      it('is nothing of a session that is not there', async () => {
+        await here.save(id, session(), IDLE_MS);
+        expect(await here.runsOutAt(newSessionId())).toBeUndefined();
+        expect(await here.runsOutAt('abc')).toBeUndefined();
+        await here.destroy(id);
+        expect(await here.runsOutAt(id)).toBeUndefined();
+      });
+    });
+
     describe('the end', () => {
       it('is at once here, and elsewhere within a second', async () => {
         await here.save(id, session(), IDLE_MS);
@@ -280,10 +308,23 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
       });
 
       it.each([
-        ['a person', { person: 'p_alice' }, ['alice', 'alice again', 'alice elsewhere']],
-        ['a subject', { issuer: 'https://id.example', subject: 'subject-of-alice' }, ['alice', 'alice again']],
+        ['a person', { person: 'p_alice' }, ['alice', 'alice again', 'alice elsewhere', 'alice alone']],
+        [
+          'a subject',
+          { issuer: 'https://id.example', subject: 'subject-of-alice' },
+          ['alice', 'alice again', 'alice alone'],
+        ],
         ["a provider's session", { issuer: 'https://id.example', providerSession: 'sid-1' }, ['alice', 'bob']],
-        ['everybody', { all: true as const }, ['alice', 'alice again', 'alice elsewhere', 'bob', 'shifted']],
+        [
+          "a subject without a session of the provider's",
+          { issuer: 'https://id.example', loneSubject: 'subject-of-alice' },
+          ['alice alone'],
+        ],
+        [
+          'everybody',
+          { all: true as const },
+          ['alice', 'alice again', 'alice elsewhere', 'alice alone', 'bob', 'bob alone', 'shifted'],
+        ],
         ['nobody', { person: 'p_nobody' }, []],
         ['a subject of another spelling', { issuer: 'https://id.example', subject: 'Subject-of-alice' }, []],
       ])('comes for every session of %s and for no other', async (_, selector, expected) => {
@@ -291,7 +332,9 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
           alice: session(),
           'alice again': session({ providerSession: 'sid-2' }),
           'alice elsewhere': of({ issuer: 'https://other.example', subject: 'x' }, { providerSession: 'sid-1' }),
+          'alice alone': lone(session()),
           bob: of({ person: 'p_bob', subject: 'bob' }),
+          'bob alone': lone(of({ person: 'p_bob', subject: 'bob' })),
           // Reads the same as alice when issuer and subject are only put together.
           shifted: of(
             { person: 'p_shifted', issuer: 'https://id.examples', subject: 'ubject-of-alice' },

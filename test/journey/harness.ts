@@ -96,7 +96,7 @@ export async function startJourney(options: JourneyOptions = {}): Promise<Journe
   };
   const configFile = join(folder, 'latchgate.yaml');
   const secured = tls && { tls: JSON.stringify({ certificate: tls.certificateFile, key: tls.keyFile }) };
-  writeFileSync(configFile, configText({ ...options.sections, ...secured }), { mode: 0o600 });
+  writeFileSync(configFile, configText({ shutdown: '{ idle: 1s }', ...options.sections, ...secured }), { mode: 0o600 });
   const log: string[] = [];
   const browsers: Browser[] = [];
   const instances = new Set<Instance>();

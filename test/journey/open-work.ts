@@ -77,6 +77,17 @@ export interface Opened {
   /** How much has come so far. */
   readonly bytes: number;
   readonly isOver: boolean;
+  /** By `performance.now()`; undefined as long as it is open. */
+  readonly endedAt: number | undefined;
+  /** As the browser that leaves the page. */
+  close(): void;
+}
+
+/** From `since` (`performance.now()`) to the end of the last of them, in milliseconds. Throws when one is open. */
+export function endedAfterMs(work: readonly Opened[], since: number): number {
+  const open = work.filter(({ isOver }) => !isOver);
+  if (open.length > 0) throw new Error(`still open: ${open.map(({ kind, at }) => `${kind} at ${at}`).join(', ')}`);
+  return Math.max(...work.map(({ endedAt = 0 }) => endedAt)) - since;
 }
 
 /** Opens one of each at every one of these instances. `origin` is the one that pages have. */
@@ -94,10 +105,11 @@ function openOne(at: string, kind: Kind, origin: string, cookie: string): Promis
     'sec-websocket-key': Buffer.alloc(16).toString('base64'),
   };
   const headers = { host: new URL(origin).host, origin, cookie, ...(kind === 'WebSocket' ? upgrade : {}) };
-  const opened = { kind, at, bytes: 0, isOver: false };
+  const opened = { kind, at, bytes: 0, isOver: false, endedAt: undefined as number | undefined, close: () => {} };
   return new Promise((resolve, reject) => {
     const req = request({ hostname, port, path: PATHS[kind], headers, agent: false });
     const follow = (stream: Duplex | IncomingMessage | ServerResponse): void => {
+      opened.close = () => void stream.destroy();
       stream.on('data', (chunk: Buffer) => {
         opened.bytes += chunk.length;
         resolve(opened);
@@ -105,6 +117,7 @@ function openOne(at: string, kind: Kind, origin: string, cookie: string): Promis
       stream.on('error', () => undefined);
       stream.on('close', () => {
         opened.isOver = true;
+        opened.endedAt = performance.now();
       });
     };
     req.on('response', (res) => {

@@ -50,6 +50,7 @@ describe('a session that is checked every second, at two gateways', () => {
     const headers = { cookie, accept: 'application/json', host: new URL(journey.url).host };
     await sleep(DUE_MS);
     const before = journey.idp.refreshes;
+    const began = performance.now();
     const statuses = await Promise.all(
       Array.from({ length: 50 }, async (_, at) => {
         const answer = await request(`${instances[at % 2]?.url}/api/v1/profile`, { headers });
@@ -58,7 +59,10 @@ describe('a session that is checked every second, at two gateways', () => {
       }),
     );
     expect(new Set(statuses)).toEqual(new Set([200]));
-    expect(journey.idp.refreshes - before).toBe(1);
+    // On a machine that is so busy that the fifty take longer than a second, the next one is due before they are over.
+    const seconds = Math.floor((performance.now() - began) / 1_000);
+    expect(journey.idp.refreshes - before).toBeGreaterThanOrEqual(1);
+    expect(journey.idp.refreshes - before).toBeLessThanOrEqual(1 + seconds);
   });
 
   it('takes a group that is lost at once: the very next request finds it gone', async () => {
@@ -162,7 +166,36 @@ describe('a session without requests', () => {
     expect(work.filter(({ isOver }) => isOver)).toEqual([]);
     await sleep(4_000);
     expect((await browser.call(`${journey.url}/`)).status).toBe(401);
+    await until('all is cut off', () => work.every(({ isOver }) => isOver) || undefined);
   });
+});
+
+it('a session ends at its end with all that is open for it, busy or not, and nobody else’s does', async () => {
+  const session = (absolute: string) =>
+    `{ secrets: ["only for tests, and long enough for the rule"], absolute: ${absolute} }`;
+  const journey = await startJourney({
+    people: [person('ann'), person('ben')],
+    sections: { ...GOODDATA, login: login('off'), session: session('6s') },
+    start: false,
+  });
+  const backend = await startOpenBackend(journey.gooddata.url);
+  try {
+    await journey.start({ GOODDATA_URL: backend.url });
+    const ann = await loggedIn(journey, 'ann');
+    const work = await openAll([journey.url], journey.url, `latchgate=${ann.cookie(journey.url, 'latchgate')}`);
+    await sleep(3_000);
+    const ben = await loggedIn(journey, 'ben');
+    const others = await openAll([journey.url], journey.url, `latchgate=${ben.cookie(journey.url, 'latchgate')}`);
+    expect(work.filter(({ isOver }) => isOver)).toEqual([]);
+    await until('ann is cut off', () => work.every(({ isOver }) => isOver) || undefined);
+    expect(others.filter(({ isOver }) => isOver)).toEqual([]);
+    expect((await ann.call(`${journey.url}/`)).status).toBe(401);
+    await until('ben is, too', () => others.every(({ isOver }) => isOver) || undefined);
+  } finally {
+    await journey.cli('sessions', 'end', '--all');
+    await journey.close();
+    await backend.close();
+  }
 });
 
 it('a login with refresh: off is never asked about', async () => {

@@ -30,6 +30,9 @@ const verify = (token: string) => tokens().verifyAccess(token, new AbortControll
 const refused = (claims: object, header: object = {}, how?: Signature) =>
   refusal(verify(issuer.token({ ...claims }, { ...header }, how)));
 
+/** Of what every token has alone. */
+const PLAIN = { client_id: undefined, scope: undefined };
+
 it('none is taken when the config does not say so', async () => {
   const without = harnessFor(issuer.issuer);
   expect(without.provider.accessTokens).toBeUndefined();
@@ -53,12 +56,19 @@ describe('a token that holds', () => {
   it.each([
     ['no typ', {}, { typ: undefined }],
     ['the general typ', {}, { typ: 'JWT' }],
+    ['RFC 9068 without a claim of its own', PLAIN, {}],
+    ['Auth0, of a person', { ...PLAIN, azp: 'robot-client', scope: 'openid' }, { typ: 'JWT' }],
+    ['Auth0, of a program', { ...PLAIN, azp: 'robot-client', gty: 'client-credentials' }, { typ: 'JWT' }],
+    ['Auth0, without a scope', { ...PLAIN, azp: 'robot-client' }, { typ: 'JWT' }],
+    ['Okta', { ...PLAIN, cid: 'robot-client', scp: ['bi.read'], uid: 'u', ver: 1 }, { typ: undefined }],
+    ['Entra ID, of a person', { ...PLAIN, azp: 'robot-client', scp: 'bi.read', ver: '2.0' }, { typ: 'JWT' }],
+    ['Entra ID, of a program', { ...PLAIN, azp: 'latchgate-api', azpacr: '1', roles: ['bots'] }, { typ: 'JWT' }],
+    ['Entra ID, version 1', { ...PLAIN, appid: 'latchgate-api', appidacr: '1' }, { typ: 'JWT' }],
     ['the typ of RFC 9068 in full', {}, { typ: 'application/at+JWT' }],
     ['Keycloak', { typ: 'Bearer', azp: 'robot-client' }, { typ: 'JWT' }],
     ['Cognito', { token_use: 'access' }, { typ: undefined }],
     ['several audiences', { aud: ['account', 'latchgate-api'] }, {}],
     ['the other audience', { aud: 'second-api' }, {}],
-    ['no iat', { iat: undefined }, {}],
   ])('in the dialect of %s', async (_who, claims, header) => {
     expect(await refused(claims, header)).toBe('accepted');
   });
@@ -110,6 +120,7 @@ describe('a token that is refused', () => {
     ['without an end', { exp: undefined }, 'exp'],
     ['an end that is no number', { exp: 'never' }, 'exp'],
     ['not begun', { nbf: Math.floor(Date.now() / 1_000) + 60 }, 'nbf'],
+    ['no word of when it was issued', { iat: undefined }, 'iat'],
     ['issued in the future', { iat: Math.floor(Date.now() / 1_000) + 60 }, 'iat'],
     ['no subject', { sub: undefined }, 'sub'],
     ['a nonce', { nonce: 'n' }, 'nonce'],
@@ -123,6 +134,17 @@ describe('a token that is refused', () => {
     ["Cognito's ID token", { token_use: 'id' }, 'typ'],
   ])('for %s', async (_what, claims, check) => {
     expect(await refused(claims)).toBe(`token_invalid: ${check}`);
+  });
+
+  it.each([
+    ['without a nonce and a hash', {}],
+    ['with its client named', { azp: 'latchgate-api' }],
+    ['with several audiences', { aud: ['latchgate-api', 'other'], azp: 'other' }],
+    ['with what ID tokens tell', { auth_time: 1, acr: '1', amr: ['pwd'], roles: ['admin'], sid: 's', email: 'a@b.c' }],
+  ])('for an ID token of the client whose id is an audience here: %s', async (_what, claims) => {
+    for (const typ of ['JWT', undefined]) {
+      expect(await refused({ ...PLAIN, ...claims }, { typ })).toBe('token_invalid: typ');
+    }
   });
 
   it.each(['logout+jwt', 'id_token+jwt', 'dpop+jwt', 'secevent+jwt', 'at+jwt2', 'at'])(

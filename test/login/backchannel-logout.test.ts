@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { LatchgateError } from '../../src/model/errors.ts';
+import type { Session } from '../../src/session/store.ts';
 import { ask, Browser, type Site, startSite } from './site.ts';
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
@@ -65,6 +66,15 @@ async function loggedIn(sub: string): Promise<{ readonly browser: Browser; reado
   return { browser, sid: session?.providerSession as string };
 }
 
+/** The session of a login whose ID token named no session of the provider. */
+async function withoutSid(sub: string): Promise<string> {
+  const { browser } = await loggedIn(sub);
+  const id = site.cookies.read(`latchgate=${browser.jar.get('latchgate')}`) as string;
+  const { providerSession: _, ...session } = (await site.store.load(id)) as Session;
+  expect(await site.store.renew(id, session)).toBe(true);
+  return id;
+}
+
 describe('a logout token', () => {
   it('of a subject ends every session of theirs, and of nobody else', async () => {
     const [one, two, bob] = await Promise.all([loggedIn('alice'), loggedIn('alice'), loggedIn('bob')]);
@@ -85,6 +95,16 @@ describe('a logout token', () => {
     expect(await Promise.all([one, two].map(({ browser }) => browser.who()))).toEqual(['401', 'alice']);
     expect((await tell({ sid: two.sid })).status).toBe(200);
     expect(await two.browser.who()).toBe('401');
+  });
+
+  it('of a session ends those of the subject that are of no session of the provider, too', async () => {
+    const [one, other] = await Promise.all([loggedIn('alice'), loggedIn('alice')]);
+    const [lone, bob] = await Promise.all([withoutSid('alice'), withoutSid('bob')]);
+    expect((await tell({ sub: 'alice', sid: one.sid })).status).toBe(200);
+    expect(await site.store.load(lone)).toBeUndefined();
+    expect(await site.store.load(bob)).toBeDefined();
+    expect(await Promise.all([one, other].map(({ browser }) => browser.who()))).toEqual(['401', 'alice']);
+    expect(site.ended.map(({ sessions }) => sessions)).toEqual([2]);
   });
 
   it('of nobody that is here is done, too', async () => {
@@ -319,4 +339,29 @@ it('somebody who is disabled while their login is being finished has no session 
   expect(await browser.who()).toBe('401');
   expect(site.ended).toMatchObject([{ code: 'person_disabled', sessions: 1 }]);
   expect(site.outcomes.at(-1)).toMatchObject({ code: 'person_disabled', beforeProvisioning: true });
+});
+
+it('is heard from an address from which hundreds of others were refused, which are told to wait without a line each', async () => {
+  const { browser } = await loggedIn('alice');
+  const junk = async (times: number) => {
+    const bodies = [
+      async () => 'logout_token=x',
+      () => token({ sub: 'alice', nonce: 'n' }).then((t) => `logout_token=${t}`),
+    ];
+    return Promise.all(Array.from({ length: times }, async (_, at) => post(await (bodies[at % 2] ?? (() => ''))())));
+  };
+  for (let round = 0; round < 4; round += 1) await junk(100);
+  site.logged.length = 0;
+  const more = await junk(100);
+  const waiting = more.filter(({ status }) => status === 429);
+  expect(waiting.length).toBeGreaterThan(0);
+  expect(Number(waiting[0]?.headers['retry-after'])).toBeGreaterThan(0);
+  expect(JSON.parse(waiting[0]?.text ?? '')).toEqual({
+    error: 'invalid_request',
+    error_description: 'too_many_requests',
+  });
+  expect(site.logged).toHaveLength(more.length - waiting.length);
+  expect(await browser.who()).toBe('alice');
+  expect((await tell({ sub: 'alice' })).status).toBe(200);
+  expect(await browser.who()).toBe('401');
 });

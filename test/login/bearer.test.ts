@@ -86,7 +86,8 @@ function instance(sessions: SessionStore = store, more: Partial<BearerOptions> =
 }
 
 function endedLogins(sessions: SessionStore): EndedLogins {
-  return new EndedLogins({ sessions, leases: directory.leases, logouts: directory.logouts, clock });
+  const { leases, logouts } = directory;
+  return new EndedLogins({ sessions, leases, logouts, longestLifeMs: 12 * HOUR, clock });
 }
 
 function tokenOf(bearers: BearerLogins, text: string): BearerToken {
@@ -198,6 +199,15 @@ describe('the session of a token', () => {
     expect(await fate(bearers, text)).toBe('invalid_token: ended');
   });
 
+  it('lasts no longer than session.absolute from when its token was issued', async () => {
+    const iat = Math.floor(clock.now() / 1_000) - 11 * 3_600;
+    const text = issuer.token({ iat, exp: iat + 86_400 });
+    expect((await use(instance(), text)).session.endsAt).toBe((iat + 12 * 3_600) * 1_000);
+    const old = issuer.token({ iat: iat - 3_600, exp: iat + 86_400 });
+    expect(await fate(instance(), old)).toBe('invalid_token: ended');
+    expect(asserted).toHaveLength(1);
+  });
+
   it('is the same one on every instance', async () => {
     const text = issuer.token();
     const [one, other] = [instance(), instance(newStore())];
@@ -272,6 +282,42 @@ describe('an end', () => {
     clock.ahead += 2_000;
     expect(await fate(bearers, issuer.token({ sid: 's-3' }))).toBe('accepted');
     expect(await store.list()).toHaveLength(1);
+  });
+
+  const said = (id: string) => ({
+    id,
+    issuer: issuer.issuer,
+    at: new Date(clock.now()),
+    expiresAt: new Date(clock.now() + 300_000),
+  });
+
+  it('that the provider told of counts for a token of before that is brought hours later, and for no token of after', async () => {
+    const at = Math.floor(clock.now() / 1_000);
+    const times = { iat: at - 60, exp: at + 86_400 };
+    const early = () =>
+      [{}, { sub: 'other', sid: 's-2' }, { sub: 'third' }].map((of) => issuer.token({ ...times, ...of }));
+    await endedLogins(store).end({ ...said('j-1'), subject: 'robot' });
+    await endedLogins(store).end({ ...said('j-2'), providerSession: 's-2' });
+    await endedLogins(store).end({ ...said('j-3'), subject: 'third', providerSession: 's-3' });
+    for (const hours of [0.2, 6, 11.97]) {
+      clock.ahead = hours * HOUR;
+      for (const text of early()) expect(await fate(instance(), text)).toBe('invalid_token: logout');
+      expect(await fate(instance(), issuer.token())).toBe('accepted');
+    }
+    clock.ahead = 13 * HOUR;
+    for (const text of early()) expect(await fate(instance(), text)).toBe('invalid_token: ended');
+  });
+
+  it("of a session of the provider ends the subject's tokens that name none, and none of another session", async () => {
+    const bearers = instance();
+    const [lone, named, other] = [issuer.token(), issuer.token({ sid: 's-1' }), issuer.token({ sid: 's-2' })];
+    const stranger = issuer.token({ sub: 'stranger' });
+    for (const text of [lone, named, other, stranger]) await use(bearers, text);
+    expect(await endedLogins(store).end({ ...said('j-1'), subject: 'robot', providerSession: 's-1' })).toBe(2);
+    expect(await fate(bearers, lone)).toBe('invalid_token: ended');
+    expect(await fate(bearers, named)).toBe('invalid_token: ended');
+    expect(await fate(bearers, other)).toBe('accepted');
+    expect(await fate(bearers, stranger)).toBe('accepted');
   });
 
   it('is not undone by an instance that was making the session at that moment', async () => {

@@ -226,6 +226,35 @@ describe('a callback whose state is gone', () => {
   });
 });
 
+describe('callbacks of strangers, hundreds from one address', () => {
+  it('are told to wait, and those of logins that began here end as ever', async () => {
+    const junk = (times: number) =>
+      Promise.all(Array.from({ length: times }, (_, at) => ask(site.url, `/.latchgate/callback/staff?state=x${at}`)));
+    const browser = new Browser(site);
+    const callback = await browser.callbackFor('alice');
+    const elsewhere = await new Browser(site).callbackFor('bob');
+    for (let round = 0; round < 4; round += 1) await junk(100);
+    const reported = site.outcomes.length;
+    const more = await junk(100);
+    const waiting = more.filter(({ status }) => status === 429);
+    expect(waiting.length).toBeGreaterThan(0);
+    expect(Number(waiting[0]?.headers['retry-after'])).toBeGreaterThan(0);
+    expect(waiting[0]?.text).toContain('too_many_requests');
+    expect(site.outcomes).toHaveLength(reported + more.length - waiting.length);
+    // A refusal by the provider is none of a stranger.
+    const refused = new Browser(site);
+    expect((await refused.logIn(undefined)).text).toContain('provider_refused');
+    expect((await browser.send(callback)).status).toBe(302);
+    expect(await browser.who()).toBe('alice');
+    // Of another browser: it begins anew.
+    expect((await ask(site.url, elsewhere)).status).toBe(302);
+    // Who is logged in has nothing to wait for.
+    expect((await browser.send('/.latchgate/callback/staff?state=x')).location).toBe('/');
+    site.clockAhead = 60_000;
+    expect((await ask(site.url, '/.latchgate/callback/staff?state=x')).status).toBe(400);
+  });
+});
+
 describe('a refusal', () => {
   it('is a page with a sentence, the code and the request id, and ways on', async () => {
     site.refuseWith = new LatchgateError('no_access', 'internal <words>', { detail: { group: 'secret-group' } });

@@ -15,6 +15,7 @@ import type { Assertion } from '../../src/model/person.ts';
 import { createHttpClient } from '../../src/ops/http.ts';
 import type { HttpClient } from '../../src/ops/http-client.ts';
 import type { Provisioned, Provisioner } from '../../src/provisioning/provision.ts';
+import { Failures } from '../../src/proxy/failures.ts';
 import { createSessionCookies, type SessionCookies } from '../../src/session/cookie.ts';
 import { createEmbeddedSessions } from '../../src/session/embedded.ts';
 import { createExpressSessions } from '../../src/session/express.ts';
@@ -113,6 +114,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     const config = oidcLoginSchema.parse({ ...base, timeout: '10s', ...settings });
     providers.set(name, createOidcProvider({ name, config, publicUrl: url, http, clock, log }));
   }
+  const peers = { clock, trustedProxies: [] };
   const router = createLoginRouter({
     publicUrl: url,
     origins,
@@ -127,6 +129,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     onOutcome: (outcome) => void site.outcomes.push(outcome),
     logoutHints: createLogoutHints(SECRETS, clock),
     endedLogins: new EndedLogins({ sessions: store, leases, logouts, clock }),
+    refused: { callbacks: new Failures(peers), logoutTokens: new Failures(peers) },
     current: (live) => live,
     people: { get: async (person) => (site.disabled.has(person) ? DISABLED : undefined) },
     onEnded: (end) => void site.ended.push(end),

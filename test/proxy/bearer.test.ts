@@ -24,6 +24,7 @@ import {
 afterEach(closeAll);
 
 const TOKEN = 'Authorization: Bearer ours.bob';
+const FRONT_SECRET = 'what only the web server in front knows';
 const ALICE = 'Cookie: latchgate=alice';
 const ROUTES: readonly Route<Session>[] = [
   { path: '/open', target: 'main', isPublic: true },
@@ -75,6 +76,7 @@ async function clients({
         },
       },
       trustedProxies: trusted,
+      forwardAuthSecrets: [FRONT_SECRET],
     },
   });
   return Object.assign(state, { world, upstream, asked });
@@ -201,6 +203,65 @@ describe('a token that does not hold', () => {
   });
 });
 
+describe('who brings bad tokens over and over', () => {
+  const BAD = ['GET / HTTP/1.1', 'Host: bi.example.com', 'Authorization: Bearer ours.bad'];
+
+  async function failing(port: number, times: number, headers: readonly string[] = []): Promise<void> {
+    const one = `${[...BAD, ...headers].join('\r\n')}\r\n`;
+    const answers = await exchange(port, `${`${one}\r\n`.repeat(times - 1)}${one}Connection: close\r\n\r\n`);
+    expect(answers.match(/HTTP\/1\.1 401/g)).toHaveLength(times);
+  }
+
+  const from = async (port: number, list?: string) => {
+    const said = list === undefined ? [] : [`X-Forwarded-For: ${list}`];
+    return (await ask(port, 'GET /', ['Authorization: Bearer ours.bad', ...said])).status;
+  };
+
+  it('may again when time has passed', async () => {
+    const { world } = await clients();
+    await failing(world.port, 300);
+    expect(await from(world.port)).toBe(429);
+    world.clock.at += 1_000;
+    expect(await from(world.port)).toBe(401);
+  });
+
+  it('keeps neither a callback nor a logout of the provider from being looked at', async () => {
+    const { world } = await clients();
+    await failing(world.port, 300);
+    for (const line of ['GET /.latchgate/callback/staff?state=x', 'POST /.latchgate/backchannel-logout/staff']) {
+      expect((await ask(world.port, line, ['Content-Length: 0'])).body).toBe('gateway');
+    }
+  });
+
+  it('is not told by X-Forwarded-For who it is, unless a trusted peer says so', async () => {
+    const { port } = (await clients()).world;
+    await failing(port, 300, ['X-Forwarded-For: 192.0.2.1']);
+    expect(await from(port, '192.0.2.2')).toBe(429);
+
+    const behind = (await clients({ trusted: ['127.0.0.1', '10.0.0.0/8'] })).world;
+    await failing(behind.port, 300, ['X-Forwarded-For: 198.51.100.7, 192.0.2.1, 10.0.0.1']);
+    expect(await from(behind.port, '192.0.2.1')).toBe(429);
+    expect(await from(behind.port, 'spoofed, 192.0.2.1:4711')).toBe(429);
+    expect(await from(behind.port, '198.51.100.8, 192.0.2.1, 10.9.9.9')).toBe(429);
+    expect(await from(behind.port, '192.0.2.2')).toBe(401);
+    expect(await from(behind.port, '192.0.2.1, 192.0.2.2')).toBe(401);
+    expect(await from(behind.port)).toBe(401);
+  });
+
+  it('is not who comes with good ones, or while the provider does not answer', async () => {
+    const { port } = (await clients()).world;
+    for (const [name, status] of [
+      ['bob', 200],
+      ['down', 503],
+    ] as const) {
+      const one = `GET / HTTP/1.1\r\nHost: bi.example.com\r\nAuthorization: Bearer ours.${name}\r\n`;
+      const answers = await exchange(port, `${`${one}\r\n`.repeat(299)}${one}Connection: close\r\n\r\n`);
+      expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(new Array(300).fill(`HTTP/1.1 ${status}`));
+    }
+    expect(await from(port)).toBe(401);
+  });
+});
+
 describe('another Authorization', () => {
   it.each(['Basic YTpi', 'Bearer theirs', 'Bearer', 'Bearer ours.bob extra', 'Negotiate abc', 'ours.bob'])(
     'is the business of the upstream: %s',
@@ -298,7 +359,8 @@ describe('WebSockets of API clients', () => {
 
 describe('forward-auth', () => {
   const original = (path: string, method = 'GET') => [`X-Original-URI: ${path}`, `X-Original-Method: ${method}`];
-  const check = (port: number, headers: readonly string[]) => ask(port, 'GET /.latchgate/auth', headers);
+  const check = (port: number, headers: readonly string[]) =>
+    ask(port, 'GET /.latchgate/auth', [...headers, `X-Latchgate-Secret: ${FRONT_SECRET}`]);
 
   const clientsBehind = () => clients({ trusted: ['127.0.0.1'] });
 

@@ -4,8 +4,12 @@ import type { Duplex } from 'node:stream';
 import type { Page } from '../journey/browser.ts';
 import { person, SUPERSET } from '../journey/company.ts';
 import { type Journey, type JourneyOptions, startJourney } from '../journey/harness.ts';
-import { codeBlocks, page } from '../markdown.ts';
+import { shownConfig } from '../markdown.ts';
 import { freePort } from '../services/child.ts';
+
+/** What the configurations of the docs say to the gateway, and what browsers do not know. */
+const DOCS_SECRET = 'THE-SECRET-OF-forward_auth';
+const FRONT_SECRET = 'k3Vd8wQz1nR6tYb0xJ5mC9pL2sF7hG4u';
 
 /** What an application behind a web server saw of one request. */
 export interface Seen {
@@ -76,6 +80,7 @@ export async function startStage(options: Pick<JourneyOptions, 'issuer' | 'secti
     sections: {
       ...SUPERSET,
       trusted_proxies: '[127.0.0.1]',
+      forward_auth: `{ secrets: [${FRONT_SECRET}] }`,
       routes: `
   - { path: /health, to: superset, public: true, methods: [GET] }
   - { path: /admin, to: superset, when: { groups: admins } }
@@ -104,12 +109,8 @@ export function configOfDocs(
   marker: string,
   replacements: readonly (readonly [string, string])[],
 ): string {
-  const block = codeBlocks(page('docs/forward-auth.md'), language).find((code) => code.includes(marker));
-  if (block === undefined) throw new Error(`docs/forward-auth.md shows no ${language} with ${marker}`);
-  return replacements.reduce((text, [from, to]) => {
-    if (!text.includes(from)) throw new Error(`docs/forward-auth.md shows no ${from}`);
-    return text.replaceAll(from, to);
-  }, block);
+  const all = [...replacements, [DOCS_SECRET, FRONT_SECRET] as const];
+  return shownConfig('docs/forward-auth.md', language, marker, all);
 }
 
 /** Bytes on a socket of their own, and everything that comes back until it is closed or nothing more comes. */

@@ -3,7 +3,7 @@ import { CLIENT_ID } from '../journey/company.ts';
 import { findCaddy, startCaddy } from '../services/caddy.ts';
 import { type RunningNginx, startNginx } from '../services/nginx.ts';
 import { behavesBehind } from './forward-auth-behaviour.ts';
-import { configOfDocs, raw, type Stage, startStage, statusOf } from './forward-auth-stage.ts';
+import { configOfDocs, cookieOf, raw, type Stage, startStage, statusOf } from './forward-auth-stage.ts';
 
 function nginxOfDocs({ application }: Stage, port: number, gateway: string): Promise<RunningNginx> {
   const http = configOfDocs('nginx', 'auth_request', [
@@ -20,6 +20,38 @@ describe('behind nginx with the configuration of the docs', () => {
     dropsOddNames: true,
     unavailable: 503,
   });
+});
+
+describe('behind an nginx that carries everything to the gateway and closes nothing', () => {
+  let stage: Stage;
+  let nginx: RunningNginx;
+
+  beforeAll(async () => {
+    stage = await startStage();
+    const http = `server {
+      listen 127.0.0.1:${stage.port};
+      location / { proxy_pass http://${stage.gateway}; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $remote_addr; }
+    }`;
+    nginx = await startNginx({ http, port: stage.port });
+  });
+  afterAll(async () => {
+    await nginx?.stop();
+    await stage?.close();
+  });
+
+  it.each(['/.latchgate/auth', '/.latchgate/auth?redirect=1', '/.latchgate/auth/envoy/x'])(
+    'a page that asks by itself reads no token and no cookie: %s',
+    async (path) => {
+      const cookie = `Cookie: ${await cookieOf(stage.journey, 'ann')}; of-the-backend=http-only`;
+      const { host } = new URL(stage.journey.url);
+      const original = path.includes('envoy') ? [] : ['X-Original-URI: /x', 'X-Original-Method: GET'];
+      const headers = [`Host: ${host}`, 'Connection: close', cookie, ...original];
+      const answer = await raw(stage.port, [`GET ${path} HTTP/1.1`, ...headers]);
+      expect([200, 202]).toContain(statusOf(answer));
+      expect(answer).toMatch(/^x-forwarded-user: *ann\r$/im);
+      expect(answer).not.toContain('http-only');
+    },
+  );
 });
 
 describe('an API client behind nginx', () => {

@@ -19,6 +19,7 @@ import {
 
 afterEach(closeAll);
 
+const SECRET = 'what-only-the-web-server-knows-here';
 const ALICE = 'Cookie: latchgate=alice';
 const PAGE = 'Accept: text/html,application/xhtml+xml';
 const IDENTITY = [
@@ -45,7 +46,7 @@ async function world(options: Partial<WorldOptions> = {}, trustedProxies = ['127
     upstream: upstream.url,
     routes: ROUTES,
     ...options,
-    deps: { trustedProxies, ...options.deps },
+    deps: { trustedProxies, forwardAuthSecrets: ['another secret', SECRET], ...options.deps },
   });
 }
 
@@ -54,8 +55,9 @@ function original(path: string, method = 'GET'): string[] {
   return [`X-Original-URI: ${path}`, `X-Original-Method: ${method}`];
 }
 
+/** As a web server asks. */
 function check(port: number, headers: readonly string[], line = 'GET /.latchgate/auth'): Promise<Answer> {
-  return ask(port, line, headers);
+  return ask(port, line, [...headers, `X-Latchgate-Secret: ${SECRET}`]);
 }
 
 function told(answer: Answer): Record<string, string[]> {
@@ -394,6 +396,81 @@ describe('who is believed', () => {
   });
 });
 
+describe('a browser that asks through a trusted proxy', () => {
+  const signIn: SignIn = {
+    headers: async () => ({ set: { authorization: 'Bearer for-the-backend', 'x-remote': 'r' }, validForSeconds: 300 }),
+    drop: ['authorization', 'x-remote'],
+  };
+  const JAR = 'Cookie: latchgate=alice; of-the-backend=http-only';
+  const KEYS = 'Authorization: Basic of-the-browser';
+  const questions: [string, string, readonly string[]][] = [
+    ['as nginx does', 'GET /.latchgate/auth', original('/app')],
+    ['as Traefik does', 'GET /.latchgate/auth?redirect=1', ['X-Forwarded-Uri: /app', 'X-Forwarded-Method: GET']],
+    ['as Envoy does', 'GET /.latchgate/auth/envoy/app', []],
+    ['about a public route', 'GET /.latchgate/auth', original('/open')],
+    ['about nothing', 'GET /.latchgate/auth', []],
+  ];
+  const guesses: [string, readonly string[]][] = [
+    ['no secret', []],
+    ['an empty one', ['X-Latchgate-Secret: ']],
+    ['a part of it', [`X-Latchgate-Secret: ${SECRET.slice(0, -1)}`]],
+    ['more than it', [`X-Latchgate-Secret: ${SECRET}x`]],
+    ['it twice', [`X-Latchgate-Secret: ${SECRET}`, `X-Latchgate-Secret: ${SECRET}`]],
+    ['another spelling of the name', [`X_Latchgate_Secret: ${SECRET}`]],
+  ];
+
+  test.each(questions)('%s gets no token and no cookie to read', async (_how, line, said) => {
+    for (const target of [{ signIn }, {}]) {
+      const { port } = await world({ target });
+      for (const [, guess] of guesses) {
+        const answer = await ask(port, line, [JAR, KEYS, ...said, ...guess]);
+        expect([200, 202]).toContain(answer.status);
+        for (const secret of ['for-the-backend', 'http-only', 'of-the-browser']) {
+          expect(answer.head).not.toContain(secret);
+        }
+        for (const name of ['Authorization', 'X-Remote', 'Cookie']) expect(answer.header(name) ?? '').toBe('');
+      }
+    }
+  });
+
+  test('is told by routes and `when` as anybody, and who it is', async () => {
+    const { port } = await world();
+    expect((await ask(port, 'GET /.latchgate/auth', original('/app'))).status).toBe(401);
+    expect((await ask(port, 'GET /.latchgate/auth', original('/open'))).status).toBe(202);
+    expect((await ask(port, 'GET /.latchgate/auth', [ALICE, ...original('/bobs')])).status).toBe(403);
+    const answer = await ask(port, 'GET /.latchgate/auth', [ALICE, ...original('/app')]);
+    expect(answer.header('X-Forwarded-User')).toBe('alice');
+    expect(answer.header('X-Forwarded-Email')).toBe('alice@example.com');
+  });
+
+  test('where the config names no secret nobody has one, and the log says so once', async () => {
+    const { port, logged } = await world({ target: { signIn }, deps: { forwardAuthSecrets: [] } });
+    for (const guess of [[], ['X-Latchgate-Secret: '], [`X-Latchgate-Secret: ${SECRET}`]]) {
+      const answer = await ask(port, 'GET /.latchgate/auth', [ALICE, ...original('/app'), ...guess]);
+      expect([answer.status, answer.header('Authorization')]).toEqual([202, '']);
+    }
+    expect(logged.filter(({ message }) => message.includes('forward_auth'))).toHaveLength(1);
+    expect(JSON.stringify(logged)).not.toContain(SECRET);
+  });
+
+  test('has no use for the secret where it is nobody whom we trust', async () => {
+    const { port } = await world({ target: { signIn } }, ['10.0.0.0/8']);
+    const answer = await check(port, [JAR, ...original('/app')]);
+    expect([answer.status, answer.header('Authorization') ?? '']).toEqual([202, '']);
+    expect(answer.head).not.toContain('http-only');
+  });
+
+  test('each secret of the list will do', async () => {
+    const { port } = await world({ target: { signIn } });
+    const answer = await ask(port, 'GET /.latchgate/auth', [
+      ALICE,
+      ...original('/app'),
+      'X-Latchgate-Secret: another secret',
+    ]);
+    expect(answer.header('Authorization')).toBe('Bearer for-the-backend');
+  });
+});
+
 describe('the question itself', () => {
   test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'])('%s is none', async (method) => {
     const { port } = await world();
@@ -449,7 +526,8 @@ describe('WebSockets', () => {
   const OURS = 'Origin: http://bi.example.com';
 
   function upgrade(port: number, headers: readonly string[]): Promise<Answer> {
-    const lines = ['GET /.latchgate/auth HTTP/1.1', 'Host: gateway', ...handshake, ...headers];
+    const secret = `X-Latchgate-Secret: ${SECRET}`;
+    const lines = ['GET /.latchgate/auth HTTP/1.1', 'Host: gateway', secret, ...handshake, ...headers];
     return exchange(port, `${lines.join('\r\n')}\r\n\r\n`).then(parseAnswer);
   }
 

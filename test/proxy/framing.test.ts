@@ -200,7 +200,7 @@ describe('requests that are whole', () => {
     const upstream = await startUpstream();
     const { port } = await startWorld({
       upstream: upstream.url,
-      server: { headTimeoutMs: 300, requestTimeoutMs: 600 },
+      server: { headTimeoutMs: 300 },
     });
     const slow = Array.from({ length: 50 }, () => {
       const socket = connect(port, '127.0.0.1');

@@ -95,7 +95,12 @@ describe('headers', () => {
 describe('cookies', () => {
   const OWN = ['latchgate', '__Host-latchgate', '__Secure-latchgate', 'latchgate-login', '__Host-latchgate-login'];
   const own = new Set(OWN);
-  const blank = fc.stringMatching(/^[ \t]{0,2}$/);
+  // What one backend or another takes off a name: Python's `strip` among them, for which U+00A0 is a blank.
+  const blank = fc
+    .array(fc.constantFrom(' ', '\t', '\xa0', '\x85', '\x0b', '\x0c', '\x1c', '\x1f', '"', ',', '(', '\xff'), {
+      maxLength: 3,
+    })
+    .map((bytes) => bytes.join(''));
   const ownPair = fc
     .tuple(blank, fc.constantFrom(...OWN, 'SPRING_SEC_X'), blank, text)
     .map(([a, n, b, v]) => `${a}${n}${b}=${v.replaceAll(';', '')}`);
@@ -118,15 +123,7 @@ describe('cookies', () => {
       'y"',
       '$Version=1',
     ),
-    fc.constantFrom(
-      '\xa0latchgate=1',
-      'latchgate\xa0=1',
-      '\x0blatchgate=1',
-      'latch gate=1',
-      'a=latchgate=1',
-      ',latchgate=1',
-      'a,latchgate=1',
-    ),
+    fc.constantFrom('latch gate=1', 'a=latchgate=1', 'a,latchgate=1', 'xa0latchgate=1'),
   );
   const header = fc.array(fc.oneof(otherPair, ownPair), { maxLength: 10 }).map((pairs) => pairs.join(';'));
 
@@ -136,7 +133,8 @@ describe('cookies', () => {
         const kept = withoutCookies(sent, own, ['SPRING_SEC_']);
         for (const name of own) expect(cookieValues(kept, name)).toEqual([]);
         // What is left is what was there, but for our pairs and blanks at the very beginning.
-        const nameOf = (pair: string) => (pair.split('=', 1)[0] ?? '').replace(/^[ \t]+|[ \t]+$/g, '');
+        const core = /[!#$%&'*+.^_`|~0-9A-Za-z-](?:.*[!#$%&'*+.^_`|~0-9A-Za-z-])?/s;
+        const nameOf = (pair: string) => core.exec(pair.split('=', 1)[0] ?? '')?.[0] ?? '';
         const others = sent
           .split(';')
           .filter((pair) => !own.has(nameOf(pair)) && !nameOf(pair).startsWith('SPRING_SEC_'));

@@ -33,6 +33,16 @@ describe('an answer over HTTP/2', () => {
     }
   });
 
+  it('has all of its headers, however many', async () => {
+    const upstream = await startRawUpstream((socket) => {
+      const lines = Array.from({ length: 1_500 }, (_, at) => `Set-Cookie: c${at}=1`);
+      socket.end(`HTTP/1.1 200 OK\r\n${lines.join('\r\n')}\r\nContent-Length: 2\r\n\r\nok`);
+    });
+    const session = openHttp2(await startSecureWorld({ upstream: upstream.url }));
+    const { status, headers } = await askHttp2(session);
+    expect([status, headers['set-cookie']?.length]).toEqual([200, 1_500]);
+  });
+
   it('may say twice what Node says once', async () => {
     const upstream = await startRawUpstream((socket) => {
       socket.end(

@@ -1,10 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { constants } from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Route } from '../../src/proxy/routes.ts';
 import type { Session } from '../../src/session/store.ts';
 import { closeAll, startUpstream, until, valuesOf } from './harness.ts';
-import { ALICE, DATA, GOAWAY, HEADERS, RawClient } from './http2-frames.ts';
+import {
+  ALICE,
+  DATA,
+  END_HEADERS,
+  frame,
+  GOAWAY,
+  HEADERS,
+  headerBlock,
+  RawClient,
+  RST_STREAM,
+} from './http2-frames.ts';
 import { askHttp2, openHttp2, openStream, REPORTS, removeAuthority, startSecureWorld } from './secure-harness.ts';
 
 afterEach(closeAll);
@@ -90,6 +101,24 @@ describe('a request over HTTP/2', () => {
     });
     await until(() => nobody.closed, 'the refusal');
     expect([nobody.status, isAsked]).toEqual([401, false]);
+  });
+
+  it('that is reset while it asks is no failure of ours', async () => {
+    const upstream = await startUpstream();
+    const world = await startSecureWorld({ upstream: upstream.url });
+    const client = await RawClient.open(world);
+    for (const id of [1, 3, 5]) {
+      const code = Buffer.alloc(4);
+      const body = Array.from({ length: 8 }, () => frame(DATA, 0, id, Buffer.alloc(16_384)));
+      const head = headerBlock([
+        ...ALICE.map(([name, value]) => [name, name === ':method' ? 'POST' : value] as const),
+        ['expect', '100-continue'],
+      ]);
+      client.send(Buffer.concat([frame(HEADERS, END_HEADERS, id, head), ...body, frame(RST_STREAM, 0, id, code)]));
+    }
+    expect((await askHttp2(openHttp2(world))).status).toBe(200);
+    await sleep(200);
+    expect(world.logged.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
   it('is refused without its body being waited for', async () => {

@@ -69,6 +69,8 @@ export function openTls(world: SecureWorld, protocol: 'h2' | 'http/1.1', servern
 /** A client of HTTP/2 as browsers are. */
 export function openHttp2(world: SecureWorld, host = MAIN): ClientHttp2Session {
   const session = connectHttp2(`https://${host}`, {
+    // As browsers have it: by itself Node takes 128.
+    maxHeaderListPairs: 4_096,
     createConnection: () =>
       connectTls({
         host: '127.0.0.1',

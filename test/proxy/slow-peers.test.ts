@@ -81,16 +81,27 @@ describe('others are served, and nothing is left,', () => {
       HEAD_TIMEOUT_MS,
       60_000,
     ],
-    ['bodies', (at: number) => head('POST / HTTP/1.1', 'Content-Length: 9999') + 'a'.repeat(at), HEAD_TIMEOUT_MS, 800],
     [
-      'chunks',
-      (at: number) => head('POST / HTTP/1.1', 'Transfer-Encoding: chunked') + '1\r\na\r\n'.repeat(at),
+      'bodies that stop',
+      (at: number) => head('POST / HTTP/1.1', 'Content-Length: 9999') + 'a'.repeat(Math.min(at, 5)),
+      HEAD_TIMEOUT_MS,
+      800,
+    ],
+    [
+      'chunks that stop',
+      (at: number) => head('POST / HTTP/1.1', 'Transfer-Encoding: chunked') + '1\r\na\r\n'.repeat(Math.min(at, 5)),
+      HEAD_TIMEOUT_MS,
+      800,
+    ],
+    [
+      'bodies to pages of the gateway',
+      (at: number) => head('POST /.latchgate/page HTTP/1.1', 'Content-Length: 9999') + 'a'.repeat(at),
       HEAD_TIMEOUT_MS,
       800,
     ],
   ])(
     'beside slow %s, which are told 408',
-    async (_what, bytesUpTo, headTimeoutMs, requestTimeoutMs) => {
+    async (_what, bytesUpTo, headTimeoutMs, bodyTimeoutMs) => {
       let gone = 0;
       const upstream = await startUpstream((req, res) => {
         if (req.method === 'GET') return void res.end('hello');
@@ -99,7 +110,11 @@ describe('others are served, and nothing is left,', () => {
           gone += 1;
         });
       });
-      const { port } = await startWorld({ upstream: upstream.url, server: { headTimeoutMs, requestTimeoutMs } });
+      const { port } = await startWorld({
+        upstream: upstream.url,
+        target: { timeouts: { idleTimeoutMs: bodyTimeoutMs } },
+        server: { headTimeoutMs, bodyTimeoutMs, gateway: () => {} },
+      });
       const before = openSockets();
       const peers = crowd(port, 100, bytesUpTo(1));
       for (let at = 2; at < 60 && !allClosed(peers); at += 1) {

@@ -50,6 +50,7 @@ async function startSite(publicUrl: string, secrets: readonly string[] = SECRETS
       return store.save(...args);
     },
     renew: (...args) => store.renew(...args),
+    runsOutAt: (id) => store.runsOutAt(id),
     touch: (...args) => store.touch(...args),
     destroy: (id) => store.destroy(id),
     destroyFor: (selector) => store.destroyFor(selector),

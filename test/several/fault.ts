@@ -1,18 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Browser, isChoice, refusalOn } from '../journey/browser.ts';
+import { request } from 'undici';
+import { type Browser, refusalOn } from '../journey/browser.ts';
 import { type LoadReport, startLoad, type Visitor } from './load.ts';
-import { type Site, visitorOf } from './site.ts';
+import { command, type Site, visitorOf } from './site.ts';
+import { CALLER } from './witness.ts';
 
 const BEFORE_MS = 1_500;
 /** So long everything must be well again until it counts as recovered. */
 const WELL_MS = 2_000;
 const RECOVERY_LIMIT_MS = 30_000;
+/** From the beginning of the fault until somebody wants to log out. */
+const MEANWHILE_MS = 1_000;
+const AGAIN_MS = 300;
+/** What ended is known everywhere then. */
+const SEEN_WITHIN_MS = 1_000;
+const LOGIN_LIMIT_MS = 10_000;
 
 export interface FaultReport extends Omit<LoadReport, 'lastTroubleAt'> {
   /** From the end of the fault to the last trouble. */
   readonly recoveredAfterMs: number;
   /** How logins ended that were begun meanwhile: `200`, or status and code. */
   readonly loginsMeanwhile: Readonly<Record<string, number>>;
+  /** How often somebody who logs out, and an operator who ends a session, had to try until they were told that it is done. */
+  readonly triesMeanwhile: Readonly<Record<'logout' | 'command', number>>;
 }
 
 export interface Fault {
@@ -28,25 +38,28 @@ export interface Fault {
 }
 
 /**
- * People work, a logged-out session and strangers knock, others log in: then something happens, and passes. Prints what
- * was served, refused and lost. Throws unless nothing wrong was let in, nothing was lost that may not be, every session
- * is still there, and logins work again.
+ * People work, a logged-out session and strangers knock, others log in: then something happens, and passes. Meanwhile
+ * somebody logs out, and an operator ends somebody's session. Prints what was served, refused and lost. Throws unless
+ * nothing wrong was let in, nothing was lost that may not be, every other session is still there, and logins work again.
  */
 export async function passThrough(fault: Fault): Promise<FaultReport> {
   const { site, people, happen } = fault;
-  const [leaver, ...workers] = people as [string, ...string[]];
+  const [leaver, quitter, dismissed, ...workers] = people as [string, string, string, ...string[]];
   const visitors = await Promise.all(workers.map((sub) => site.logIn(sub)));
-  const gone = await loggedOut(site, leaver);
-  const load = startLoad({ url: site.url, visitors, clients: 16, loggedOut: [gone] });
+  const leaving = { quitter: await site.logIn(quitter), dismissed: await site.logIn(dismissed) };
+  const gone = [await loggedOut(site, leaver)];
+  const load = startLoad({ url: site.url, visitors, clients: 16, loggedOut: gone });
   await sleep(BEFORE_MS);
   const logins = startLogins(site, workers);
+  const ends = endMeanwhile(site, leaving, gone);
   await happen();
   const endedAt = performance.now();
+  const triesMeanwhile = await ends;
   await untilWell(() => load.report(), endedAt);
   const loginsMeanwhile = await logins.stop();
   const { lastTroubleAt, ...report } = await load.stop();
   const recoveredAfterMs = lastTroubleAt === 0 ? 0 : Math.max(0, Math.round(lastTroubleAt - endedAt));
-  const result = { ...report, recoveredAfterMs, loginsMeanwhile };
+  const result = { ...report, recoveredAfterMs, loginsMeanwhile, triesMeanwhile };
   console.info(`${fault.name}: ${JSON.stringify(result)}`);
   expect({ wrong: result.wrong, arrived: site.witness.wrong }).toEqual({ wrong: [], arrived: [] });
   expect(result.askedToLogIn).toBe(0);
@@ -54,6 +67,7 @@ export async function passThrough(fault: Fault): Promise<FaultReport> {
   expect(unexpected(result.lost, fault.mayLose)).toEqual([]);
   expect(unexpected(result.loginsMeanwhile, fault.mayRefuseLogins, '200')).toEqual([]);
   expect(result.served).toBeGreaterThan(100);
+  for (const { cookie } of gone) expect(await statusesOf(site, cookie)).toEqual(site.addresses.map(() => 401));
   for (const sub of people) await site.logIn(sub);
   return result;
 }
@@ -70,6 +84,53 @@ async function loggedOut(site: Site, sub: string): Promise<Visitor> {
   // A second, until every instance knows.
   await sleep(1_000);
   return visitor;
+}
+
+/** While it happens: one logs out, the other's session is ended by a command, each tried until it is done. */
+async function endMeanwhile(
+  site: Site,
+  { quitter, dismissed }: Readonly<Record<'quitter' | 'dismissed', Visitor>>,
+  gone: Visitor[],
+): Promise<FaultReport['triesMeanwhile']> {
+  for (const { cookie } of [quitter, dismissed]) expect(await statusesOf(site, cookie)).not.toContain(401);
+  await sleep(MEANWHILE_MS);
+  const tried = async (visitor: Visitor, end: () => Promise<boolean>): Promise<number> => {
+    let tries = 1;
+    for (; !(await end()); tries += 1) await sleep(AGAIN_MS);
+    await sleep(SEEN_WITHIN_MS);
+    gone.push(visitor);
+    return tries;
+  };
+  const [logout, ended] = await Promise.all([
+    tried(quitter, () => logOut(site, quitter)),
+    tried(dismissed, () =>
+      command(site, 'sessions', 'end', '--user', dismissed.user).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  ]);
+  return { logout, command: ended };
+}
+
+/** Whether this person is told that it is done. */
+async function logOut({ url }: Site, { cookie }: Visitor): Promise<boolean> {
+  const headers = { cookie, origin: url, accept: 'text/html' };
+  const answer = await request(`${url}/.latchgate/logout`, { method: 'POST', headers });
+  await answer.body.dump();
+  return answer.statusCode === 200;
+}
+
+/** At each instance itself; 0: it does not answer. */
+function statusesOf({ url, addresses }: Site, cookie: string): Promise<number[]> {
+  const headers = { host: new URL(url).host, cookie, accept: 'application/json', [CALLER]: 'somebody' };
+  return Promise.all(
+    addresses.map(async (address) => {
+      const answer = await request(`${address}/work`, { headers }).catch(() => undefined);
+      await answer?.body.dump();
+      return answer?.statusCode ?? 0;
+    }),
+  );
 }
 
 async function untilWell(look: () => LoadReport, since: number): Promise<void> {
@@ -105,8 +166,8 @@ function startLogins(site: Site, people: readonly string[]): { stop(): Promise<R
 
 async function logInOnce(browser: Browser, site: Site, sub: string): Promise<string> {
   try {
-    const page = await browser.visit(`${site.url}/start`);
-    const end = isChoice(page) ? await browser.choose(page, sub) : page;
+    const end = await Promise.race([browser.logIn(`${site.url}/start`, sub), sleep(LOGIN_LIMIT_MS)]);
+    if (end === undefined) return 'no answer';
     return end.status === 200 ? '200' : `${end.status} ${refusalOn(end).code || end.url.origin}`;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? String(error);

@@ -6,6 +6,7 @@ import { CALLER, type Echo } from './witness.ts';
 const ANSWER_LIMIT_MS = 15_000;
 const MOST_BODY_BYTES = 3_000;
 const EXAMPLES_KEPT = 5;
+const REST_SHARE = 0.03;
 
 /** Somebody with a session. */
 export interface Visitor {
@@ -21,6 +22,8 @@ export interface LoadOptions {
   readonly clients?: number;
   /** Between two requests of a client; default 10 ms. */
   readonly pauseMs?: number;
+  /** Now and then a client asks nothing for up to so long, so that connections behind the front stand idle. Default 0. */
+  readonly restMs?: number;
   /** Part of the requests that write, 0 to 1. Default 0.25. */
   readonly writes?: number;
   /** Sessions that have ended: they must never get in. More may be added while the load goes on. */
@@ -38,7 +41,9 @@ export interface LoadReport {
   readonly wrong: readonly string[];
   /** Sessions that were asked to log in although nobody ended them, by request. */
   readonly askedToLogIn: number;
-  /** From the first trouble to the last, in milliseconds; 0 without any. */
+  /** How often something was refused, lost or asked to log in. */
+  readonly troubles: number;
+  /** From the first trouble to the last, in milliseconds; of a single one, and without any, 0. */
   readonly troubleMs: number;
   /** By `performance.now()`; 0 without any. */
   readonly lastTroubleAt: number;
@@ -54,14 +59,14 @@ export interface Load {
 
 /** Goes on until it is stopped, and checks every answer. */
 export function startLoad(options: LoadOptions): Load {
-  const { url, visitors, clients = 20, pauseMs = 10 } = options;
+  const { url, visitors, clients = 20, pauseMs = 10, restMs = 0 } = options;
   const tally = new Tally();
   let isOver = false;
   const work = async (): Promise<void> => {
     const client = new Client(url, { pipelining: 1, keepAliveTimeout: 60_000 });
     while (!isOver) {
       await one(client, options, visitors, tally);
-      await sleep(pauseMs * (0.5 + Math.random()));
+      await sleep(Math.random() < REST_SHARE ? restMs * Math.random() : pauseMs * (0.5 + Math.random()));
     }
     await client.destroy();
   };
@@ -145,6 +150,7 @@ class Tally {
   readonly #refused: Record<string, number> = {};
   readonly #lost: Record<string, number> = {};
   readonly #wrong: string[] = [];
+  #troubles = 0;
   #firstTrouble: number | undefined;
   #lastTrouble = 0;
 
@@ -177,6 +183,7 @@ class Tally {
       lost: { ...this.#lost },
       wrong: [...this.#wrong],
       askedToLogIn: this.#askedToLogIn,
+      troubles: this.#troubles,
       troubleMs: this.#firstTrouble === undefined ? 0 : Math.round(this.#lastTrouble - this.#firstTrouble),
       lastTroubleAt: this.#lastTrouble,
       slowestMs: Math.round(this.#slowestMs),
@@ -184,6 +191,7 @@ class Tally {
   }
 
   #trouble(): void {
+    this.#troubles += 1;
     this.#lastTrouble = performance.now();
     this.#firstTrouble ??= this.#lastTrouble;
   }

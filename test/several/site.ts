@@ -6,9 +6,10 @@ import { type SupersetEmulator, startSupersetEmulator } from '../emulators/super
 import { Browser, isChoice } from '../journey/browser.ts';
 import { CLIENT_ID, CLIENT_SECRET, configText, person, type Sections } from '../journey/company.ts';
 import { startOpenBackend } from '../journey/open-work.ts';
-import { freePort } from '../services/child.ts';
+import { freePort, run } from '../services/child.ts';
 import { type RunningGateway, startGateway } from '../services/gateway.ts';
 import { type RunningPostgres, startPostgres } from '../services/postgres.ts';
+import { projectRoot } from '../services/project.ts';
 import { startFront } from './front.ts';
 import type { Visitor } from './load.ts';
 import { startWitness, type Witness } from './witness.ts';
@@ -131,6 +132,22 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
       for (const close of closers.reverse()) await close();
     },
   };
+}
+
+/** Of all instances: the values in their metrics that a pattern with one group finds. */
+export async function sumOf({ gateways }: Pick<Site, 'gateways'>, pattern: RegExp): Promise<number> {
+  const pages = await Promise.all(gateways.map(async ({ admin }) => (await fetch(`${admin}/metrics`)).text()));
+  return pages
+    .flatMap((text) => [...text.matchAll(pattern)])
+    .map(([, value]) => Number(value))
+    .reduce((sum, value) => sum + value, 0);
+}
+
+/** A command of an operator, with the config of the last instance. Throws with what it says when it fails. */
+export function command({ gateways }: Pick<Site, 'gateways'>, ...args: readonly string[]): Promise<string> {
+  const config = gateways.at(-1)?.configFile ?? '';
+  const main = join(projectRoot(), 'dist', 'main.js');
+  return run('latchgate', [process.execPath, main, ...args, '--config', config], { timeoutMs: 30_000 });
 }
 
 /** Logs somebody in; throws with where it ended when that is not the page that was asked for. */

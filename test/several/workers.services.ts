@@ -1,13 +1,17 @@
+import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
+import type { Browser } from '../journey/browser.ts';
 import { until } from '../journey/harness.ts';
-import { run, startChild } from '../services/child.ts';
+import { tellLogout } from '../journey/logout-token.ts';
+import { endedAfterMs, type Opened, openAll } from '../journey/open-work.ts';
+import { startChild } from '../services/child.ts';
 import { startGateway } from '../services/gateway.ts';
 import { projectRoot } from '../services/project.ts';
 import { makeCertificates } from '../services/tls.ts';
 import { startLoad, type Visitor } from './load.ts';
-import { type Site, startSite, visitorOf } from './site.ts';
+import { command, type Site, startSite, visitorOf } from './site.ts';
 import { CALLER } from './witness.ts';
 
 const WORKERS = 3;
@@ -48,6 +52,39 @@ async function onEach(address: string, host: string, visitor: Visitor, ca?: stri
   return statuses;
 }
 
+/** An event stream, a download and a WebSocket on each worker: the turns are moved on by one for each. */
+async function openOnEach(site: Site, { cookie }: Visitor): Promise<Opened[]> {
+  const [address] = site.addresses as [string];
+  const opened: Opened[] = [];
+  for (let worker = 0; worker < WORKERS; worker += 1) {
+    opened.push(...(await openAll([address], site.url, cookie)));
+    await (await fetch(`${address}/.latchgate/jwks.json`, { headers: { connection: 'close' } })).body?.cancel();
+  }
+  return opened;
+}
+
+/** How many sockets a process has open. */
+function socketsOf(pid: number): number {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).filter((fd) => isSocket(join(folder, fd))).length;
+}
+
+function isSocket(file: string): boolean {
+  try {
+    return readlinkSync(file).startsWith('socket:');
+  } catch {
+    return false;
+  }
+}
+
+/** How the session of each of these people ends. */
+const ends: Readonly<Record<string, (site: Site, browser: Browser) => Promise<unknown>>> = {
+  'who-logs-out': async (site, browser) => browser.submit(await browser.visit(`${site.url}/.latchgate/logout`)),
+  'who-is-ended': (site) => command(site, 'sessions', 'end', '--user', 'who-is-ended@acme.test'),
+  'who-is-disabled': (site) => command(site, 'users', 'disable', 'who-is-disabled@acme.test'),
+  'who-left-the-provider': (site) => tellLogout(site, { sub: 'who-left-the-provider' }),
+};
+
 async function ready(admin: string): Promise<{ status: number; checks: Record<string, { ok: boolean }> }> {
   const answer = await fetch(`${admin}/readyz`);
   const { checks } = (await answer.json()) as { checks: Record<string, { ok: boolean }> };
@@ -61,7 +98,7 @@ describe.each(['sqlite', 'postgres'] as const)('several workers on %s', (databas
   const host = () => new URL(site.url).host;
   beforeAll(async () => {
     const sections = { workers: String(WORKERS), log: '{ level: info, access: true }' };
-    site = await startSite({ instances: 1, database, people: ['ann', 'bob'], sections });
+    site = await startSite({ instances: 1, database, people: ['ann', ...Object.keys(ends)], sections, openWork: true });
   });
   afterAll(() => site?.close());
 
@@ -75,16 +112,23 @@ describe.each(['sqlite', 'postgres'] as const)('several workers on %s', (databas
     expect([...served].sort()).toEqual([1, 2, 3]);
   });
 
-  it('keep a session that ended on one out of all the others, within a second', async () => {
-    for (const end of ['logout', 'command'] as const) {
-      const browser = site.browser();
-      const visitor = await visitorOf(browser, site.url, 'bob');
-      expect(await onEach(address(), host(), visitor)).not.toContain(401);
-      if (end === 'logout') await browser.submit(await browser.visit(`${site.url}/.latchgate/logout`));
-      else await command(gateway().configFile, 'sessions', 'end', '--user', 'bob');
-      await sleep(SEEN_WITHIN_MS);
-      expect(new Set(await onEach(address(), host(), visitor))).toEqual(new Set([401]));
-    }
+  it.each(Object.keys(ends))('%s: is out of all of them within a second, with all that was open there', async (who) => {
+    const [anns, browser] = [await site.logIn('ann'), site.browser()];
+    const visitor = await visitorOf(browser, site.url, who);
+    expect(await onEach(address(), host(), visitor)).not.toContain(401);
+    const pids = [...workersOf(gateway().log).values()];
+    const before = pids.map(socketsOf);
+    const [hers, theirs] = [await openOnEach(site, anns), await openOnEach(site, visitor)];
+    for (const [at, pid] of pids.entries()) expect(socketsOf(pid) - (before[at] ?? 0)).toBeGreaterThanOrEqual(WORKERS);
+    await ends[who]?.(site, browser);
+    const told = performance.now();
+    await sleep(SEEN_WITHIN_MS);
+    expect(new Set(await onEach(address(), host(), visitor))).toEqual(new Set([401]));
+    expect(endedAfterMs(theirs, told)).toBeLessThan(SEEN_WITHIN_MS);
+    const bytes = hers.map((one) => one.bytes);
+    await until('more for ann', () => hers.every((one, at) => one.bytes > (bytes[at] ?? 0)) || undefined);
+    expect(hers.filter(({ isOver }) => isOver)).toEqual([]);
+    for (const one of hers) one.close();
   });
 
   it('are one gateway to operators: health, readiness, sums', async () => {
@@ -109,16 +153,14 @@ describe.each(['sqlite', 'postgres'] as const)('several workers on %s', (databas
     await until('all ready', async () => (await ready(gateway().admin)).status === 200 || undefined);
     const report = await load.stop();
     console.info(`a worker killed, ${database}: ${JSON.stringify(report)}`);
-    expect(report).toMatchObject({ wrong: [], refused: {}, askedToLogIn: 0 });
+    const { wrong, refused, askedToLogIn } = report;
+    expect({ wrong, refused, askedToLogIn }).toEqual({ wrong: [], refused: {}, askedToLogIn: 0 });
     // What it was at work on, and what was on its way to it: cut off, and nobody waits for good.
     expect(Object.keys(report.lost).filter((what) => !/^(GET|POST) 502 not of the gateway$/.test(what))).toEqual([]);
     expect(await onEach(address(), host(), visitor)).not.toContain(401);
     expect(lines(gateway().log)).toContainEqual(expect.objectContaining({ message: 'worker ended', worker: 2 }));
   });
 });
-
-const command = (config: string, ...args: readonly string[]) =>
-  run('latchgate', [process.execPath, MAIN, ...args, '--config', config], { timeoutMs: 30_000 });
 
 describe('workers and their primary', () => {
   let site: Site;
@@ -218,7 +260,7 @@ routes: [{ path: /, to: superset }]`,
     const second = startChild('second', [process.execPath, MAIN, 'serve', '--config', config]);
     expect(await second.exited).toEqual({ code: 1, signal: null });
     expect(second.log.join('\n')).toMatch(/^state_in_use: /m);
-    expect(await command(config, 'users', 'list')).toContain('ann@acme.test');
+    expect(await command(site, 'users', 'list')).toContain('ann@acme.test');
   });
 });
 

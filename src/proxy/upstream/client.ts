@@ -5,6 +5,8 @@ import { type Place, placeOf } from './place.ts';
 import { Pool } from './pool.ts';
 import { type RequestHead, writeRequestHead } from './request-head.ts';
 
+export const DEFAULT_CONNECTIONS = 512;
+
 /** HTTP/1.1 to one upstream over kept connections. Only the origin of `url` counts. */
 export function createUpstream(url: string, options: UpstreamOptions = {}): Upstream {
   return upstreamAt(placeOf(new URL(url)), options);
@@ -16,7 +18,7 @@ export function upstreamAt(place: Place, options: UpstreamOptions): Upstream {
     answer: options.answerTimeoutMs ?? 300_000,
     idle: options.idleTimeoutMs ?? 600_000,
   };
-  const pool = new Pool(place, limits, options.connections ?? 512);
+  const pool = new Pool(place, limits, options.connections ?? DEFAULT_CONNECTIONS);
   return {
     send: (request, response, events) => {
       let head: RequestHead;

@@ -3,7 +3,7 @@ import { type LatchgateError, toLatchgateError } from '../../model/errors.ts';
 import { atEndOfTurn } from '../../ops/turn.ts';
 import { AnswerReader, SMALL_BODY } from './answer.ts';
 import type { Carrier, Exchange, Written } from './exchange.ts';
-import { brokenAnswer, failureOf, tooSlow, unreachable } from './failures.ts';
+import { brokenAnswer, failureOf, haltedUpload, tooSlow, unreachable } from './failures.ts';
 import type { AnswerHead } from './head.ts';
 import { connectTo, type Place } from './place.ts';
 import { ReadBuffer } from './read-buffer.ts';
@@ -92,7 +92,7 @@ export class Connection implements Carrier, UploadEvents {
     else if (!this.#isOpen) this.failed(tooSlow('no connection to the backend in time'));
     else if (this.#isPaused) this.failed(unreachable('the client stopped reading'));
     else if (this.#answer?.isAnswered === true) this.failed(tooSlow('the answer of the backend came to a halt'));
-    else if (this.#upload !== undefined) this.failed(tooSlow('the request on its way to the backend came to a halt'));
+    else if (this.#upload !== undefined) this.failed(haltedUpload(this.socket.writableNeedDrain));
     else this.failed(tooSlow('the backend did not answer in time'));
   }
 

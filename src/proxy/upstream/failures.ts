@@ -13,6 +13,12 @@ export function tooSlow(what: string, cause?: unknown): LatchgateError {
   return new LatchgateError('upstream_timeout', what, cause === undefined ? {} : { cause });
 }
 
+/** The one who keeps the other waiting is told. */
+export function haltedUpload(byBackend: boolean): LatchgateError {
+  if (byBackend) return tooSlow('the backend stopped taking the request');
+  return new LatchgateError('request_timeout', 'the body of the request stopped coming');
+}
+
 export function unreachable(what: string, cause?: unknown): LatchgateError {
   return new LatchgateError('upstream_unavailable', what, cause === undefined ? {} : { cause });
 }

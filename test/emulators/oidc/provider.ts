@@ -67,6 +67,8 @@ export interface OidcEmulator {
   remove(sub: string): void;
   /** Nobody listens at its address, until `resume`. What it knows stays. */
   suspend(): Promise<void>;
+  /** It takes connections and answers nothing, until `resume`. */
+  hang(): void;
   resume(): Promise<void>;
   close(): Promise<void>;
 }
@@ -75,7 +77,9 @@ export interface OidcEmulator {
 export async function startOidcProvider(options: OidcEmulatorOptions): Promise<OidcEmulator> {
   const people = new Map(options.people.map((person) => [person.sub, person]));
   let answer: (req: IncomingMessage, res: ServerResponse) => void = (_req, res) => void res.writeHead(503).end();
-  const server = createServer((req, res) => answer(req, res));
+  const unanswered = new Set<ServerResponse>();
+  let isHanging = false;
+  const server = createServer((req, res) => (isHanging ? unanswered.add(res) : answer(req, res)));
   const host = options.host ?? '127.0.0.1';
   const listen = (port: number) =>
     new Promise<void>((resolve, reject) => {
@@ -138,7 +142,15 @@ export async function startOidcProvider(options: OidcEmulatorOptions): Promise<O
     claimsOf: (sub) => people.get(sub)?.claims,
     remove: (sub) => people.delete(sub),
     suspend: close,
-    resume: () => listen(port),
+    hang: () => {
+      isHanging = true;
+    },
+    resume: async () => {
+      isHanging = false;
+      for (const res of unanswered) res.destroy();
+      unanswered.clear();
+      if (!server.listening) await listen(port);
+    },
     close,
   };
 }

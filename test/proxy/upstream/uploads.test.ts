@@ -103,7 +103,7 @@ describe('a body on its way up', () => {
 
   it('is not waited for without end when its upstream takes nothing of it', async () => {
     const upstream = await startRawUpstream((socket) => void socket.pause());
-    const { port, failed } = await startStage(upstream.url, { idleTimeoutMs: 300 });
+    const { port, failed } = await startStage(upstream.url, { idleTimeoutMs: 1_500 });
     const client = open(port, head(`Content-Length: ${50 * 1024 * 1024}\r\n`));
     client.socket.write(Buffer.alloc(50 * 1024 * 1024));
     await until(() => failed.length === 1, 'it is given up');

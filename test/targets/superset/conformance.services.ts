@@ -33,7 +33,7 @@ const skip = {
 describeTarget('superset by assertion', () => realSubject('assertion'), {
   kinds: ['group', 'role'],
   skip,
-  timeoutMs: 120_000,
+  timeoutMs: 300_000,
 });
 describeTarget('superset by password', () => realSubject('header'), {
   kinds: ['group', 'role'],
@@ -41,5 +41,5 @@ describeTarget('superset by password', () => realSubject('header'), {
     ...skip,
     'deletes an account, and deleting it again is fine': 'an id may be used again while a cookie lives',
   },
-  timeoutMs: 120_000,
+  timeoutMs: 300_000,
 });

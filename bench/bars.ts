@@ -1,0 +1,20 @@
+/** The most that Latchgate is to need. Nothing asserts it: a busy machine, or another one, may say otherwise. */
+export const BARS = {
+  /** As a multiple of the plain proxy, and of mod_auth_openidc; a row that is not here has no bar. */
+  ratios: {
+    '1 KiB: CPU per request': { plain: 4, apache: 1 / 3 },
+    '1 KiB: p99': { apache: 1 / 2 },
+    '64 KiB: CPU per request': { apache: 1 / 2 },
+    '64 KiB: p99': { apache: 1 / 2 },
+    'login redirect: CPU': { apache: 1 / 2.5 },
+  } as Readonly<Record<string, { readonly plain?: number; readonly apache?: number }>>,
+  /** Of one process with 20,000 live sessions. */
+  processBytes: 110_000_000,
+  /** The longest stall of the event loop in a minute of mixed load. */
+  stallMs: 50,
+} as const;
+
+/** `at most 0.33: met` */
+export function verdict(value: number, most: number, show: (value: number) => string): string {
+  return `at most ${show(most)}: ${value <= most ? 'met' : 'not met'}`;
+}
