@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema.ts';
+import { hasReaders } from '../config/without-people.ts';
 import { createOidcProvider, type OidcProvider } from '../login/oidc.ts';
 import { mappingConfigOf } from '../mapping/config.ts';
 import type { TargetPlan } from '../mapping/explain-json.ts';
@@ -156,7 +157,7 @@ export function composeTarget({ name, target, config, state, http, signer }: Tar
   }
   const givesPermissions = permissionsGiven({ target: name, config, ledger: directory.ledger, clock });
   const made = createGoodDataTarget({ name, config: target, http, log, givesPermissions });
-  if (target.sign_in === 'none') return { ...base, target: made };
+  if (target.sign_in === 'none' || !hasReaders(config)) return { ...base, target: made };
   const { secrets } = config.session;
   const tokens = createSigner({ values: directory.values, name: `gooddata:${name}`, alg: 'RS256', secrets, clock });
   const registrar = createJwksRegistrar({

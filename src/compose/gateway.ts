@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Config } from '../config/schema.ts';
+import { hasReaders } from '../config/without-people.ts';
 import { sendFailure } from '../login/answer.ts';
 import { createLoginStart } from '../login/begin.ts';
 import type { LoginRoutesOptions } from '../login/context.ts';
@@ -233,6 +234,7 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
       return found !== undefined && 'route' in found ? found.route.target : undefined;
     },
     publicKeys: async () => {
+      if (!hasReaders(config)) return [];
       const keys = await Promise.all([signer.publicKeys(), ...[...providers.values()].map((one) => one.publicKeys())]);
       return keys.flat();
     },

@@ -4,6 +4,7 @@ import { explainIssue, type IssueContext, meantKey, unknownKey } from './explain
 import { without } from './features.ts';
 import { type Config, configSchema } from './schema.ts';
 import { isMap, isOptional } from './schema-walk.ts';
+import { withoutPeople } from './without-people.ts';
 
 export interface Validated {
   readonly findings: readonly Finding[];
@@ -25,8 +26,13 @@ export function validate(value: Record<string, unknown>, sources: (path: Path) =
     .filter((key) => !Object.hasOwn(configSchema.shape, key))
     .map((key) => unknownKey([key], context));
   const sound: Record<string, unknown> = {};
+  const stands = withoutPeople(value);
   for (const section of SECTIONS) {
     const schema: z.ZodType = configSchema.shape[section];
+    if (value[section] === undefined && stands[section] !== undefined) {
+      sound[section] = section === 'routes' ? [] : schema.parse(stands[section]);
+      continue;
+    }
     if (value[section] === undefined && isOptional(schema)) {
       sound[section] = schema.parse(undefined);
       continue;

@@ -196,6 +196,25 @@ export const ERRORS = {
   plan_invalid: row(400, false, 'The file is no plan that `latchgate plan --out` has written.'),
   plan_unwritable: row(500, false, 'The file of `latchgate plan --out` cannot be written there.'),
   plan_decided: row(409, false, 'Somebody has decided on this plan already, or a later one took its place.'),
+  // Why a whole plan waits for a person
+  source_empty: row(409, false, 'The source of a sync listed nobody. Nothing was written; see `latchgate plans list`.'),
+  source_incomplete: row(409, false, 'The source of a sync did not list everybody, so nobody counts as missing.'),
+  source_short: row(
+    409,
+    false,
+    'The source of a sync lacks more of those whom it listed before than `safety.stop_if.removals` allows.',
+  ),
+  target_incomplete: row(409, false, 'The target of a sync did not show every account.'),
+  too_many_removals: row(
+    409,
+    false,
+    'More people than `safety.stop_if.removals` allows would lose something. Look at the plan, then approve or reject it.',
+  ),
+  too_many_new_users: row(
+    409,
+    false,
+    'More accounts than `safety.stop_if.new_users_per_hour` allows would be made. Look at the plan, then approve or reject it.',
+  ),
   sync_late: row(
     503,
     true,
