@@ -57,7 +57,7 @@ export class Deciding {
     const active = listed.filter((one) => one.active);
     if (active.length === 0) return isOwner ? this.#leaves(known, owner) : this.#byOthers(person);
     const assertions = [...(others.get(person) ?? []), ...active.map((one) => this.assertionOf(one, known))];
-    return this.#goal(this.#parts.mapping.map({ person, assertions, current: origin.name }));
+    return this.#goal(this.#parts.mapping.map({ person, assertions, current: origin.name, only: this.#parts.target }));
   }
 
   /** Somebody whom the source has listed before and lacks now. */
@@ -94,7 +94,8 @@ export class Deciding {
     const assertions = others.get(person) ?? [];
     const active = assertions.filter((assertion) => assertion.active);
     const latest = active.toSorted((a, b) => b.at.getTime() - a.at.getTime())[0];
-    if (latest !== undefined) return this.#goal(mapping.map({ person, assertions, current: latest.origin }));
+    if (latest !== undefined)
+      return this.#goal(mapping.map({ person, assertions, current: latest.origin, only: this.#parts.target }));
     const reason = `gone from ${origin.name}`;
     return {
       goal: { leaving: { policy: 'disable', reason, person: false, leaveAlone: [] } },

@@ -18,10 +18,7 @@ export class TargetMemory {
   ): Promise<TargetMemory> {
     const memory = new TargetMemory();
     for await (const page of accounts.ofTarget(target, people)) for (const link of page) memory.#addLink(link);
-    const same = new Same();
-    for await (const page of ledger.ofTarget(target, people)) {
-      for (const grant of page) memory.#addGrant(same.grant(grant));
-    }
+    for await (const page of ledger.ofTarget(target, people)) for (const grant of page) memory.#addGrant(grant);
     return memory;
   }
 
@@ -68,34 +65,4 @@ export function planReads(directory: Directory, target: string, memory: TargetMe
     },
     people: directory.people,
   };
-}
-
-/** Texts that are in many rows, once each. */
-class Same {
-  readonly #texts = new Map<string, string>();
-  readonly #dates = new Map<number, Date>();
-
-  grant(grant: Grant): Grant {
-    return {
-      ...grant,
-      target: this.#text(grant.target),
-      name: this.#text(grant.name),
-      rule: this.#text(grant.rule),
-      origin: this.#text(grant.origin),
-      ...(grant.entitlementId === undefined ? {} : { entitlementId: this.#text(grant.entitlementId) }),
-      since: this.#date(grant.since),
-    };
-  }
-
-  #text(text: string): string {
-    const known = this.#texts.get(text);
-    if (known === undefined) this.#texts.set(text, text);
-    return known ?? text;
-  }
-
-  #date(date: Date): Date {
-    const known = this.#dates.get(date.getTime());
-    if (known === undefined) this.#dates.set(date.getTime(), date);
-    return known ?? date;
-  }
 }

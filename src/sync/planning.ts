@@ -1,8 +1,10 @@
 import type { AccountLink, ListedSubject } from '../directory/directory.ts';
+import type { DesiredAccount } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Memory, PlanContext } from '../provisioning/job.ts';
 import { type Goal, isTargetFault } from '../provisioning/outcome.ts';
+import { isPlainlySettled } from '../provisioning/plainly-settled.ts';
 import { type Planned, planOne } from '../provisioning/plan-one.ts';
 import { isSettled } from '../provisioning/written.ts';
 import type { ListedPerson } from '../sources/source.ts';
@@ -159,6 +161,7 @@ class Drafting {
     }
     const decided = this.#read.deciding.listed(listed, person, known);
     if ('refused' in decided) return this.#refuse(person, listed, decided.refused, decided.message);
+    if (this.#isSettled(person, decided.goal)) return;
     const planned = await this.#plan(person, first.subject, decided.goal, signal);
     if (planned !== undefined && !this.#isComplete && takesSomething(planned)) {
       // What of a person a part of a listing lacks may be in the rest of it.
@@ -196,6 +199,18 @@ class Drafting {
     const { listing, known } = this.#read;
     this.#people ??= new Set(listing.people.flatMap(({ subject }) => known.subjects.get(subject)?.person ?? []));
     return this.#people;
+  }
+
+  #isSettled(person: PersonId, goal: Goal): boolean {
+    const { memory, snapshot } = this.#read;
+    const mine = memory.of(person);
+    const id = 'desired' in goal ? mine.link?.accountId : undefined;
+    const account = id === undefined ? undefined : snapshot.byId(id);
+    if (account === undefined || !('desired' in goal)) return false;
+    const desired = adapted(snapshot, goal.desired);
+    return (
+      desired !== undefined && isPlainlySettled({ desired, memory: mine, account, can: snapshot.can }, this.#context)
+    );
   }
 
   async #plan(person: PersonId, subject: string, goal: Goal, signal: AbortSignal): Promise<Planned | undefined> {
@@ -252,6 +267,15 @@ class Drafting {
 /** For a row of a plan: who is meant, as far as the directory knows them. */
 export function whose(person: PersonId, subject: string): { readonly person?: PersonId; readonly subject: string } {
   return isStandIn(person) ? { subject } : { person, subject };
+}
+
+/** Undefined when it cannot be: why is said by the plan. */
+function adapted(target: TargetSnapshot, desired: DesiredAccount): DesiredAccount | undefined {
+  try {
+    return target.adapt(desired);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Something would go that the person has now, in the target or in our books. */

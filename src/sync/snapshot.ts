@@ -81,6 +81,10 @@ export class TargetSnapshot implements Target {
     return account;
   }
 
+  byId(accountId: string): ActualAccount | undefined {
+    return this.#byId.get(accountId);
+  }
+
   #add(account: ActualAccount): void {
     this.#byId.set(account.id, account);
     this.#byExternalId.add(account.externalId, account);

@@ -4,13 +4,15 @@ import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { ApplyOptions, ApplyResult, SyncPlan, Syncs } from './sync.ts';
 
 /** What a run that was killed held passes on after this. */
-const LEASE_MS = 20_000;
-/** How long a run waits for another one of the same sync to end. */
-const WAIT_MS = 10_000;
+const LEASE_MS = 9_000;
+/** How long a run waits for another one of the same sync to end: longer than what a dead one holds. */
+const WAIT_MS = 20_000;
 
 export interface SyncsOptions extends SyncDeps {
   /** Opens a sync of the config. Throws `not_found`. */
   readonly open: (name: string) => Promise<SyncSetup>;
+  /** Default 9 s. */
+  readonly syncLeaseMs?: number;
 }
 
 export function createSyncs(options: SyncsOptions): Syncs {
@@ -23,7 +25,7 @@ export function createSyncs(options: SyncsOptions): Syncs {
 async function runUnderLease(options: SyncsOptions, name: string, apply: ApplyOptions): Promise<ApplyResult> {
   const setup = await options.open(name);
   const wait = AbortSignal.any([apply.stop, AbortSignal.timeout(WAIT_MS)]);
-  const lease = await options.directory.leases.acquire(`sync:${name}`, LEASE_MS, wait);
+  const lease = await options.directory.leases.acquire(`sync:${name}`, options.syncLeaseMs ?? LEASE_MS, wait);
   try {
     const prepared = await prepareSync(options, setup, apply.stop);
     apply.onPlan?.(prepared.plan);

@@ -7,6 +7,7 @@ import { claimsSchema } from '../../src/login/schema.ts';
 import { compileMapping } from '../../src/mapping/mapping.ts';
 import { compileNamable } from '../../src/mapping/namable.ts';
 import { aliasIssuer, sourceIssuer } from '../../src/model/origin.ts';
+import type { Clock } from '../../src/ops/clock.ts';
 import { Engine } from '../../src/provisioning/engine.ts';
 import type { LeaverPolicy } from '../../src/provisioning/leaver.ts';
 import type { StopIf } from '../../src/sync/brake.ts';
@@ -29,6 +30,12 @@ export interface SyncWorldOptions {
   /** Sources that list the people of the login `staff`. */
   readonly joined?: readonly ('hr' | 'crm')[];
   readonly groupsAbsent?: 'keep' | 'empty';
+  /** In place of `bi`. */
+  readonly target?: Target;
+  /** Default: stands still between runs. */
+  readonly clock?: Clock;
+  /** Of accounts and of syncs. */
+  readonly leaseMs?: number;
 }
 
 const RULES = {
@@ -69,7 +76,7 @@ export class SyncWorld {
   }
 
   async open(options: SyncWorldOptions = {}): Promise<this> {
-    const clock = { now: () => this.now };
+    const clock = options.clock ?? { now: () => this.now };
     this.database = await openDatabase(options.database ?? 'sqlite::memory:');
     this.directory = this.#watched(createDirectory(this.database, clock), '');
     this.audit = this.#watched(createAudit(this.database, clock), 'audit.');
@@ -81,11 +88,11 @@ export class SyncWorld {
   /** The same directory and targets under another config. */
   configure(options: SyncWorldOptions): void {
     this.#options = options;
-    const clock = { now: () => this.now };
+    const clock = options.clock ?? { now: () => this.now };
     const config = mappingConfig(options);
     const mapping = compileMapping(config);
     const targets = new Map([
-      ['bi', { target: this.bi as Target, missing: MISSING, timeoutMs: 5_000 }],
+      ['bi', { target: options.target ?? (this.bi as Target), missing: MISSING, timeoutMs: 5_000 }],
       ['side', { target: this.side as Target, missing: MISSING, timeoutMs: 5_000 }],
     ]);
     const manage = options.manage ?? 'ours';
@@ -97,7 +104,7 @@ export class SyncWorld {
       privileged: [],
       neverTouch: (account: { userName: string }) => account.userName === 'root',
       isManaged: manage === 'mapped' ? compileNamable(config) : () => manage === 'all',
-      leaseMs: 4_000,
+      leaseMs: options.leaseMs ?? 4_000,
       targets,
       leaver: options.leaver ?? { now: 'disable' as const },
       mapping,
@@ -123,12 +130,13 @@ export class SyncWorld {
       managesAll: manage === 'all',
       leave: (person, target, actor, requestId) => this.engine.leave(person, target, actor, requestId),
     };
-    this.syncs = createSyncs({ ...this.deps, open: async (name) => this.#setup(name) });
+    const lease = options.leaseMs === undefined ? {} : { syncLeaseMs: options.leaseMs };
+    this.syncs = createSyncs({ ...this.deps, ...lease, open: async (name) => this.#setup(name) });
   }
 
   #setup(name: string) {
     const source = name === 'hr' ? this.hr : this.crm;
-    const { owner: owning } = this.#options;
+    const { owner: owning, target = this.bi } = this.#options;
     const login = this.#isJoined(name) ? { login: 'staff' } : {};
     return {
       name,
@@ -139,8 +147,8 @@ export class SyncWorld {
         ownerOf: (owner: string | undefined) => (owning === name ? name : (owner ?? name)),
       },
       ...login,
-      planning: this.planning(this.bi),
-      target: this.bi,
+      planning: this.planning(target),
+      target,
       missing: MISSING,
       timeoutMs: 5_000,
     };
