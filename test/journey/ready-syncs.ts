@@ -17,6 +17,7 @@ export interface Row {
   readonly email: string | null;
   readonly role?: string | null;
   readonly given_name?: string;
+  readonly family_name?: string;
 }
 
 export type ReadyConfig = 'sql-to-auth0' | 'auth0-to-gooddata';
@@ -54,7 +55,7 @@ export async function startReadySyncs(options: ReadySyncsOptions = {}): Promise<
     AUTH0_CONNECTION: CONNECTION,
     AUTH0_SECRET: 'emulator-secret',
     USERS_DB_URL: `sqlite:${table}`,
-    USERS_DB_QUERY: 'select email, role, given_name from users',
+    USERS_DB_QUERY: 'select email, role, given_name, family_name from users',
     GOODDATA_HOST: gooddata.url,
     GOODDATA_TOKEN: gooddata.token,
     GOODDATA_WORKSPACE_ID: WORKSPACE,
@@ -89,9 +90,13 @@ function configText(name: ReadyConfig, auth0: string): string {
 function fillTable(file: string, rows: readonly Row[]): void {
   const database = new Libsql(file);
   try {
-    database.exec('drop table if exists users; create table users (email text, role text, given_name text)');
-    const insert = database.prepare('insert into users values (?, ?, ?)');
-    for (const { email, role = null, given_name: given = null } of rows) insert.run(email, role, given);
+    database.exec(
+      'drop table if exists users; create table users (email text, role text, given_name text, family_name text)',
+    );
+    const insert = database.prepare('insert into users values (?, ?, ?, ?)');
+    for (const { email, role = null, given_name: given = null, family_name: family = null } of rows) {
+      insert.run(email, role, given, family);
+    }
   } finally {
     database.close();
   }
