@@ -9,8 +9,8 @@ import { type GoodDataEmulator, startGoodDataEmulator } from '../emulators/goodd
 import type { Seed as GoodDataSeed } from '../emulators/gooddata/state.ts';
 import { projectRoot } from '../services/project.ts';
 
-export const CONNECTION = 'Username-Password-Authentication';
-export const WORKSPACE = 'sales';
+const CONNECTION = 'Username-Password-Authentication';
+const WORKSPACE = 'sales';
 
 /** A row of the company's table of people. */
 export interface Row {
