@@ -18,7 +18,7 @@ FROM node:24-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY package.json LICENSE ./
-COPY config/reference.yaml ./config/
+COPY config/reference.yaml config/sql-to-auth0.yaml config/auth0-to-gooddata.yaml ./config/
 COPY integrations ./integrations
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

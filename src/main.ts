@@ -9,4 +9,7 @@ process.exitCode = await run(process.argv.slice(2), {
   err: (line) => void process.stderr.write(`${line}\n`),
   env: process.env,
   isTTY: process.stdout.isTTY === true,
+  ...(process.stderr.isTTY
+    ? { status: { write: (text: string) => void process.stderr.write(text), columns: process.stderr.columns } }
+    : {}),
 });

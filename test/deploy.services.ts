@@ -30,10 +30,13 @@ describe('the files for Kubernetes', () => {
   const validate = (version: string, file: string) =>
     run('kubernetes-validate', [join(bin, 'kubernetes-validate'), '--strict', '-k', version, file], LIMITS);
 
-  it.each(['gateway.yaml', 'sidecar.yaml'])('%s is what the API of 1.29 and 1.37 takes, key by key', async (name) => {
-    const file = join(deploy, 'kubernetes', name);
-    for (const version of ['1.29', '1.37']) await validate(version, file);
-  });
+  it.each(['gateway.yaml', 'sidecar.yaml', 'sync.yaml'])(
+    '%s is what the API of 1.29 and 1.37 takes, key by key',
+    async (name) => {
+      const file = join(deploy, 'kubernetes', name);
+      for (const version of ['1.29', '1.37']) await validate(version, file);
+    },
+  );
 
   it('would not be with a key that there is not', async () => {
     const file = spoilt('kubernetes/gateway.yaml', 'minAvailable: 1', 'minAvailability: 1');

@@ -161,6 +161,60 @@ describe('kubernetes/sidecar.yaml', () => {
   });
 });
 
+describe('kubernetes/sync.yaml', () => {
+  const file = 'kubernetes/sync.yaml';
+  const [map] = kinds(file, 'ConfigMap');
+  const [job] = kinds(file, 'CronJob');
+  const pod: Any = job.spec.jobTemplate.spec.template.spec;
+  const text: string = map.data['latchgate.yaml'];
+  const { config, complaints, warnings } = checked(text, SECRETS);
+
+  it('has a config without a complaint or warning, and no secret in it', () => {
+    expect([...complaints, ...warnings]).toEqual([]);
+    for (const [, value] of text.matchAll(/(?:secret|password|token)\w*: (\S+)/g))
+      expect(value).toMatch(/^\[?"\$\{file:/);
+  });
+
+  it('applies a sync of its config, on the state of the gateway', () => {
+    const [, name] = pod.containers[0].args;
+    expect(Object.keys(config?.sync ?? {})).toEqual([name]);
+    const gateway = parse(kinds('kubernetes/gateway.yaml', 'ConfigMap')[0].data['latchgate.yaml']);
+    const own = parse(text);
+    for (const section of ['state', 'session', 'login', 'groups', 'rules', 'default', 'targets'])
+      expect([section, own[section]]).toEqual([section, gateway[section]]);
+    expect(pod.volumes[1]).toEqual(podOf('kubernetes/gateway.yaml').volumes[1]);
+  });
+
+  it('runs as nobody in particular, on a root that it cannot write', () => {
+    const gateway = podOf('kubernetes/gateway.yaml');
+    expect(pod.automountServiceAccountToken).toBe(false);
+    expect(pod.securityContext).toEqual(gateway.securityContext);
+    expect(pod.containers[0].securityContext).toEqual(gateway.containers[0].securityContext);
+  });
+
+  it('is let in to Superset, beside the gateway', () => {
+    const [policy] = kinds(file, 'NetworkPolicy');
+    const { labels } = job.spec.jobTemplate.spec.template.metadata;
+    const [own] = kinds('kubernetes/gateway.yaml', 'NetworkPolicy').filter((one) => one.metadata.name === 'superset');
+    expect(policy.spec).toEqual({
+      ...own.spec,
+      ingress: [{ ...own.spec.ingress[0], from: [{ podSelector: { matchLabels: labels } }] }],
+    });
+  });
+
+  it('tries again what failed, and neither what waits for a person nor a second one beside it', () => {
+    expect([job.spec.concurrencyPolicy, pod.restartPolicy]).toEqual(['Forbid', 'Never']);
+    const { backoffLimit, podFailurePolicy } = job.spec.jobTemplate.spec;
+    expect(backoffLimit).toBeGreaterThan(0);
+    expect(podFailurePolicy.rules).toEqual([
+      {
+        action: 'FailJob',
+        onExitCodes: { containerName: pod.containers[0].name, operator: 'In', values: [2, 11, 64] },
+      },
+    ]);
+  });
+});
+
 describe('compose/docker-compose.yaml', () => {
   const { services, networks } = parse(read('compose/docker-compose.yaml')) as Any;
 
@@ -217,9 +271,9 @@ describe('systemd/latchgate.service', () => {
 
 it('every image is of the version of the package', () => {
   const { version } = JSON.parse(readFileSync(join(folder, '..', 'package.json'), 'utf8')) as { version: string };
-  const images = [...KUBERNETES, 'compose/docker-compose.yaml'].flatMap((file) => [
+  const images = [...KUBERNETES, 'kubernetes/sync.yaml', 'compose/docker-compose.yaml'].flatMap((file) => [
     ...read(file).matchAll(/image: latchgate:(\S+)/g),
   ]);
-  expect(images.length).toBe(3);
+  expect(images.length).toBe(4);
   for (const [, tag] of images) expect(tag).toBe(version);
 });

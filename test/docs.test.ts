@@ -70,6 +70,8 @@ describe('docs/storage.md', () => {
       counts: true,
       retries: true,
       decisions: true,
+      plans: true,
+      sync_runs: true,
       state_values: true,
       audit_records: true,
       audit_head: true,

@@ -40,6 +40,7 @@ function summary(config: Config): string {
     count(Object.keys(config.rules).length, 'rule'),
     count(Object.keys(config.targets).length, 'target'),
     count(config.routes.length, 'route'),
+    ...[count(Object.keys(config.sync).length, 'sync')].filter((part) => !part.startsWith('0 ')),
   ];
   return `ok: ${parts.join(', ')}`;
 }

@@ -8,7 +8,7 @@ import { renderTraceText } from '../mapping/render.ts';
 import type { Decision } from '../model/desired.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Assertion } from '../model/person.ts';
-import type { Io } from './io.ts';
+import { type Io, isColored } from './io.ts';
 
 export interface ExplainOptions {
   readonly config: string;
@@ -64,7 +64,7 @@ export async function explain(options: ExplainOptions, io: Io, parts: ExplainPar
 }
 
 function print(decision: Decision, plans: ReadonlyMap<string, TargetPlan>, verified: boolean, io: Io): void {
-  const color = io.isTTY && (io.env['NO_COLOR'] ?? '') === '';
+  const color = isColored(io);
   io.out(
     verified
       ? 'The token is verified: signature, issuer, audience and time hold.'

@@ -3,17 +3,22 @@ import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { composeProviders, type Engines, planFor } from '../compose/engine.ts';
 import { LatchgateError } from '../model/errors.ts';
+import { adopt } from './adopt.ts';
+import { apply } from './apply.ts';
 import { auditList, auditVerify } from './audit.ts';
 import { check } from './check.ts';
 import { type ExplainOptions, explain } from './explain.ts';
 import { EXIT_USAGE, reportFailure } from './failure.ts';
 import type { Io } from './io.ts';
+import { plan } from './plan.ts';
+import { plansApprove, plansList, plansReject, plansShow } from './plans.ts';
 import { schema } from './schema.ts';
 import { serve } from './serve.ts';
 import { sessionsEnd, sessionsList } from './sessions.ts';
+import { syncsList, syncsRuns } from './syncs.ts';
 import { type UsersChangeDeps, usersDisable, usersEnable, usersList, usersShow } from './users.ts';
 import { why } from './why.ts';
-import { withEngines, withState } from './with-state.ts';
+import { withEngines, withState, withSyncs } from './with-state.ts';
 
 /** What commander hands over; each command declares which of them it has. */
 interface Options {
@@ -27,6 +32,12 @@ interface Options {
   readonly claims?: string;
   readonly token?: string;
   readonly target?: string;
+  readonly out?: string;
+  readonly markdown?: boolean;
+  readonly detailedExitcode?: boolean;
+  readonly plan?: string;
+  readonly approve?: boolean;
+  readonly apply?: boolean;
 }
 
 type Work = (options: Options, args: readonly string[]) => Promise<number>;
@@ -77,11 +88,13 @@ function version(): string {
 
 type Add = (parent: Command, spec: string, summary: string, work: Work) => Command;
 
-function addCommands(program: Command, add: Add, io: Io): void {
-  const json = ['--json', 'for programs: stable JSON'] as const;
-  const group = (name: string, summary: string): Command =>
-    program.command(name).summary(summary).description(summary).helpCommand(false);
+const json = ['--json', 'for programs: stable JSON'] as const;
 
+function group(program: Command, name: string, summary: string): Command {
+  return program.command(name).summary(summary).description(summary).helpCommand(false);
+}
+
+function addCommands(program: Command, add: Add, io: Io): void {
   add(program, 'serve', 'run the gateway', (options) => serve(options, io));
   add(program, 'check', 'print every complaint about the configuration', (options) => check(options, io)).option(
     ...json,
@@ -97,7 +110,8 @@ function addCommands(program: Command, add: Add, io: Io): void {
     withState(options, io, ({ directory }) => why(String(id), directory, io, options)),
   ).option(...json);
 
-  const audit = group('audit', 'what was done, by whom and why');
+  addSyncCommands(program, add, io);
+  const audit = group(program, 'audit', 'what was done, by whom and why');
   add(audit, 'list', 'print the records, oldest first', (options) =>
     withState(options, io, ({ directory, audit: log, clock }) =>
       auditList(options, { ...directory, audit: log, clock }, io),
@@ -110,7 +124,7 @@ function addCommands(program: Command, add: Add, io: Io): void {
     withState(options, io, (state) => auditVerify(state, io, options)),
   ).option(...json);
 
-  const sessions = group('sessions', 'who is logged in');
+  const sessions = group(program, 'sessions', 'who is logged in');
   add(sessions, 'list', 'print the live sessions', (options) =>
     withState(options, io, (state) => sessionsList(options, { ...state.directory, ...state }, io)),
   ).option(...json);
@@ -122,7 +136,7 @@ function addCommands(program: Command, add: Add, io: Io): void {
     .option('--all', 'every session')
     .option(...json);
 
-  const users = group('users', 'people, their accounts and grants');
+  const users = group(program, 'users', 'people, their accounts and grants');
   add(users, 'list', 'print everybody', (options) =>
     withState(options, io, ({ directory }) => usersList(options, directory, io)),
   ).option(...json);
@@ -134,6 +148,58 @@ function addCommands(program: Command, add: Add, io: Io): void {
   ).option(...json);
   add(users, 'enable <user>', 'let a disabled person log in again', (options, [user]) =>
     withEngines(options, io, (engines) => usersEnable(String(user), options, changing(engines), io)),
+  ).option(...json);
+}
+
+function addSyncCommands(program: Command, add: Add, io: Io): void {
+  const markdown = ['--markdown', 'for a pull request or ticket'] as const;
+  const all = ['--all', 'every person by themselves, however many'] as const;
+  add(program, 'plan <name>', 'show what a sync would do, and write nothing', (options, [name]) =>
+    withSyncs(options, io, (deps) => plan(String(name), options, deps, io)),
+  )
+    .option('--out <file>', 'also write the plan there, for apply --plan')
+    .option(...json)
+    .option(...markdown)
+    .option(...all)
+    .option('--detailed-exitcode', '10: something would change, 11: something is held');
+  add(program, 'apply [name]', 'do what a sync would do', (options, [name]) =>
+    withSyncs(options, io, (deps) => apply(name, options, deps, io)),
+  )
+    .option('--plan <file>', 'only this very plan, and only while it is true')
+    .option('--approve', 'go on in spite of the brake')
+    .option(...json);
+  add(program, 'adopt', 'rebuild the ledger from rules and what targets have', (options) =>
+    withSyncs(options, io, (deps) => adopt(options, deps, io)),
+  )
+    .option('--target <name>', 'of this target alone')
+    .option('--apply', 'write what was shown')
+    .option(...json);
+
+  const plans = group(program, 'plans', 'plans that wait for a person');
+  add(plans, 'list', 'print them, newest first', (options) =>
+    withState(options, io, ({ directory }) => plansList(options, directory, io)),
+  ).option(...json);
+  add(plans, 'show <id>', 'print one whole', (options, [id]) =>
+    withState(options, io, ({ directory }) => plansShow(String(id), options, directory, io)),
+  )
+    .option(...json)
+    .option(...markdown)
+    .option(...all);
+  add(plans, 'approve <id>', 'apply it at once, if it is still true', (options, [id]) =>
+    withSyncs(options, io, (deps) => plansApprove(String(id), options, deps, io)),
+  ).option(...json);
+  add(plans, 'reject <id>', 'drop it, and do not ask again', (options, [id]) =>
+    withState(options, io, (state) => plansReject(String(id), options, { ...state.directory, ...state }, io)),
+  ).option(...json);
+
+  const syncs = group(program, 'syncs', 'the syncs of the configuration');
+  add(syncs, 'list', 'print them, with their schedule and last run', (options) =>
+    withState(options, io, ({ directory }, config) => syncsList(options, { ...directory, sync: config.sync }, io)),
+  ).option(...json);
+  add(syncs, 'runs <name>', 'print the last runs of one, newest first', (options, [name]) =>
+    withState(options, io, ({ directory }, config) =>
+      syncsRuns(String(name), options, { ...directory, sync: config.sync }, io),
+    ),
   ).option(...json);
 }
 

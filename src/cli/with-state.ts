@@ -1,7 +1,11 @@
+import type { Audit } from '../audit/audit.ts';
 import { composeEngine, type Engines } from '../compose/engine.ts';
 import { composeLog, composeState, type State } from '../compose/state.ts';
+import { composeSyncs } from '../compose/syncs.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import type { SyncRunsDeps } from '../sync/runs.ts';
+import type { Adoption } from '../sync/sync.ts';
 import type { Io } from './io.ts';
 
 /** Runs a command on the state database, and closes it whatever happens. Only errors are logged, to standard error. */
@@ -32,6 +36,31 @@ export function withEngines(
       return await work(engines, config);
     } finally {
       await engines.close();
+    }
+  });
+}
+
+/** What commands of syncs work with. */
+export interface SyncCommandDeps extends SyncRunsDeps {
+  readonly adoption: Adoption;
+  readonly audit: Audit;
+  /** Syncs of the config. */
+  readonly names: readonly string[];
+}
+
+/** The same with the syncs over them. */
+export function withSyncs(
+  options: { readonly config: string },
+  io: Io,
+  work: (deps: SyncCommandDeps) => Promise<number>,
+): Promise<number> {
+  return withEngines(options, io, async (engines, config) => {
+    const { directory, audit, clock } = engines.state;
+    const { syncs, adoption, close } = await composeSyncs(config, engines);
+    try {
+      return await work({ ...directory, audit, clock, syncs, adoption, names: Object.keys(config.sync) });
+    } finally {
+      await close();
     }
   });
 }

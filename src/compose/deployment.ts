@@ -1,5 +1,6 @@
 import { hkdfSync, randomUUID } from 'node:crypto';
 import type { Config } from '../config/schema.ts';
+import { hasReaders } from '../config/without-people.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { State } from './state.ts';
 
@@ -15,7 +16,7 @@ const FINGERPRINT_BYTES = 12;
  */
 export async function joinDeployment(config: Config, state: State): Promise<void> {
   await claimSessions(config, state);
-  await compareSecrets(config.session.secrets, state);
+  if (hasReaders(config)) await compareSecrets(config.session.secrets, state);
 }
 
 /** Two instances on one Redis, each with a database of its own, would take each other's people for nobody. */

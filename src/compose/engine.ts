@@ -1,20 +1,25 @@
 import type { Config } from '../config/schema.ts';
+import { hasReaders } from '../config/without-people.ts';
 import { createOidcProvider, type OidcProvider } from '../login/oidc.ts';
 import { mappingConfigOf } from '../mapping/config.ts';
 import type { TargetPlan } from '../mapping/explain-json.ts';
 import { compileMapping, type Mapping } from '../mapping/mapping.ts';
+import { compileNamable } from '../mapping/namable.ts';
 import type { ActualAccount } from '../model/change.ts';
 import type { Decision } from '../model/desired.ts';
+import type { ActualEntitlement } from '../model/entitlement.ts';
 import type { SubjectKey } from '../model/person.ts';
 import { createHttpClient } from '../ops/http.ts';
 import type { HttpClient } from '../ops/http-client.ts';
 import type { Signer } from '../ops/keys.ts';
+import { createLimiters, type Limiters } from '../ops/limiter.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { createSigner } from '../ops/signer.ts';
 import { Engine } from '../provisioning/engine.ts';
 import { compileNeverTouch } from '../provisioning/never-touch.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
 import type { BackendSession } from '../proxy/backend-cookies.ts';
+import { createAuth0Target } from '../targets/auth0/target.ts';
 import { createJwksRegistrar, type JwksRegistrar } from '../targets/gooddata/jwks.ts';
 import { createGoodDataSignIn } from '../targets/gooddata/sign-in.ts';
 import { createGoodDataTarget } from '../targets/gooddata/target.ts';
@@ -22,13 +27,18 @@ import type { TargetConfig } from '../targets/schema.ts';
 import { createSupersetSession, createSupersetSignIn } from '../targets/superset/sign-in.ts';
 import { createSupersetTarget } from '../targets/superset/target.ts';
 import type { SignIn } from '../targets/target.ts';
+import { invitationsTo } from './invitations.ts';
+import { permissionsGiven } from './permissions-given.ts';
 import type { State } from './state.ts';
 
 /**
  * Holders renew theirs three times in this span. What a killed process held passes on after it: well within the time
  * that a login waits for its target, so that the next login repairs what was left half done and is not refused.
  */
-const LEASE_MS = 4_000;
+export const LEASE_MS = 4_000;
+
+/** Longer than this nobody waits at a login for a backend that asks for patience. */
+const LOGIN_WAIT_MS = 3_000;
 
 /** A target with what the proxy needs to sign people in there. */
 export interface ComposedTarget extends ConfiguredTarget {
@@ -45,6 +55,8 @@ export interface Engines {
   readonly state: State;
   readonly metrics: Metrics;
   readonly http: HttpClient;
+  /** Of every service that is called, shared by all clients. */
+  readonly limiters: Limiters;
   readonly mapping: Mapping;
   readonly signer: Signer;
   readonly targets: ReadonlyMap<string, ComposedTarget>;
@@ -60,7 +72,9 @@ export interface Engines {
 export function composeEngine(config: Config, state: State): Engines {
   const { directory, audit, sessions, clock, log } = state;
   const metrics = createMetrics({ processMetrics: true });
-  const http = createHttpClient({ log, onRetry: () => metrics.httpRetry('targets') });
+  const limiters = createLimiters({ clock });
+  const onRetry = () => metrics.httpRetry('targets');
+  const http = createHttpClient({ log, onRetry, limiters, maxWaitMs: LOGIN_WAIT_MS });
   const { secrets } = config.session;
   const claims = { iss: config.public_url };
   const signer = createSigner({ values: directory.values, name: 'assertion', alg: 'ES256', secrets, clock, claims });
@@ -70,6 +84,7 @@ export function composeEngine(config: Config, state: State): Engines {
   }
   const mapping = compileMapping(mappingConfigOf(config));
   const { privileged } = config.safety;
+  const isManaged = managedBy(config);
   const neverTouch = compileNeverTouch(config.safety.never_touch);
   const engine = new Engine({
     directory,
@@ -81,6 +96,8 @@ export function composeEngine(config: Config, state: State): Engines {
     leaseMs: LEASE_MS,
     targets,
     leaver: config.safety.leaver,
+    isManaged,
+    aliases: new Set(Object.values(config.sources).flatMap((source) => source.login ?? [])),
     clock,
     log,
     metrics,
@@ -90,6 +107,7 @@ export function composeEngine(config: Config, state: State): Engines {
     state,
     metrics,
     http,
+    limiters,
     mapping,
     signer,
     targets,
@@ -103,7 +121,14 @@ export function composeEngine(config: Config, state: State): Engines {
   };
 }
 
-interface TargetParts {
+/** What counts as ours though the ledger does not know it. */
+export function managedBy(config: Config): (target: string, entitlement: ActualEntitlement) => boolean {
+  const { manage } = config.safety;
+  if (manage === 'mapped') return compileNamable(mappingConfigOf(config));
+  return () => manage === 'all';
+}
+
+export interface TargetParts {
   readonly name: string;
   readonly target: TargetConfig;
   readonly config: Config;
@@ -112,7 +137,7 @@ interface TargetParts {
   readonly signer: Signer;
 }
 
-function composeTarget({ name, target, config, state, http, signer }: TargetParts): ComposedTarget {
+export function composeTarget({ name, target, config, state, http, signer }: TargetParts): ComposedTarget {
   const { directory, clock, log } = state;
   const base = { config: target, missing: target.missing, timeoutMs: target.timeout };
   if (target.type === 'superset') {
@@ -125,8 +150,14 @@ function composeTarget({ name, target, config, state, http, signer }: TargetPart
       ...(isHeader ? { backendSession: createSupersetSession({ config: target, http }) } : {}),
     };
   }
-  const made = createGoodDataTarget({ name, config: target, http, log });
-  if (target.sign_in === 'none') return { ...base, target: made };
+  if (target.type === 'auth0') {
+    const { invite } = target;
+    const deliver = invite === undefined ? {} : { deliver: invitationsTo(invite.file) };
+    return { ...base, target: createAuth0Target({ name, config: target, http, log, clock, ...deliver }) };
+  }
+  const givesPermissions = permissionsGiven({ target: name, config, ledger: directory.ledger, clock });
+  const made = createGoodDataTarget({ name, config: target, http, log, givesPermissions });
+  if (target.sign_in === 'none' || !hasReaders(config)) return { ...base, target: made };
   const { secrets } = config.session;
   const tokens = createSigner({ values: directory.values, name: `gooddata:${name}`, alg: 'RS256', secrets, clock });
   const registrar = createJwksRegistrar({

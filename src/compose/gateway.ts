@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Config } from '../config/schema.ts';
+import { hasReaders } from '../config/without-people.ts';
 import { sendFailure } from '../login/answer.ts';
 import { createLoginStart } from '../login/begin.ts';
 import type { LoginRoutesOptions } from '../login/context.ts';
@@ -11,7 +12,7 @@ import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
 import { createAdminApp } from '../ops/admin.ts';
 import { createReadiness, type Probe, type Readiness } from '../ops/health.ts';
 import type { MetricValues } from '../ops/metrics.ts';
-import type { GatewayPages } from '../proxy/deps.ts';
+import type { GatewayPages, ProxyTarget } from '../proxy/deps.ts';
 import { Failures } from '../proxy/failures.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
 import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts';
@@ -23,12 +24,13 @@ import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
 import { composeBearers } from './bearers.ts';
 import { countEverywhere } from './counts.ts';
-import { composeProviders, type Engines } from './engine.ts';
+import { type ComposedTarget, composeProviders, type Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
 import { startJobs } from './jobs.ts';
 import { drain, listen } from './listener.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
+import { composeScheduledSyncs } from './scheduled-syncs.ts';
 import type { State } from './state.ts';
 
 export interface Gateway {
@@ -79,10 +81,13 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
   };
   for (const [name, provider] of providers) probes[`login:${name}`] = (signal) => provider.probe(signal);
   for (const [name, { target }] of targets) probes[`target:${name}`] = (signal) => target.probe(signal);
-  const readiness = createReadiness({ probes, closing: closing.signal });
+  const scheduled = composeScheduledSyncs(config, engines);
+  const readiness = createReadiness({ probes, advisories: scheduled.advisories, closing: closing.signal });
   const refresh = async (): Promise<void> => {
     for (const [file, seconds] of certificates?.expiries() ?? []) metrics.certificate(file, seconds);
-    if (part.jobs !== false) await state.sessions.count().then(metrics.sessions, () => {});
+    if (part.jobs === false) return;
+    await state.sessions.count().then(metrics.sessions, () => {});
+    await scheduled.measure().catch(() => {});
   };
   const adminServer = createServer(createAdminApp({ readiness, metrics: () => refresh().then(metrics.render) }));
   let stopJobs: (() => Promise<void>) | undefined;
@@ -92,7 +97,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
         listen(publicServer, config.listen),
         part.admin === false ? '' : listen(adminServer, config.admin_listen),
       ]);
-      if (part.jobs !== false) stopJobs = startJobs(engines);
+      if (part.jobs !== false) stopJobs = startJobs(engines, scheduled, closing.signal);
       live.watch(() => proxy.liveSessions());
       return { public: own, admin };
     },
@@ -105,6 +110,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
       proxy.endTunnels();
       await drain(publicServer, idle, () => proxy.endTunnels(), limit);
       await stopJobs?.();
+      await scheduled.close();
       await live.close();
       await proxy.close();
       await drain(adminServer);
@@ -141,21 +147,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
     trustedProxies: config.trusted_proxies,
     forwardAuthSecrets: config.forward_auth?.secrets ?? [],
     routes,
-    targets: [...targets].map(([name, target]) => ({
-      name,
-      url: target.config.url,
-      // GoodData finds the organization by its own host name; Superset makes its links from the one that people see.
-      host: target.config.type === 'gooddata' ? ('upstream' as const) : ('public' as const),
-      ...guardsOf(target.config, config.session.cookie_domain),
-      ...(target.signIn === undefined ? {} : { signIn: target.signIn }),
-      ...(target.backendSession === undefined ? {} : { backendSession: target.backendSession }),
-      timeouts: {
-        connectTimeoutMs: target.config.upstream.connect,
-        answerTimeoutMs: target.config.upstream.answer,
-        idleTimeoutMs: target.config.upstream.idle,
-        connections: target.config.upstream.connections,
-      },
-    })),
+    targets: [...targets].flatMap(([name, target]) => proxied(name, target, config)),
     sessions: {
       read: (cookie) => live.read(cookie),
       onEnded: (listener, held) => sessions.onEnded(listener, held),
@@ -181,6 +173,29 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
     sharedFailures: countEverywhere(state, 'refused access tokens'),
     accessLog: config.log.access,
   });
+}
+
+/** Nothing, when the target has accounts only. */
+function proxied(name: string, target: ComposedTarget, { session }: Config): ProxyTarget[] {
+  const { config, signIn, backendSession } = target;
+  if (config.type === 'auth0') return [];
+  return [
+    {
+      name,
+      url: config.url,
+      // GoodData finds the organization by its own host name; Superset makes its links from the one that people see.
+      host: config.type === 'gooddata' ? 'upstream' : 'public',
+      ...guardsOf(config, session.cookie_domain),
+      ...(signIn === undefined ? {} : { signIn }),
+      ...(backendSession === undefined ? {} : { backendSession }),
+      timeouts: {
+        connectTimeoutMs: config.upstream.connect,
+        answerTimeoutMs: config.upstream.answer,
+        idleTimeoutMs: config.upstream.idle,
+        connections: config.upstream.connections,
+      },
+    },
+  ];
 }
 
 interface PageParts {
@@ -219,6 +234,7 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
       return found !== undefined && 'route' in found ? found.route.target : undefined;
     },
     publicKeys: async () => {
+      if (!hasReaders(config)) return [];
       const keys = await Promise.all([signer.publicKeys(), ...[...providers.values()].map((one) => one.publicKeys())]);
       return keys.flat();
     },

@@ -1,5 +1,5 @@
 import type { ProxyTarget } from '../proxy/deps.ts';
-import type { TargetConfig } from '../targets/schema.ts';
+import type { ServedTargetConfig } from '../targets/schema.ts';
 import { isPasswordLogin, isSecurityApi } from '../targets/superset/guarded-paths.ts';
 
 type Guards = Pick<
@@ -8,7 +8,7 @@ type Guards = Pick<
 >;
 
 /** What the proxy watches because this backend does not. `cookieDomain`: of our session cookie, if it has one. */
-export function guardsOf(config: TargetConfig, cookieDomain: string | undefined): Guards {
+export function guardsOf(config: ServedTargetConfig, cookieDomain: string | undefined): Guards {
   // Other hosts below the domain are the same site to browsers: their pages send our cookie along.
   const isWrittenByOwnPagesAlone = cookieDomain !== undefined;
   if (config.type === 'gooddata') {

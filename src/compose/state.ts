@@ -2,17 +2,23 @@ import type { Writable } from 'node:stream';
 import type { Audit } from '../audit/audit.ts';
 import { createAudit } from '../audit/log.ts';
 import type { Config } from '../config/schema.ts';
-import { type Database, openDatabase } from '../directory/database.ts';
+import { type Database, inOneTransaction, openDatabase } from '../directory/database.ts';
 import type { Directory } from '../directory/directory.ts';
 import { createDirectory } from '../directory/kysely-directory.ts';
 import { type Clock, systemClock } from '../ops/clock.ts';
 import { createLogger, type Log, type LogFields } from '../ops/log.ts';
 import { createEmbeddedSessions } from '../session/embedded.ts';
 import type { SessionStore } from '../session/store.ts';
+import { sqlPlace } from '../sources/sql/place.ts';
+import type { TargetConfig } from '../targets/schema.ts';
 
 /** What every command that touches state works with. */
 export interface State {
   readonly database: Database;
+  /** Several stores in one transaction. */
+  readonly together: <T>(
+    work: (stores: { readonly directory: Directory; readonly audit: Audit }) => Promise<T>,
+  ) => Promise<T>;
   readonly directory: Directory;
   readonly audit: Audit;
   readonly sessions: SessionStore;
@@ -36,6 +42,10 @@ export async function composeState(config: Config, log: Log): Promise<State> {
   const sessions = await composeSessions(config, database, log);
   return {
     database,
+    together: (work) =>
+      inOneTransaction(database, (within) =>
+        work({ directory: createDirectory(within, clock), audit: createAudit(within, clock) }),
+      ),
     directory,
     audit: createAudit(database, clock),
     sessions,
@@ -59,13 +69,31 @@ async function composeSessions({ session }: Config, database: Database, log: Log
 /** What must never be seen in a log, wherever it turns up. */
 function secretsOf(config: Config): string[] {
   const logins = Object.values(config.login).flatMap((login) => [login.client_secret, login.private_key]);
-  const targets = Object.values(config.targets).flatMap((target) =>
-    target.type === 'gooddata' ? [target.token] : [target.service_password],
-  );
+  const sources = Object.values(config.sources).flatMap(sourceSecrets);
+  const targets = Object.values(config.targets).map(secretOfTarget);
   const { store, secrets } = config.session;
   const redis = store === 'embedded' ? [] : [store.password, store.sentinelPassword];
-  const all = [...secrets, ...logins, ...targets, ...redis, databasePassword(config)];
+  const all = [...secrets, ...logins, ...targets, ...sources, ...redis, databasePassword(config)];
   return all.filter((secret) => secret !== undefined);
+}
+
+function sourceSecrets(source: Config['sources'][string]): (string | undefined)[] {
+  switch (source.type) {
+    case 'file':
+      return [];
+    case 'auth0':
+    case 'keycloak':
+      return [source.client_secret];
+    case 'scim':
+      return [source.token];
+    case 'sql':
+      return [source.url, source.password, sqlPlace(source).password];
+  }
+}
+
+function secretOfTarget(target: TargetConfig): string | undefined {
+  if (target.type === 'auth0') return target.client_secret;
+  return target.type === 'gooddata' ? target.token : target.service_password;
 }
 
 function databasePassword({ state: { database } }: Config): string | undefined {

@@ -9,7 +9,7 @@ import type { Config } from './schema.ts';
 export function checkLogins(config: Partial<Config>, declared: Declared): Checked {
   const login = config.login ?? {};
   const none: Finding[] =
-    config.login !== undefined && declared.logins.size === 0
+    config.login !== undefined && declared.logins.size === 0 && config.routes?.length !== 0
       ? [
           {
             path: ['login'],

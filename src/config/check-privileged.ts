@@ -134,8 +134,9 @@ function mightMakeAdministrators(
   isPrivileged: IsPrivileged,
 ): readonly Finding[] {
   const type = config.targets?.[target]?.type;
-  if (type === undefined || !entitlement.name.includes('${')) return [];
-  const { kind, name } = ADMINISTRATORS[type];
+  const administrators = type && ADMINISTRATORS[type];
+  if (administrators === undefined || !entitlement.name.includes('${')) return [];
+  const { kind, name } = administrators;
   if (kind !== entitlement.kind || isPrivileged(target, { kind, name }) || !couldBe(rule, entitlement.name, name)) {
     return [];
   }
@@ -153,7 +154,7 @@ function mightMakeAdministrators(
 }
 
 /** Whether the captures can fill the template up to that name. Decided for `${match}` alone; else only the texts between captures count. */
-function couldBe(rule: Rule, template: string, name: string): boolean {
+export function couldBe(rule: Rule, template: string, name: string): boolean {
   const parts = template.toLowerCase().split(/\$\{[^{}]*\}/);
   const folded = name.toLowerCase();
   if (compilePattern(parts.join('*')).match(folded) === undefined) return false;

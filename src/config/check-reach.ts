@@ -87,29 +87,33 @@ function deadRenames(groups: Groups): readonly Finding[] {
   });
 }
 
-/** `origin` says from which login people come; what that login does not define nobody of it has. */
+/** `origin` says from which login or source people come; what that one does not define nobody of it has. */
 function attributeOfOtherLogin(lines: readonly ConditionLine[], declared: Declared): readonly Finding[] {
   const top = lines.filter((line) => !line.negated);
   const origins = top.find((line) => line.attribute === 'origin');
   if (origins === undefined) return [];
-  const possible = [...declared.logins].filter((login) =>
+  const possible = [...declared.logins, ...declared.sources].filter((login) =>
     origins.patterns.some((pattern) => pattern.match(login) !== undefined),
   );
   const somewhere = new Set([...declared.attributes.values()].flatMap((names) => [...names]));
   return top.flatMap((line): Finding[] => {
     if (line.attribute === 'origin' || possible.length === 0 || !somewhere.has(line.attribute)) return [];
     if (possible.some((login) => declared.attributes.get(login)?.has(line.attribute))) return [];
-    const message = `${showPath(line.path)} never holds: ${possible.map((login) => `\`login.${login}\``).join(' and ')} does not define the attribute ${line.attribute}`;
+    const message = `${showPath(line.path)} never holds: ${possible.map((name) => `\`${placeOf(name, declared)}\``).join(' and ')} does not define the attribute ${line.attribute}`;
     return [
       {
         path: line.path,
         at: 'key',
         code: 'unreachable',
         message,
-        hint: `name its claim in login.${possible[0]}.claims`,
+        hint: `name its claim in ${placeOf(possible[0] ?? '', declared)}.claims`,
       },
     ];
   });
+}
+
+function placeOf(origin: string, declared: Declared): string {
+  return declared.logins.has(origin) ? `login.${origin}` : `sources.${origin}`;
 }
 
 /** Whoever fits the grant also fits the denial: every line of the denial is there, with no fewer values. */

@@ -24,7 +24,7 @@ export function checkRoutes(config: Partial<Config>, declared: Declared): Checke
     complaints: [
       ...none,
       ...Object.entries(config.targets ?? {}).flatMap((target) => checkTarget(target, declared)),
-      ...routes.flatMap((route, index) => checkRoute(route, ['routes', index], declared)),
+      ...routes.flatMap((route, index) => checkRoute(route, ['routes', index], config, declared)),
       ...duplicates(config),
     ],
     warnings: withoutGrant(config),
@@ -98,13 +98,23 @@ function checkTarget(
 
 const OWN_PREFIX = '/.latchgate';
 
-function checkRoute(route: Routes[number], path: Path, declared: Declared): readonly Finding[] {
+function checkRoute(
+  route: Routes[number],
+  path: Path,
+  { targets = {} }: Partial<Config>,
+  declared: Declared,
+): readonly Finding[] {
   const lines = linesOf(route.when, [...path, 'when']);
   const found = [
     ...unknownTarget(route.to, [...path, 'to'], declared),
     ...lines.flatMap((line) => checkPatterns(line.values, line.path)),
     ...checkNames(lines, declared),
   ];
+  if (targets[route.to]?.type === 'auth0') {
+    const message = `${showPath([...path, 'to'])} leads to an auth0 target, which has accounts and no pages`;
+    const hint = 'lead it to the application that people use';
+    found.push({ path: [...path, 'to'], code: 'target_without_pages', message, hint });
+  }
   if (route.path === OWN_PREFIX || route.path.startsWith(`${OWN_PREFIX}/`)) {
     found.push({
       path: [...path, 'path'],

@@ -4,7 +4,7 @@ import type { EntitlementKind } from '../model/entitlement.ts';
 import { TARGET_KINDS } from '../targets/schema.ts';
 import { checkReach } from './check-reach.ts';
 import { unknownTarget } from './check-routes.ts';
-import { type Finding, type Path, showPath } from './complaint.ts';
+import type { Finding, Path } from './complaint.ts';
 import { checkNames, checkPatterns, linesOf, tryPattern } from './conditions.ts';
 import type { Checked, Declared } from './declared.ts';
 import type { Config } from './schema.ts';
@@ -57,30 +57,16 @@ function checkGrant(grant: Grant, path: Path, config: Partial<Config>, declared:
     for (const [kind, key, count] of kinds) {
       if (count === 0 || TARGET_KINDS[type].includes(kind)) continue;
       const takes = TARGET_KINDS[type].map((one) => `${one}s`).join(' and ');
-      found.push(unsupportedKind(type, kind, [...path, target, key], takes));
+      found.push({
+        path: [...path, target, key],
+        at: 'key',
+        code: 'unknown_entitlement_kind',
+        message: `a ${type} target has no ${kind}s`,
+        hint: `it takes ${takes}`,
+      });
     }
     return found;
   });
-}
-
-function unsupportedKind(type: string, kind: EntitlementKind, path: Path, takes: string): Finding {
-  if (type === 'gooddata' && kind === 'permission') {
-    const message = `${showPath(path)} is not there yet: it needs permissions on workspaces, which this version does not have`;
-    return {
-      path,
-      at: 'key',
-      code: 'feature_missing',
-      message,
-      hint: 'give groups, and give those their permissions in GoodData',
-    };
-  }
-  return {
-    path,
-    at: 'key',
-    code: 'unknown_entitlement_kind',
-    message: `a ${type} target has no ${kind}s`,
-    hint: `it takes ${takes}`,
-  };
 }
 
 interface Placeholder {

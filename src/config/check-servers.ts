@@ -111,8 +111,9 @@ function sessionTimes({ session }: Partial<Config>): readonly Finding[] {
 
 function cleartextTokens({ targets = {} }: Partial<Config>): readonly Finding[] {
   return Object.entries(targets).flatMap(([name, target]): Finding[] => {
-    if (target.type !== 'gooddata' || isSafeTransport(target.url)) return [];
-    const message = `the token of \`targets.${name}\` crosses the network unencrypted`;
+    if (target.type === 'superset' || isSafeTransport(target.url)) return [];
+    const what = target.type === 'auth0' ? 'client secret' : 'token';
+    const message = `the ${what} of \`targets.${name}\` crosses the network unencrypted`;
     return [{ path: ['targets', name, 'url'], code: 'cleartext_token', message, hint: 'write https://' }];
   });
 }
@@ -142,11 +143,15 @@ function secrets({ session, forward_auth, login = {}, targets = {} }: Partial<Co
       found.push(placeholder(path, 'copy it from the page of the client at the provider'));
   }
   for (const [name, target] of Object.entries(targets)) {
-    const key = target.type === 'gooddata' ? 'token' : 'service_password';
-    const value = target.type === 'gooddata' ? target.token : target.service_password;
+    const [key, value] = secretOf(target);
     if (isPlaceholder(value)) found.push(placeholder(['targets', name, key], 'put the real one into a secret file'));
   }
   return found;
+}
+
+function secretOf(target: Config['targets'][string]): readonly [key: string, value: string | undefined] {
+  if (target.type === 'auth0') return ['client_secret', target.client_secret];
+  return target.type === 'gooddata' ? ['token', target.token] : ['service_password', target.service_password];
 }
 
 function isPlaceholder(value: string | undefined): boolean {

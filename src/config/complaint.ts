@@ -31,9 +31,11 @@ export const COMPLAINTS = {
   feature_missing: 'The key belongs to a feature that this version does not have. It is refused rather than ignored.',
   // Between keys
   unknown_target: 'No target of that name is configured.',
-  unknown_origin: 'No login of that name is configured.',
+  unknown_origin: 'No login or source of that name is configured.',
+  unknown_source: 'No source of that name is configured.',
   unknown_attribute: 'No login defines an attribute of that name.',
   unknown_entitlement_kind: 'The target has no entitlements of that kind.',
+  group_not_given: 'A group of `workspaces` that no rule gives to anybody.',
   pattern_invalid: 'Not a regular expression of the RE2 syntax.',
   unknown_capture: 'A grant names a capture that the rule does not make.',
   capture_ambiguous: 'A capture of a grant could be taken from more than one line of `when`.',
@@ -42,9 +44,12 @@ export const COMPLAINTS = {
   privileged_not_listed:
     'A rule makes names out of claims, and one of them could be that of the target’s administrators.',
   duplicate_rule: 'Two rules fit the same people.',
+  duplicate_sync: 'Two syncs have the same source and the same target.',
+  schedule_conflict: 'A sync has both `every` and `cron`.',
   duplicate_route: 'Two routes have the same path and fit the same requests.',
   bearer_audience: 'Access tokens would be taken for those of another client or login.',
   duplicate_login: 'Two logins are the same client of the same provider.',
+  duplicate_origin: 'A login and a source have the same name.',
   duplicate_email_domain: 'Two logins claim the same e-mail domain.',
   certificate_unusable: 'A file of `tls` cannot be read, is not PEM, or its key is not that of the certificate.',
   certificate_missing: 'A host that is served is in no certificate: browsers refuse it.',
@@ -60,6 +65,7 @@ export const COMPLAINTS = {
   cleartext_token: 'A token crosses the network unencrypted.',
   client_auth_conflict: 'A login has both a client secret and a private key.',
   service_password_missing: 'Superset with `sign_in: header` needs `service_password`.',
+  target_without_pages: 'A route leads to a target that has accounts only.',
   route_without_grant: 'A route leads to a target in which nobody is given anything.',
   no_effect: 'A key is set that does nothing here.',
 } as const satisfies Record<string, string>;

@@ -75,16 +75,21 @@ export function checkNames(lines: readonly ConditionLine[], declared: Declared):
 }
 
 function checkOrigins(line: ConditionLine, declared: Declared): readonly Finding[] {
+  const origins = new Set([...declared.logins, ...declared.sources]);
+  const kind = declared.sources.size === 0 ? 'login' : 'login or source';
   return line.values.flatMap((value, index): Finding[] => {
     const pattern = tryPattern(value);
-    if (pattern === undefined || [...declared.logins].some((login) => pattern.match(login) !== undefined)) return [];
-    const meant = nearest(value, declared.logins);
+    if (pattern === undefined || [...origins].some((origin) => pattern.match(origin) !== undefined)) return [];
+    const meant = nearest(value, origins);
     return [
       {
         path: [...line.path, index],
         code: 'unknown_origin',
-        message: `${showPath(line.path)} names no login of this file`,
-        hint: meant === undefined ? `the logins are ${[...declared.logins].join(', ')}` : `did you mean ${meant}?`,
+        message: `${showPath(line.path)} names no ${kind} of this file`,
+        hint:
+          meant === undefined
+            ? `the ${kind.replace(' or ', 's and ')}s are ${[...origins].join(', ')}`
+            : `did you mean ${meant}?`,
       },
     ];
   });

@@ -4,7 +4,10 @@ import { checkPrivileged } from './check-privileged.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkRules } from './check-rules.ts';
 import { checkServers } from './check-servers.ts';
+import { checkSources } from './check-sources.ts';
+import { checkSyncs } from './check-syncs.ts';
 import { checkWorkers } from './check-workers.ts';
+import { checkWorkspaces } from './check-workspaces.ts';
 import type { Check, Checked, Declared } from './declared.ts';
 import type { Config } from './schema.ts';
 
@@ -13,9 +16,12 @@ const CHECKS: readonly Check[] = [
   checkWorkers,
   checkHosts,
   checkLogins,
+  checkSources,
   checkRules,
+  checkWorkspaces,
   checkPrivileged,
   checkRoutes,
+  checkSyncs,
 ];
 
 /**

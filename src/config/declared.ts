@@ -6,8 +6,9 @@ import { isMap, valueAt } from './schema-walk.ts';
 /** Names that the file gives, whether or not what stands under them can be used: a bad target is not an unknown one. */
 export interface Declared {
   readonly logins: ReadonlySet<string>;
+  readonly sources: ReadonlySet<string>;
   readonly targets: ReadonlySet<string>;
-  /** Attributes by login: the built-in ones and those of its `claims`. */
+  /** Attributes by login or source: the built-in ones and those of its `claims`. */
   readonly attributes: ReadonlyMap<string, ReadonlySet<string>>;
   /** The value at a path as it may be shown: where it came from instead, when it did not stand in the file. */
   show(value: string, path: Path): string;
@@ -27,12 +28,15 @@ export function declaredNames(value: unknown, sources: (path: Path) => readonly 
     const map = valueAt(value, [section]);
     return isMap(map) ? Object.keys(map) : [];
   };
-  const attributes = namesOf('login').map((login): [string, ReadonlySet<string>] => {
-    const claims = valueAt(value, ['login', login, 'claims']);
-    return [login, new Set([...Object.keys(BUILT_IN_CLAIMS), ...(isMap(claims) ? Object.keys(claims) : [])])];
-  });
+  const attributesOf = (section: string) =>
+    namesOf(section).map((name): [string, ReadonlySet<string>] => {
+      const claims = valueAt(value, [section, name, 'claims']);
+      return [name, new Set([...Object.keys(BUILT_IN_CLAIMS), ...(isMap(claims) ? Object.keys(claims) : [])])];
+    });
+  const attributes = [...attributesOf('login'), ...attributesOf('sources')];
   return {
     logins: new Set(namesOf('login')),
+    sources: new Set(namesOf('sources')),
     targets: new Set(namesOf('targets')),
     attributes: new Map(attributes),
     show: (text, path) =>
@@ -40,7 +44,7 @@ export function declaredNames(value: unknown, sources: (path: Path) => readonly 
   };
 }
 
-/** Every attribute that a condition may name. `origin` is the name of the login. */
+/** Every attribute that a condition may name. `origin` is the name of the login or source. */
 export function attributeNames(declared: Declared): ReadonlySet<string> {
   const all = [...declared.attributes.values()].flatMap((names) => [...names]);
   return new Set([...Object.keys(BUILT_IN_CLAIMS), ...all, 'origin']);

@@ -45,6 +45,8 @@ with its place. Unknown keys are errors. [config/reference.yaml](../config/refer
 - In \`rules.NAME.grant\` and \`default.grant\`, \`\${…}\` is always a capture of the rule and never a variable, so that the
   environment cannot decide who gets what.
 - Relative paths are relative to the file. A duration is a number and a unit: \`30s\`, \`5m\`, \`12h\`, \`30d\`.
+- A file that has \`sync\` and neither \`login\` nor \`routes\` serves nobody: it needs no \`public_url\` and no \`session\` either,
+  but for a target of the type superset.
 - A pattern is exact, a glob (\`*\` anywhere), or, after \`~\`, an RE2 regular expression on the whole value, in which
   \`(?<name>…)\` captures.`;
 
@@ -93,7 +95,7 @@ function keysOf(schema: JsonSchema, path: string, definitions: Definitions): rea
 
 function keysOfForm(form: JsonSchema, path: string, definitions: Definitions): readonly DocumentedKey[] {
   const keys: DocumentedKey[] = [];
-  const required = new Set((form['required'] as readonly string[] | undefined) ?? []);
+  const required = new Set([form, form['else']].flatMap(requiredBy));
   for (const [name, member] of Object.entries((form['properties'] as Record<string, JsonSchema> | undefined) ?? {})) {
     const keyPath = path === '' ? name : `${path}.${name}`;
     keys.push(describe(member, keyPath, required.has(name)), ...keysOf(member, keyPath, definitions));
@@ -107,6 +109,10 @@ function keysOfForm(form: JsonSchema, path: string, definitions: Definitions): r
   const items = form['items'];
   if (isSchema(items)) keys.push(...keysOf(items, `${path}[]`, definitions));
   return keys;
+}
+
+function requiredBy(form: unknown): readonly string[] {
+  return isSchema(form) ? ((form['required'] as readonly string[] | undefined) ?? []) : [];
 }
 
 function entryWord(path: string): string {

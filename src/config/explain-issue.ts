@@ -149,14 +149,14 @@ function wrongKind(
 ): Finding {
   const options = (issue.options ?? []).filter((option) => typeof option === 'string');
   const value = valueAt(context.value, path);
-  const shown = options.map((option) => `\`${option}\``).join(' or ');
+  const shown = either(options.map((option) => `\`${option}\``));
   if (value === undefined) {
     return {
       path,
       at: 'key',
       code: 'missing_key',
       message: `${showPath(path)} is missing`,
-      hint: `write ${options.map((option) => `type: ${option}`).join(' or ')}`,
+      hint: `write ${either(options.map((option) => `type: ${option}`))}`,
     };
   }
   const hint = sourceHint(path, value, context) ?? optionHint(path, value, options, context);
@@ -169,4 +169,10 @@ function meantBranch(branches: readonly (readonly Issue[])[], value: unknown): r
   return branches.find(
     (issues) => issues.length > 0 && issues.every((issue) => issue.path.length > 0 || issue.code !== 'invalid_type'),
   );
+}
+
+/** `a`, `a or b`, `a, b or c`. */
+function either(texts: readonly string[]): string {
+  const last = texts.at(-1) ?? '';
+  return texts.length < 2 ? last : `${texts.slice(0, -1).join(', ')} or ${last}`;
 }

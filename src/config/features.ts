@@ -31,12 +31,6 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
   { path: ['admin_url'], feature: 'the operators’ page', instead: 'leave it out: the commands show the same' },
   { path: ['scim'], feature: 'accounts pushed by SCIM', instead: 'leave it out: accounts are made at login' },
   {
-    path: ['sources'],
-    feature: 'accounts pulled from a directory',
-    instead: 'leave it out: accounts are made at login',
-  },
-  { path: ['sync'], feature: 'accounts pulled from a directory', instead: 'leave it out: accounts are made at login' },
-  {
     path: ['login', '*', 'type'],
     needs: isOneOf('saml'),
     feature: 'login by SAML',
@@ -46,35 +40,10 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
   ...SAML_KEYS.map((key) => ({ path: ['login', '*', key], feature: 'login by SAML', instead: 'leave it out' })),
   {
     path: ['targets', '*', 'type'],
-    needs: isOneOf('auth0'),
-    feature: 'accounts in Auth0',
-    instead: 'the targets here are superset and gooddata',
-    entry: 2,
-  },
-  {
-    path: ['targets', '*', 'type'],
     needs: isOneOf('scim'),
     feature: 'accounts in any SCIM service',
-    instead: 'the targets here are superset and gooddata',
+    instead: 'the targets here are superset, gooddata and auth0',
     entry: 2,
-  },
-  {
-    path: ['targets', '*', 'workspaces'],
-    feature: 'permissions on workspaces',
-    instead: 'give groups, and give those their permissions in the target',
-  },
-  {
-    path: ['safety', 'manage'],
-    needs: isOneOf('mapped', 'all'),
-    feature: 'the removal of what others granted',
-    instead: 'write ours',
-  },
-  { path: ['safety', 'stop_if'], feature: 'the brake of scheduled syncs', instead: 'leave it out: there are no syncs' },
-  {
-    path: ['safety', 'leaver'],
-    needs: isMap,
-    feature: 'the deletion of accounts after a while',
-    instead: 'write disable or delete',
   },
 ];
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { configSchema } from './schema.ts';
+import { PEOPLE_SECTIONS } from './without-people.ts';
 
 /** A JSON Schema document or a part of one. */
 export type JsonSchema = { readonly [member: string]: unknown };
@@ -18,7 +19,7 @@ export function configJsonSchema(): JsonSchema {
     $id: 'urn:latchgate:config:1',
     title: 'latchgate.yaml',
     description: 'Configuration of Latchgate, version 1 of the language.',
-    ...body,
+    ...forPeople(body),
     $defs: {
       ...$defs,
       [SUBSTITUTION]: {
@@ -27,6 +28,19 @@ export function configJsonSchema(): JsonSchema {
         description: 'A text with ${NAME}, ${NAME:-default} or ${file:PATH} in it.',
       },
     },
+  };
+}
+
+/** What a file that only syncs may leave out is asked of all the others. */
+function forPeople({ required, ...schema }: JsonSchema): JsonSchema {
+  const names = required as readonly string[];
+  const isForPeople = (name: string) => PEOPLE_SECTIONS.some((section) => section === name);
+  const asked = names.filter(isForPeople);
+  return {
+    ...schema,
+    required: names.filter((name) => !isForPeople(name)),
+    if: { properties: { sync: true, login: false, routes: false }, required: ['sync'] },
+    else: { properties: Object.fromEntries(asked.map((name) => [name, true])), required: asked },
   };
 }
 

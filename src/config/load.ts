@@ -157,7 +157,26 @@ function withAbsolutePaths(config: Config, file: string): Config {
   const isFile = database.startsWith(SQLITE) && database !== `${SQLITE}:memory:`;
   return {
     ...config,
+    sources: mapValues(config.sources, (source) => withAbsolutePath(source, absolute)),
     ...(tls && { tls: { ...tls, certificate: tls.certificate.map(absolute), key: tls.key.map(absolute) } }),
     state: isFile ? { ...config.state, database: SQLITE + absolute(database.slice(SQLITE.length)) } : config.state,
+    targets: mapValues(config.targets, (target) =>
+      target.type === 'auth0' && target.invite !== undefined
+        ? { ...target, invite: { ...target.invite, file: absolute(target.invite.file) } }
+        : target,
+    ),
   };
+}
+
+function withAbsolutePath(source: Config['sources'][string], absolute: (path: string) => string): typeof source {
+  if (source.type === 'file') return { ...source, path: absolute(source.path) };
+  if (source.type !== 'sql') return source;
+  const { url, driver, database } = source;
+  if (url?.startsWith(SQLITE)) return { ...source, url: SQLITE + absolute(url.slice(SQLITE.length)) };
+  if (url !== undefined || driver !== 'sqlite' || database === undefined) return source;
+  return { ...source, database: absolute(database) };
+}
+
+function mapValues<T>(entries: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(entries).map(([name, value]) => [name, change(value)]));
 }

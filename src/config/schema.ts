@@ -5,6 +5,8 @@ import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../map
 import { safetySchema } from '../provisioning/schema.ts';
 import { forwardAuthSchema, routesSchema, shutdownSchema, tlsSchema } from '../proxy/schema.ts';
 import { sessionSchema } from '../session/schema.ts';
+import { sourcesSchema } from '../sources/schema.ts';
+import { syncSchema } from '../sync/schema.ts';
 import { targetsSchema } from '../targets/schema.ts';
 import { flag, httpOrigin, listenAddress, networkList } from './values.ts';
 
@@ -76,6 +78,10 @@ export const configSchema = z.strictObject({
   routes: routesSchema.describe(
     'What the proxy serves. The longest path that fits wins; a path is compared after normalisation.',
   ),
+  sources: sourcesSchema
+    .default({})
+    .describe('Places that list people, one entry each; what is done with the lists is said in `sync`.'),
+  sync: syncSchema.default({}).describe('What is brought from a source to a target, one entry each.'),
   safety: safetySchema.prefault({}).describe('What must not happen.'),
 });
 

@@ -4,6 +4,7 @@ import { explainIssue, type IssueContext, meantKey, unknownKey } from './explain
 import { without } from './features.ts';
 import { type Config, configSchema } from './schema.ts';
 import { isMap, isOptional } from './schema-walk.ts';
+import { withoutPeople } from './without-people.ts';
 
 export interface Validated {
   readonly findings: readonly Finding[];
@@ -16,7 +17,7 @@ export interface Validated {
 const SECTIONS = Object.keys(configSchema.shape) as (keyof Config)[];
 
 /** Sections whose entries stand on their own: one that can't be read leaves the others. */
-export const ENTRY_SECTIONS: ReadonlySet<string> = new Set(['login', 'rules', 'targets']);
+export const ENTRY_SECTIONS: ReadonlySet<string> = new Set(['login', 'rules', 'targets', 'sources', 'sync']);
 
 /** Checks a whole file against the schema and says everything at once. Changes nothing. */
 export function validate(value: Record<string, unknown>, sources: (path: Path) => readonly string[]): Validated {
@@ -25,8 +26,13 @@ export function validate(value: Record<string, unknown>, sources: (path: Path) =
     .filter((key) => !Object.hasOwn(configSchema.shape, key))
     .map((key) => unknownKey([key], context));
   const sound: Record<string, unknown> = {};
+  const stands = withoutPeople(value);
   for (const section of SECTIONS) {
     const schema: z.ZodType = configSchema.shape[section];
+    if (value[section] === undefined && stands[section] !== undefined) {
+      sound[section] = section === 'routes' ? [] : schema.parse(stands[section]);
+      continue;
+    }
     if (value[section] === undefined && isOptional(schema)) {
       sound[section] = schema.parse(undefined);
       continue;

@@ -82,6 +82,20 @@ export const count = z
   )
   .meta({ title: 'whole number' });
 
+/** A number that need not be whole: `0.5`, `"2"`. */
+export const decimal = z
+  .union(
+    [
+      z.number().nonnegative('must not be negative'),
+      z
+        .string()
+        .regex(/^\d{1,9}(\.\d{1,9})?$/, 'must be a number, such as 0.5')
+        .transform(Number),
+    ],
+    'must be a number',
+  )
+  .meta({ title: 'number' });
+
 /** Host and port to listen on: `0.0.0.0:4180`, `[::1]:4181`, `:4180`; port 0 takes a free one. */
 export const listenAddress = z
   .string('must be host:port, such as 0.0.0.0:4180')

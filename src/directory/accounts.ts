@@ -3,6 +3,7 @@ import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
 import type { AccountLink, Accounts } from './directory.ts';
 import { isUniqueViolation } from './failure.ts';
+import { byPeople, PAGE } from './pages.ts';
 import type { AccountRow } from './tables.ts';
 
 export function createAccounts(database: Database, clock: Clock): Accounts {
@@ -27,6 +28,21 @@ export function createAccounts(database: Database, clock: Clock): Accounts {
           .execute();
         return rows.map(toLink);
       }),
+    ofTarget: (target, people) =>
+      byPeople(people, (after, ids) =>
+        database.run(async (db) => {
+          const rows = await db
+            .selectFrom('accounts')
+            .selectAll()
+            .where('target', '=', target)
+            .$if(ids !== undefined, (query) => query.where('person_id', 'in', ids ?? []))
+            .$if(after !== undefined, (query) => query.where('person_id', '>', after?.person ?? ''))
+            .orderBy('person_id')
+            .limit(PAGE)
+            .execute();
+          return rows.map(toLink);
+        }),
+      ),
     owner: (target, accountId) =>
       database.run(async (db) => {
         const row = await db

@@ -83,9 +83,7 @@ class KyselyDatabase implements Database {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#db.transaction().execute(async (trx) => {
-          if (lock !== undefined && this.engine === 'postgres') {
-            await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_CLASS)}, ${sql.lit(LOCKS[lock])})`.execute(trx);
-          }
+          await takeLock(trx, this.engine, lock);
           return work(trx);
         });
       } catch (error) {
@@ -107,6 +105,46 @@ class KyselyDatabase implements Database {
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new LatchgateError('state_unavailable', 'the state database is closed');
   }
+}
+
+async function takeLock(trx: Transaction<Tables>, engine: Engine, lock: keyof typeof LOCKS | undefined): Promise<void> {
+  if (lock === undefined || engine !== 'postgres') return;
+  await sql`select pg_advisory_xact_lock(${sql.lit(LOCK_CLASS)}, ${sql.lit(LOCKS[lock])})`.execute(trx);
+}
+
+/**
+ * Several stores in one transaction: what is done by the database that `work` gets is done, or undone, as one. After a
+ * refusal (a unique key that is taken) PostgreSQL takes nothing more of that transaction, so that all of it fails.
+ */
+export function inOneTransaction<T>(database: Database, work: (within: Database) => Promise<T>): Promise<T> {
+  return database.transaction((trx) => work(new DatabaseWithin(trx, database.engine)));
+}
+
+class DatabaseWithin implements Database {
+  readonly engine: Engine;
+  readonly #trx: Transaction<Tables>;
+
+  constructor(trx: Transaction<Tables>, engine: Engine) {
+    this.#trx = trx;
+    this.engine = engine;
+  }
+
+  async run<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#trx);
+    } catch (error) {
+      throw stateFailure(error);
+    }
+  }
+
+  async transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>, lock?: keyof typeof LOCKS): Promise<T> {
+    await takeLock(this.#trx, this.engine, lock);
+    return work(this.#trx);
+  }
+
+  async probe(): Promise<void> {}
+
+  async close(): Promise<void> {}
 }
 
 async function migrate(db: Kysely<Tables>, engine: Engine): Promise<void> {

@@ -1,6 +1,6 @@
 import type { HeldChange } from '../model/change.ts';
 import type { Trace } from '../model/desired.ts';
-import type { Grant } from '../model/entitlement.ts';
+import type { EntitlementKind, Grant } from '../model/entitlement.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 
 /*
@@ -15,6 +15,11 @@ export interface Person {
   readonly disabled: boolean;
   readonly createdAt: Date;
   readonly lastSeenAt?: Date;
+  /** The source that owns this person: the first that listed them, unless the config says else. */
+  readonly owner?: string;
+  /** Since when the owner says that this person is gone: no login, nothing in any target. */
+  readonly leftAt?: Date;
+  readonly disabledAt?: Date;
 }
 
 /** An assertion, and the raw groups that its origin sent last, be it with this assertion or with an earlier one. */
@@ -41,7 +46,69 @@ export interface People {
   ): Promise<void>;
   assertions(person: PersonId): Promise<readonly RememberedAssertion[]>;
   subjects(person: PersonId): Promise<readonly (SubjectKey & { readonly origin: string })[]>;
+  /** A further subject of a person; one that is somebody's already stays theirs. Returns whose it is now. */
+  addSubject(person: PersonId, subject: SubjectKey, origin: string): Promise<PersonId>;
+  /** Who left or was disabled before, and still has an account somewhere; by id, those after `after`. */
+  goneBefore(before: Date, limit: number, after?: PersonId): Promise<readonly Person[]>;
   setDisabled(person: PersonId, disabled: boolean): Promise<void>;
+}
+
+/** A subject as a listing meets it: whose it is, and what its origin last said of it. */
+export interface ListedSubject {
+  readonly subject: string;
+  readonly person: PersonId;
+  readonly disabled: boolean;
+  readonly disabledAt?: Date;
+  readonly owner?: string;
+  readonly leftAt?: Date;
+  /** Absent: this origin has not spoken of the subject. */
+  readonly active?: boolean;
+  readonly rememberedGroups?: readonly string[];
+}
+
+export interface ListedClaims {
+  readonly subject: string;
+  readonly active: boolean;
+  /** JSON text. */
+  readonly claims: string;
+}
+
+/** What a listing says of one person. */
+export interface ListedAssertion {
+  /** Absent: nobody has this subject yet. */
+  readonly person?: PersonId;
+  readonly assertion: Assertion;
+  /** As for `saveAssertion`. */
+  readonly groups?: readonly string[];
+  readonly description: { readonly displayName: string; readonly email?: string };
+  /** The source that owns the person from now on. */
+  readonly owner: string;
+}
+
+/** Somebody whom a complete listing lacks. */
+export interface GoneSubject extends SubjectKey {
+  readonly person: PersonId;
+  readonly owner: string;
+}
+
+/**
+ * What syncs read and write of all people of an origin. What is read comes page by page, in the order of the key, so
+ * that nobody waits long for the database.
+ */
+export interface Listings {
+  /** Every subject of an issuer, and what `origin` last said of it. */
+  subjects(issuer: string, origin: string): AsyncIterable<readonly ListedSubject[]>;
+  /** The claims that an origin last sent. */
+  claims(issuer: string, origin: string): AsyncIterable<readonly ListedClaims[]>;
+  /** What every other origin said, of whomever. */
+  others(origin: string): AsyncIterable<readonly (RememberedAssertion & { readonly person: PersonId })[]>;
+  /**
+   * Remembers what a listing said, all or nothing. People are made where there are none. Whom the owner lists active has
+   * not left, whom it lists inactive has. Answers in the order of the rows.
+   */
+  save(rows: readonly ListedAssertion[]): Promise<readonly Person[]>;
+  /** The same of people whom a complete listing lacks: not active any more, and left if this origin owns them. */
+  saveGone(origin: string, rows: readonly GoneSubject[], at: Date): Promise<readonly Person[]>;
 }
 
 /** Which account in a target is whose. */
@@ -62,6 +129,8 @@ export interface AccountLink {
 export interface Accounts {
   get(person: PersonId, target: string): Promise<AccountLink | undefined>;
   ofPerson(person: PersonId): Promise<readonly AccountLink[]>;
+  /** Everybody's, or these people's, page by page. */
+  ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly AccountLink[]>;
   /** Whose account this is, whatever its state. */
   owner(target: string, accountId: string): Promise<PersonId | undefined>;
   /** Throws `account_taken` when the account is another person's. */
@@ -73,6 +142,8 @@ export interface Accounts {
 export interface Ledger {
   ofAccount(person: PersonId, target: string): Promise<readonly Grant[]>;
   ofPerson(person: PersonId): Promise<readonly Grant[]>;
+  /** Everybody's, or these people's, page by page. */
+  ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly Grant[]>;
   /** Writes rows ahead of the call that gives them (`confirmed: false`); rows that are there stay as they are. */
   intend(grants: readonly Omit<Grant, 'since' | 'confirmed'>[]): Promise<void>;
   /** Marks as given, with the target's own ids. */
@@ -87,7 +158,8 @@ export interface Ledger {
     target: string,
     taken: readonly { readonly key: string; readonly origin?: string }[],
   ): Promise<void>;
-  count(target: string): Promise<number>;
+  /** Rows of one target, or those of one kind in it. */
+  count(target: string, kind?: EntitlementKind): Promise<number>;
 }
 
 export interface Lease {
@@ -98,6 +170,8 @@ export interface Lease {
 export interface Leases {
   /** Waits until the lease is ours or the signal ends (then `lease_lost`). A dead holder's lease ends after `ttlMs`. */
   acquire(name: string, ttlMs: number, signal: AbortSignal): Promise<Lease>;
+  /** Those of these leases that nobody holds, without waiting, as one. */
+  acquireFree(names: readonly string[], ttlMs: number): Promise<Lease & { readonly names: ReadonlySet<string> }>;
   /** True for the first caller with this purpose and key, false for every other until `expiresAt`. */
   once(purpose: string, key: string, expiresAt: Date): Promise<boolean>;
   /** Whether somebody has asked `once` for it before, and it has not expired. */
@@ -163,6 +237,77 @@ export interface Decisions {
   prune(before: Date): Promise<number>;
 }
 
+/**
+ * `saved`: reported, nothing holds it. `held`: the brake holds it. `approved`: a person said yes, and it is being applied.
+ * `replaced`: a later plan of the same sync took its place before anybody decided.
+ */
+export type PlanState = 'saved' | 'held' | 'approved' | 'rejected' | 'applied' | 'replaced';
+
+/** A plan of a sync that waits for a person, or that somebody decided on. */
+export interface StoredPlan {
+  readonly id: string;
+  readonly sync: string;
+  readonly target: string;
+  readonly at: Date;
+  readonly state: PlanState;
+  /** Of the brake. Absent: nothing holds it. */
+  readonly code?: string;
+  readonly fingerprint: string;
+  /** The whole plan as JSON. */
+  readonly body: string;
+  readonly decidedBy?: string;
+  readonly decidedAt?: Date;
+}
+
+export interface Plans {
+  /**
+   * Keeps a plan for a person to decide on, in place of those of its sync that wait. The last one of that sync stands
+   * when it has the same fingerprint and still waits, or was rejected: nobody is asked twice. Returns the one that stands.
+   */
+  keep(plan: Omit<StoredPlan, 'decidedBy' | 'decidedAt'>): Promise<StoredPlan>;
+  get(id: string): Promise<StoredPlan | undefined>;
+  /** Newest first. */
+  list(limit: number): Promise<readonly Omit<StoredPlan, 'body'>[]>;
+  /** Writes only when the plan still is in one of the states `from`; says whether it was. */
+  decide(
+    id: string,
+    decision: { readonly from: readonly PlanState[]; readonly to: PlanState; readonly by: string; readonly at: Date },
+  ): Promise<boolean>;
+  /** What waits of this sync is out of date: something was applied. */
+  settle(sync: string): Promise<void>;
+  /** Removes what is older and waits for nobody. */
+  prune(before: Date): Promise<number>;
+}
+
+/** One run of a sync. `planned`: it was only to report. Without `outcome` it is under way, or its process died. */
+export interface SyncRun {
+  readonly id: string;
+  readonly sync: string;
+  /** `schedule`, or who gave the command. */
+  readonly by: string;
+  readonly startedAt: Date;
+  readonly finishedAt?: Date;
+  readonly outcome?: 'planned' | 'applied' | 'partial' | 'held' | 'stale' | 'stopped' | 'failed';
+  /** Of the failure or the brake. */
+  readonly code?: string;
+  readonly planId?: string;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+export interface SyncRuns {
+  begin(run: Pick<SyncRun, 'id' | 'sync' | 'by' | 'startedAt'>): Promise<void>;
+  finish(
+    id: string,
+    end: Required<Pick<SyncRun, 'finishedAt' | 'outcome' | 'counts'>> & Pick<SyncRun, 'code' | 'planId'>,
+  ): Promise<void>;
+  /** Newest first. */
+  recent(sync: string, limit: number): Promise<readonly SyncRun[]>;
+  /** The last one that came to an end, or to one of these ends. */
+  lastFinished(sync: string, outcomes?: readonly NonNullable<SyncRun['outcome']>[]): Promise<SyncRun | undefined>;
+  /** Removes what is older. */
+  prune(before: Date): Promise<number>;
+}
+
 /** Named values that all instances share (keys of the assertion signer, …). Values are opaque; callers encrypt them. */
 export interface StateValues {
   get(name: string): Promise<string | undefined>;
@@ -172,6 +317,7 @@ export interface StateValues {
 
 export interface Directory {
   readonly people: People;
+  readonly listings: Listings;
   readonly accounts: Accounts;
   readonly ledger: Ledger;
   readonly leases: Leases;
@@ -179,6 +325,8 @@ export interface Directory {
   readonly counts: Counts;
   readonly retries: Retries;
   readonly decisions: Decisions;
+  readonly plans: Plans;
+  readonly syncRuns: SyncRuns;
   readonly values: StateValues;
   /** Throws `state_unavailable`. For readiness. */
   probe(): Promise<void>;

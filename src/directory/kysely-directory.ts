@@ -6,9 +6,12 @@ import { createDecisions } from './decisions.ts';
 import type { Directory } from './directory.ts';
 import { createLeases } from './leases.ts';
 import { createLedger } from './ledger.ts';
+import { createListings } from './listings.ts';
 import { createLogouts } from './logouts.ts';
 import { createPeople } from './people.ts';
+import { createPlans } from './plans.ts';
 import { createRetries } from './retries.ts';
+import { createSyncRuns } from './sync-runs.ts';
 import { createStateValues } from './values.ts';
 
 /** The directory over an open database, which `close` closes too. */
@@ -16,6 +19,7 @@ export function createDirectory(database: Database, clock: Clock): Directory {
   const leases = createLeases(database, clock);
   return {
     people: createPeople(database, clock),
+    listings: createListings(database, clock),
     accounts: createAccounts(database, clock),
     ledger: createLedger(database, clock),
     leases,
@@ -23,6 +27,8 @@ export function createDirectory(database: Database, clock: Clock): Directory {
     counts: createCounts(database, clock),
     retries: createRetries(database),
     decisions: createDecisions(database),
+    plans: createPlans(database),
+    syncRuns: createSyncRuns(database),
     values: createStateValues(database),
     probe: () => database.probe(),
     close: async () => {

@@ -18,7 +18,7 @@ export interface HeldLeases extends Leases {
  * one instance callers of the same name come in the order in which they asked.
  */
 export function createLeases(database: Database, clock: Clock): HeldLeases {
-  const held = new Set<RowLease>();
+  const held = new Set<Lease>();
   const queues = new Map<string, Promise<void>>();
   let prunedAt = Number.NEGATIVE_INFINITY;
 
@@ -38,6 +38,12 @@ export function createLeases(database: Database, clock: Clock): HeldLeases {
         turn.over();
         throw error;
       }
+    },
+    async acquireFree(names, ttlMs) {
+      const lease = new RowLeases(database, clock, names, ttlMs, (ended) => held.delete(ended));
+      await lease.take();
+      held.add(lease);
+      return lease;
     },
     async once(purpose, key, expiresAt) {
       const now = clock.now();
@@ -144,6 +150,77 @@ class RowLease implements Lease {
       await this.#database.run((db) =>
         db.deleteFrom('leases').where('name', '=', this.name).where('holder', '=', this.#holder).execute(),
       );
+    } finally {
+      this.#onEnd(this);
+    }
+  }
+}
+
+/** Leases of several names that were free at the same time. */
+class RowLeases implements Lease {
+  readonly name: string;
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #wanted: readonly string[];
+  readonly #ttlMs: number;
+  readonly #onEnd: (lease: Lease) => void;
+  readonly #holder = randomBytes(16).toString('base64url');
+  names: ReadonlySet<string> = new Set();
+  #renewal: NodeJS.Timeout | undefined;
+  #released: Promise<void> | undefined;
+
+  constructor(
+    database: Database,
+    clock: Clock,
+    wanted: readonly string[],
+    ttlMs: number,
+    onEnd: (lease: Lease) => void,
+  ) {
+    this.#database = database;
+    this.#clock = clock;
+    // One order for everybody, so that two who want the same ones do not wait for each other.
+    this.#wanted = [...new Set(wanted)].sort();
+    this.name = this.#wanted[0] ?? '';
+    this.#ttlMs = ttlMs;
+    this.#onEnd = onEnd;
+  }
+
+  async take(): Promise<void> {
+    this.names = await this.#database.transaction(async (trx) => {
+      const now = this.#clock.now();
+      const row = { holder: this.#holder, expires_at: now + this.#ttlMs };
+      const taken = new Set<string>();
+      for (const name of this.#wanted) {
+        const written = await trx
+          .insertInto('leases')
+          .values({ name, ...row })
+          .onConflict((conflict) => conflict.column('name').doUpdateSet(row).where('leases.expires_at', '<=', now))
+          .executeTakeFirst();
+        if (written.numInsertedOrUpdatedRows === 1n) taken.add(name);
+      }
+      return taken;
+    });
+    this.#renewal = setInterval(() => void this.#renew(), Math.max(1, Math.floor(this.#ttlMs / 3)));
+    this.#renewal.unref();
+  }
+
+  release(): Promise<void> {
+    this.#released ??= this.#giveBack();
+    return this.#released;
+  }
+
+  async #renew(): Promise<void> {
+    const expires_at = this.#clock.now() + this.#ttlMs;
+    await this.#database
+      .run((db) => db.updateTable('leases').set({ expires_at }).where('holder', '=', this.#holder).execute())
+      // As for one lease: it is speed, not correctness.
+      .catch(() => undefined);
+  }
+
+  async #giveBack(): Promise<void> {
+    clearInterval(this.#renewal);
+    try {
+      await this.#database.run((db) => db.deleteFrom('leases').where('holder', '=', this.#holder).execute());
     } finally {
       this.#onEnd(this);
     }

@@ -1,7 +1,9 @@
+import { sql } from 'kysely';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
 import type { Ledger } from './directory.ts';
+import { byPeople, PAGE } from './pages.ts';
 import type { GrantRow } from './tables.ts';
 
 export function createLedger(database: Database, clock: Clock): Ledger {
@@ -16,7 +18,7 @@ export function createLedger(database: Database, clock: Clock): Ledger {
           .orderBy('key')
           .orderBy('origin')
           .execute();
-        return rows.map(toGrant);
+        return rows.map((row) => toGrant(row));
       }),
     ofPerson: (person) =>
       database.run(async (db) => {
@@ -28,18 +30,41 @@ export function createLedger(database: Database, clock: Clock): Ledger {
           .orderBy('key')
           .orderBy('origin')
           .execute();
-        return rows.map(toGrant);
+        return rows.map((row) => toGrant(row));
       }),
+    ofTarget: (target, people) => {
+      const same = new Same();
+      return byPeople(people, (after, ids) =>
+        database.run(async (db) => {
+          const rows = await db
+            .selectFrom('grants')
+            .selectAll()
+            .where('target', '=', target)
+            .$if(ids !== undefined, (query) => query.where('person_id', 'in', ids ?? []))
+            .$if(after !== undefined, (query) =>
+              query.where(
+                sql<boolean>`(person_id, key, origin) > (${after?.person}, ${after && entitlementKey(after)}, ${after?.origin})`,
+              ),
+            )
+            .orderBy('person_id')
+            .orderBy('key')
+            .orderBy('origin')
+            .limit(PAGE)
+            .execute();
+          return rows.map((row) => toGrant(row, same));
+        }),
+      );
+    },
     intend: (grants) => intend(database, clock, grants),
     confirm: (person, target, given) => confirm(database, person, target, given),
     withdraw: (person, target, taken) => withdraw(database, person, target, taken),
-    count: (target) =>
+    count: (target, kind) =>
       database.run(async (db) => {
-        const row = await db
+        const rows = db
           .selectFrom('grants')
           .select((select) => select.fn.countAll<number>().as('count'))
-          .where('target', '=', target)
-          .executeTakeFirstOrThrow();
+          .where('target', '=', target);
+        const row = await (kind === undefined ? rows : rows.where('kind', '=', kind)).executeTakeFirstOrThrow();
         return row.count;
       }),
   };
@@ -119,17 +144,35 @@ function inKeyOrder<T extends { readonly key: string; readonly origin?: string }
   return rows.toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
 }
 
-function toGrant(row: GrantRow): Grant {
+/** Texts and times that are in many rows, once each: of everybody's grants nearly all are. */
+class Same {
+  readonly #texts = new Map<string, string>();
+  readonly #dates = new Map<number, Date>();
+
+  text(text: string): string {
+    const known = this.#texts.get(text);
+    if (known === undefined) this.#texts.set(text, text);
+    return known ?? text;
+  }
+
+  date(at: number): Date {
+    const known = this.#dates.get(at) ?? new Date(at);
+    this.#dates.set(at, known);
+    return known;
+  }
+}
+
+function toGrant(row: GrantRow, same = new Same()): Grant {
   return {
     person: row.person_id,
-    target: row.target,
+    target: same.text(row.target),
     kind: row.kind,
-    name: row.name,
-    ...(row.scope === null ? {} : { scope: row.scope }),
-    rule: row.rule,
-    origin: row.origin,
-    ...(row.entitlement_id === null ? {} : { entitlementId: row.entitlement_id }),
+    name: same.text(row.name),
+    ...(row.scope === null ? {} : { scope: same.text(row.scope) }),
+    rule: same.text(row.rule),
+    origin: same.text(row.origin),
+    ...(row.entitlement_id === null ? {} : { entitlementId: same.text(row.entitlement_id) }),
     confirmed: row.confirmed === 1,
-    since: new Date(row.since),
+    since: same.date(row.since),
   };
 }

@@ -15,6 +15,8 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0003_sessions': { up: (db) => createSessions(db, engine) },
     '0004_session_tokens': { up: addSessionTokens },
     '0005_provider_logouts': { up: createProviderLogouts },
+    '0006_plans': { up: createPlans },
+    '0007_owners': { up: addOwners },
     '0008_counts': { up: createCounts },
   };
 }
@@ -31,6 +33,46 @@ async function createProviderLogouts(db: Kysely<unknown>): Promise<void> {
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .execute();
   await db.schema.createIndex('provider_logouts_expiry').on('provider_logouts').column('expires_at').execute();
+}
+
+async function createPlans(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('plans')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('sync', 'text', (column) => column.notNull())
+    .addColumn('target', 'text', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('state', 'text', (column) => column.notNull())
+    .addColumn('code', 'text')
+    .addColumn('fingerprint', 'text', (column) => column.notNull())
+    .addColumn('body', 'text', (column) => column.notNull())
+    .addColumn('decided_by', 'text')
+    .addColumn('decided_at', 'bigint')
+    .execute();
+  await db.schema.createIndex('plans_sync').on('plans').columns(['sync', 'at']).execute();
+  await db.schema
+    .createTable('sync_runs')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('sync', 'text', (column) => column.notNull())
+    .addColumn('started_by', 'text', (column) => column.notNull())
+    .addColumn('started_at', 'bigint', (column) => column.notNull())
+    .addColumn('finished_at', 'bigint')
+    .addColumn('outcome', 'text')
+    .addColumn('code', 'text')
+    .addColumn('plan_id', 'text')
+    .addColumn('counts', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex('sync_runs_started').on('sync_runs').columns(['sync', 'started_at']).execute();
+}
+
+async function addOwners(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('people').addColumn('owner', 'text').execute();
+  await db.schema.alterTable('people').addColumn('left_at', 'bigint').execute();
+  await db.schema.alterTable('people').addColumn('disabled_at', 'bigint').execute();
+  await db.schema.createIndex('people_left').on('people').column('left_at').execute();
+  // What a sync reads whole: everybody's accounts and grants in one target, person by person.
+  await db.schema.createIndex('accounts_target_person').on('accounts').columns(['target', 'person_id']).execute();
+  await db.schema.createIndex('grants_target_person').on('grants').columns(['target', 'person_id', 'key']).execute();
 }
 
 async function createCounts(db: Kysely<unknown>): Promise<void> {

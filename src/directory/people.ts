@@ -52,7 +52,13 @@ export function createPeople(database: Database, clock: Clock): People {
           .orderBy('subject')
           .execute(),
       ),
-    setDisabled: (person, disabled) => setDisabled(database, person, disabled),
+    addSubject: (person, subject, origin) =>
+      database.transaction(async (trx) => {
+        if (await insertSubject(trx, person, subject, origin)) return person;
+        return (await rowBySubject(trx, subject))?.id ?? person;
+      }),
+    goneBefore: (before, limit, after) => database.run((db) => goneBefore(db, before.getTime(), limit, after ?? '')),
+    setDisabled: (person, disabled) => setDisabled(database, clock, person, disabled),
   };
 }
 
@@ -65,40 +71,88 @@ async function ensure(
 ): Promise<Person> {
   const known = await database.run((db) => bySubject(db, subject));
   if (known !== undefined) return known;
-  return database.transaction(async (trx) => {
-    const now = clock.now();
-    const row: PersonRow = {
-      id: newPersonId(now),
-      display_name: shown(displayName) ?? subject.subject,
-      email: null,
-      disabled: 0,
-      created_at: now,
-      last_seen_at: null,
-    };
-    await trx.insertInto('people').values(row).execute();
-    // The subject's key decides who was first: the second waits here for the first to commit, and then writes nothing.
-    const written = await trx
-      .insertInto('subjects')
-      .values({ issuer: subject.issuer, subject: subject.subject, origin, person_id: row.id })
-      .onConflict((conflict) => conflict.columns(['issuer', 'subject']).doNothing())
-      .executeTakeFirst();
-    if (written.numInsertedOrUpdatedRows === 1n) return toPerson(row);
-    await trx.deleteFrom('people').where('id', '=', row.id).execute();
-    const first = await bySubject(trx, subject);
-    if (first === undefined) throw new LatchgateError('internal', 'a subject is taken and not there');
-    return first;
-  });
+  return database.transaction(async (trx) => toPerson(await ensureIn(trx, clock, subject, origin, displayName)));
+}
+
+/** Within a transaction: the row of this subject's person, made when there is none. */
+export async function ensureIn(
+  trx: Kysely<Tables>,
+  clock: Clock,
+  subject: SubjectKey,
+  origin: string,
+  displayName: string,
+): Promise<PersonRow> {
+  const now = clock.now();
+  const row: PersonRow = {
+    id: newPersonId(now),
+    display_name: shown(displayName) ?? subject.subject,
+    email: null,
+    disabled: 0,
+    created_at: now,
+    last_seen_at: null,
+    owner: null,
+    left_at: null,
+    disabled_at: null,
+  };
+  await trx.insertInto('people').values(row).execute();
+  // The subject's key decides who was first: the second waits here for the first to commit, and then writes nothing.
+  if (await insertSubject(trx, row.id, subject, origin)) return row;
+  await trx.deleteFrom('people').where('id', '=', row.id).execute();
+  const first = await rowBySubject(trx, subject);
+  if (first === undefined) throw new LatchgateError('internal', 'a subject is taken and not there');
+  return first;
+}
+
+async function insertSubject(
+  db: Kysely<Tables>,
+  person: PersonId,
+  { issuer, subject }: SubjectKey,
+  origin: string,
+): Promise<boolean> {
+  const written = await db
+    .insertInto('subjects')
+    .values({ issuer, subject, origin, person_id: person })
+    .onConflict((conflict) => conflict.columns(['issuer', 'subject']).doNothing())
+    .executeTakeFirst();
+  return written.numInsertedOrUpdatedRows === 1n;
 }
 
 async function bySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<Person | undefined> {
-  const row = await db
+  const row = await rowBySubject(db, subject);
+  return row && toPerson(row);
+}
+
+function rowBySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<PersonRow | undefined> {
+  return db
     .selectFrom('subjects')
     .innerJoin('people', 'people.id', 'subjects.person_id')
     .selectAll('people')
     .where('subjects.issuer', '=', subject.issuer)
     .where('subjects.subject', '=', subject.subject)
     .executeTakeFirst();
-  return row && toPerson(row);
+}
+
+async function goneBefore(
+  db: Kysely<Tables>,
+  before: number,
+  limit: number,
+  after: PersonId,
+): Promise<readonly Person[]> {
+  const rows = await db
+    .selectFrom('people')
+    .selectAll()
+    .where((where) =>
+      where.or([
+        where('left_at', '<=', before),
+        where.and([where('disabled', '=', 1), where('disabled_at', '<=', before)]),
+      ]),
+    )
+    .where('id', '>', after)
+    .where('id', 'in', (inner) => inner.selectFrom('accounts').select('person_id'))
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(toPerson);
 }
 
 async function search(db: Kysely<Tables>, text: string, limit: number): Promise<readonly Person[]> {
@@ -125,7 +179,8 @@ async function search(db: Kysely<Tables>, text: string, limit: number): Promise<
   return rows.map(toPerson);
 }
 
-async function upsertAssertion(
+/** What an origin says now, in place of what it said before. */
+export async function upsertAssertion(
   db: Kysely<Tables>,
   person: PersonId,
   assertion: Assertion,
@@ -178,7 +233,7 @@ function fromStandardClaims(claims: Assertion['claims']): { displayName?: string
 }
 
 /** A text that can be shown in a table: what the database or a terminal trips over is gone. Empty: nothing was said. */
-function shown(text: string | undefined): string | undefined {
+export function shown(text: string | undefined): string | undefined {
   const clean = text
     ?.slice(0, SHOWN_LENGTH)
     .replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu, ' ')
@@ -186,18 +241,23 @@ function shown(text: string | undefined): string | undefined {
   return clean === '' ? undefined : clean;
 }
 
-async function setDisabled(database: Database, person: PersonId, disabled: boolean): Promise<void> {
+async function setDisabled(database: Database, clock: Clock, person: PersonId, disabled: boolean): Promise<void> {
   const result = await database.run((db) =>
     db
       .updateTable('people')
-      .set({ disabled: disabled ? 1 : 0 })
+      .set(
+        disabled
+          ? { disabled: 1, disabled_at: sql`coalesce(disabled_at, ${clock.now()})` }
+          : // Whoever is listed nowhere any more gets in again by the word of an operator, until the owner says otherwise.
+            { disabled: 0, disabled_at: null, left_at: null },
+      )
       .where('id', '=', person)
       .executeTakeFirst(),
   );
   if (result.numUpdatedRows === 0n) throw new LatchgateError('not_found', 'there is no such person');
 }
 
-function toPerson(row: PersonRow): Person {
+export function toPerson(row: PersonRow): Person {
   return {
     id: row.id,
     displayName: row.display_name,
@@ -205,10 +265,13 @@ function toPerson(row: PersonRow): Person {
     disabled: row.disabled === 1,
     createdAt: new Date(row.created_at),
     ...(row.last_seen_at === null ? {} : { lastSeenAt: new Date(row.last_seen_at) }),
+    ...(row.owner === null ? {} : { owner: row.owner }),
+    ...(row.left_at === null ? {} : { leftAt: new Date(row.left_at) }),
+    ...(row.disabled_at === null ? {} : { disabledAt: new Date(row.disabled_at) }),
   };
 }
 
-function toAssertion(row: AssertionRow): RememberedAssertion {
+export function toAssertion(row: AssertionRow): RememberedAssertion {
   return {
     issuer: row.issuer,
     subject: row.subject,

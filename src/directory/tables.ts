@@ -12,6 +12,11 @@ export interface PersonRow {
   disabled: number;
   created_at: number;
   last_seen_at: number | null;
+  /** The source that owns the person; null: none lists them. */
+  owner: string | null;
+  /** Since when the owner says that this person is gone. */
+  left_at: number | null;
+  disabled_at: number | null;
 }
 
 export interface SubjectRow {
@@ -97,6 +102,32 @@ export interface DecisionRow {
   record: string;
 }
 
+export interface PlanRow {
+  id: string;
+  sync: string;
+  target: string;
+  at: number;
+  state: 'saved' | 'held' | 'approved' | 'rejected' | 'applied' | 'replaced';
+  /** Of the brake; null: nothing holds the plan. */
+  code: string | null;
+  fingerprint: string;
+  body: string;
+  decided_by: string | null;
+  decided_at: number | null;
+}
+
+export interface SyncRunRow {
+  id: string;
+  sync: string;
+  started_by: string;
+  started_at: number;
+  finished_at: number | null;
+  outcome: 'planned' | 'applied' | 'partial' | 'held' | 'stale' | 'stopped' | 'failed' | null;
+  code: string | null;
+  plan_id: string | null;
+  counts: string;
+}
+
 export interface ValueRow {
   name: string;
   value: string;
@@ -156,6 +187,8 @@ export interface Tables {
   counts: CountRow;
   retries: RetryRow;
   decisions: DecisionRow;
+  plans: PlanRow;
+  sync_runs: SyncRunRow;
   state_values: ValueRow;
   audit_records: AuditRow;
   audit_head: AuditHeadRow;

@@ -209,9 +209,9 @@ export class BearerLogins {
   /** What came while the session was being made, and did not find it. */
   async #checkNotOver({ issuer, subject, providerSession, issuedAt }: AccessToken, person: string): Promise<void> {
     const { people, endedLogins } = this.#options;
-    if ((await people.get(person))?.disabled === true) {
-      throw new LatchgateError('person_disabled', 'this person was disabled meanwhile');
-    }
+    const who = await people.get(person);
+    if (who?.disabled === true) throw new LatchgateError('person_disabled', 'this person was disabled meanwhile');
+    if (who?.leftAt !== undefined) throw new LatchgateError('person_left', 'this person has left meanwhile');
     if (await endedLogins.has({ issuer, subject, providerSession, issuedAt })) {
       throw new LatchgateError('invalid_token', 'the provider has ended the login of this token', {
         detail: { check: 'logout' },

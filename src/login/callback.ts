@@ -126,7 +126,8 @@ async function again(
 
 /**
  * The session is stored by now: an end that comes later finds it. One that came while the login was being finished did
- * not, and is made up for: `users disable` (throws `person_disabled`), or the provider (true).
+ * not, and is made up for: `users disable` (throws `person_disabled`), the source that owns the person (`person_left`), or
+ * the provider (true).
  */
 async function endIfOver(
   options: LoginRoutesOptions,
@@ -137,9 +138,10 @@ async function endIfOver(
   { identity }: Provisioned,
 ): Promise<boolean> {
   const { issuer, subject } = assertion;
-  const isOver = async (): Promise<'person_disabled' | 'login_ended' | undefined> => {
+  const isOver = async (): Promise<'person_disabled' | 'person_left' | 'login_ended' | undefined> => {
     const who = await options.people.get(identity.person);
     if (who?.disabled === true) return 'person_disabled';
+    if (who?.leftAt !== undefined) return 'person_left';
     const isEnded = await options.endedLogins.has({ issuer, subject, providerSession, issuedAt });
     return isEnded ? 'login_ended' : undefined;
   };
@@ -152,7 +154,7 @@ async function endIfOver(
   await options.sessions.end(req, res);
   const requestId = requestIdOf(res);
   await reportEnd(options, { requestId, login: provider.name, code, sessions: 1, subject: { issuer, subject } });
-  if (code === 'person_disabled') throw new LatchgateError(code, 'this person was disabled meanwhile');
+  if (code !== 'login_ended') throw new LatchgateError(code, 'this person is out since the login began');
   return true;
 }
 

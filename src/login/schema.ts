@@ -40,29 +40,34 @@ export const BUILT_IN_CLAIMS = {
   external_id: 'sub',
 } as const;
 
+/** Claims that stand for the built-in attributes where the config names none. */
+export type BuiltInClaims = Readonly<Record<keyof typeof BUILT_IN_CLAIMS, string | readonly string[]>>;
+
 /** One claim, or the first that is there of several. A name is tried as it stands, then as a path. */
-export const claimsSchema = z
-  .looseObject({
-    given_name: oneOrMore.prefault(BUILT_IN_CLAIMS.given_name).describe('Claim with the given name.'),
-    family_name: oneOrMore.prefault(BUILT_IN_CLAIMS.family_name).describe('Claim with the family name.'),
-    name: oneOrMore
-      .prefault(BUILT_IN_CLAIMS.name)
-      .describe('Claim with the whole name, split where the two above are not sent.'),
-    email: oneOrMore.prefault(BUILT_IN_CLAIMS.email).describe('Claim with the e-mail address.'),
-    email_verified: oneOrMore
-      .prefault(BUILT_IN_CLAIMS.email_verified)
-      .describe('Claim that says whether the e-mail address is verified.'),
-    preferred_username: oneOrMore
-      .prefault(BUILT_IN_CLAIMS.preferred_username)
-      .describe('Claim with the name that the person likes to be known by.'),
-    groups: oneOrMore.prefault([...BUILT_IN_CLAIMS.groups]).describe('Claim with the groups.'),
-    external_id: oneOrMore
-      .prefault(BUILT_IN_CLAIMS.external_id)
-      .describe(
+export function claimsFrom(defaults: BuiltInClaims) {
+  const claim = (name: keyof BuiltInClaims) => {
+    const names = defaults[name];
+    return oneOrMore.prefault(typeof names === 'string' ? names : [...names]);
+  };
+  return z
+    .looseObject({
+      given_name: claim('given_name').describe('Claim with the given name.'),
+      family_name: claim('family_name').describe('Claim with the family name.'),
+      name: claim('name').describe('Claim with the whole name, split where the two above are not sent.'),
+      email: claim('email').describe('Claim with the e-mail address.'),
+      email_verified: claim('email_verified').describe('Claim that says whether the e-mail address is verified.'),
+      preferred_username: claim('preferred_username').describe(
+        'Claim with the name that the person likes to be known by.',
+      ),
+      groups: claim('groups').describe('Claim with the groups.'),
+      external_id: claim('external_id').describe(
         'Claim with the id by which a target knows the person (Entra ID: `oid`, because its `sub` differs for each application).',
       ),
-  })
-  .catchall(oneOrMore.describe('Claim of a further attribute, for rules: `department: dept`.'));
+    })
+    .catchall(oneOrMore.describe('Claim of a further attribute, for rules: `department: dept`.'));
+}
+
+export const claimsSchema = claimsFrom(BUILT_IN_CLAIMS);
 
 const bearerSchema = z.strictObject({
   audience: textList

@@ -110,6 +110,10 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
     title: 'Your access has ended',
     text: 'Your access was switched off. Ask the people who run this service if you think that is wrong.',
   },
+  person_left: {
+    title: 'Your access has ended',
+    text: 'The directory that this service goes by does not list you any more. Ask the people who run it if you think that is wrong.',
+  },
   account_missing: {
     title: 'You have no account here',
     text: 'Accounts are not made at login on this service. Ask the people who run it for one.',

@@ -21,6 +21,7 @@ export interface AccountOwner {
 const USER_NAME: Readonly<Record<MappedTarget['type'], readonly string[]>> = {
   superset: ['preferred_username', 'email'],
   gooddata: ['external_id'],
+  auth0: ['email'],
 };
 
 /** What one account should be, and which names were substituted for a new one. */

@@ -25,6 +25,7 @@ export interface ReadAttributes {
 export interface AttributeRules {
   readonly trust_email: boolean;
   readonly email_domains: readonly string[];
+  readonly trusts_all_emails: boolean;
   /** `identity.require`. */
   readonly require: readonly string[];
 }
@@ -123,10 +124,12 @@ class Reading {
 
   finish(rules: AttributeRules): ReadAttributes {
     const email = this.#attributes.get('email');
-    const listed = typeof email === 'string' && isOfDomain(email, rules.email_domains);
+    const isAny = typeof email === 'string' && rules.trusts_all_emails;
+    const listed = isAny || (typeof email === 'string' && isOfDomain(email, rules.email_domains));
     const said = this.#attributes.get('email_verified') === true;
     const emailVerified = typeof email === 'string' && (said || (rules.trust_email && listed));
-    if (emailVerified && !said) this.#notes.push('email: counts as verified, because of trust_email and email_domains');
+    if (emailVerified && !said && !isAny)
+      this.#notes.push('email: counts as verified, because of trust_email and email_domains');
     const refusals = [...this.#refusals];
     for (const name of rules.require) {
       const missing = this.#missing(name, emailVerified);

@@ -62,6 +62,12 @@ function compileLine(attribute: string, texts: readonly string[]): ConditionLine
   };
 }
 
+/** Attributes that a condition looks at, beside groups and origin. */
+export function attributesOf({ lines, not }: CompiledCondition): readonly string[] {
+  const own = lines.map(({ attribute }) => attribute).filter((name) => name !== 'groups' && name !== 'origin');
+  return not === undefined ? own : [...own, ...attributesOf(not)];
+}
+
 /**
  * Every line must hold, and `not` must not. A line holds when any value fits any of its patterns; an attribute that
  * was not sent, or was sent empty, fits nothing.

@@ -1,5 +1,6 @@
 import type { ClaimsConfig, LoginConfig } from '../login/schema.ts';
 import type { SafetyConfig } from '../provisioning/schema.ts';
+import type { SourceConfig } from '../sources/schema.ts';
 import type { TargetConfig } from '../targets/schema.ts';
 import type { DefaultConfig, GroupsConfig, IdentityConfig, RulesConfig } from './schema.ts';
 
@@ -11,6 +12,10 @@ export interface OriginConfig {
   readonly groups_separator?: string | undefined;
   readonly trust_email: boolean;
   readonly email_domains: readonly string[];
+  /** Every address that it says counts as verified, whatever its domain: a source is trusted for whom it lists. */
+  readonly trusts_all_emails?: boolean;
+  /** The login whose people these are: ids in targets are as if that login had said them. */
+  readonly speaks_for?: string | undefined;
 }
 
 /** What the mapping has to know of a target. */
@@ -36,6 +41,7 @@ export interface MappingConfig {
 /** The sections of a config file from which a MappingConfig is put together. */
 export interface MappingSections {
   readonly login: LoginConfig;
+  readonly sources?: Readonly<Record<string, SourceConfig>>;
   readonly identity: IdentityConfig;
   readonly groups: GroupsConfig;
   readonly rules: RulesConfig;
@@ -45,6 +51,21 @@ export interface MappingSections {
 }
 
 export function mappingConfigOf(sections: MappingSections): MappingConfig {
-  const { login, identity, groups, rules, targets, safety } = sections;
-  return { origins: login, identity, groups, rules, default: sections.default, targets, privileged: safety.privileged };
+  const { login, sources = {}, identity, groups, rules, targets, safety } = sections;
+  const listed = Object.entries(sources).map(([name, source]) => [name, originOf(source)] as const);
+  const origins = { ...login, ...Object.fromEntries(listed) };
+  return { origins, identity, groups, rules, default: sections.default, targets, privileged: safety.privileged };
+}
+
+function originOf(source: SourceConfig): OriginConfig {
+  const { claims, groups_absent, groups_separator, login } = source;
+  return {
+    claims,
+    groups_absent,
+    groups_separator,
+    trust_email: true,
+    email_domains: [],
+    trusts_all_emails: true,
+    speaks_for: login,
+  };
 }

@@ -6,6 +6,7 @@ import { desiredAccount } from './accounts.ts';
 import { type AttributeReader, compileAttributes, type ReadAttributes } from './attributes.ts';
 import { compileClaimName } from './claims.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
+import { attributesOf, type ConditionSubject } from './conditions.ts';
 import type { MappingConfig, OriginConfig } from './config.ts';
 import {
   checkGroups,
@@ -17,8 +18,9 @@ import {
   type SentGroups,
 } from './groups.ts';
 import { compilePrivileged, type IsPrivileged } from './privileged.ts';
+import { filled } from './profile.ts';
 import type { Refusal } from './refusal.ts';
-import { applyRule, Giving } from './rules.ts';
+import { applyRule, Giving, type RuleResult } from './rules.ts';
 import { NO_SOURCES } from './templates.ts';
 
 /** An assertion as the directory remembers it. */
@@ -33,6 +35,8 @@ export interface MappingInput {
   readonly assertions: readonly RememberedAssertion[];
   /** The origin whose assertion is being made: names, ids and groups for headers are taken from it. */
   readonly current: string;
+  /** Only the account in this target is wanted. Default: those in all. */
+  readonly only?: string;
 }
 
 /** Pure: the same input gives the same decision. */
@@ -44,7 +48,12 @@ export interface Mapping {
   map(input: MappingInput): Decision;
   /** The raw groups of an assertion, to be remembered; undefined when none were sent or they are refused. */
   sentGroups(assertion: Assertion): readonly string[] | undefined;
+  /** The `external_id` of an assertion; undefined when none was sent or what was sent is refused. */
+  externalId(assertion: Assertion): string | undefined;
 }
+
+/** Of as many different people the results of the rules are kept. */
+const RESULTS_KEPT = 2_000;
 
 interface CompiledOrigin {
   readonly config: OriginConfig;
@@ -55,7 +64,11 @@ interface CompiledOrigin {
 /** Compiles the mapping once for all people. Throws `config_invalid`. */
 export function compileMapping(config: MappingConfig): Mapping {
   const compiled = new CompiledMapping(config);
-  return { map: (input) => compiled.map(input), sentGroups: (assertion) => compiled.sentGroups(assertion) };
+  return {
+    map: (input) => compiled.map(input),
+    sentGroups: (assertion) => compiled.sentGroups(assertion),
+    externalId: (assertion) => compiled.externalId(assertion),
+  };
 }
 
 /** What one assertion comes to. */
@@ -73,22 +86,35 @@ class CompiledMapping {
   readonly #filter: GroupFilter;
   readonly #rules: CompiledRules;
   readonly #isPrivileged: IsPrivileged;
+  readonly #isOnlyOrigin: boolean;
+  /** Attributes that some rule looks at. */
+  readonly #looksAt: readonly string[];
+  readonly #results = new Map<string, readonly RuleResult[]>();
 
   constructor(config: MappingConfig) {
     this.#config = config;
     this.#rules = compileRules(config);
+    this.#looksAt = [...new Set(this.#rules.rules.flatMap(({ condition }) => attributesOf(condition)))];
     this.#filter = compileGroupFilter(config.groups);
     this.#isPrivileged = compilePrivileged(config.privileged);
     this.#origins = new Map(Object.entries(config.origins).map(([name, origin]) => [name, this.#origin(origin)]));
+    this.#isOnlyOrigin = new Set(Object.keys(config.origins).map((name) => this.#speaksFor(name))).size === 1;
+  }
+
+  /** Whose ids these are: a source that lists a login's people speaks of them by that login's ids. */
+  #speaksFor(origin: string): string {
+    return this.#config.origins[origin]?.speaks_for ?? origin;
   }
 
   #origin(config: OriginConfig): CompiledOrigin {
-    const rules = { trust_email: config.trust_email, email_domains: config.email_domains, require: [] };
+    const { trust_email, email_domains, trusts_all_emails = false } = config;
     const names = config.claims.groups.map(compileClaimName);
     return {
       config,
       read: compileAttributes(config.claims, {
-        ...rules,
+        trust_email,
+        email_domains,
+        trusts_all_emails,
         require: this.#config.identity.require.filter((name) => name !== 'groups'),
       }),
       groups: { names, separator: config.groups_separator, max: this.#config.groups.max },
@@ -101,7 +127,13 @@ class CompiledMapping {
     return sent?.kind === 'list' ? sent.values : undefined;
   }
 
-  map({ person, assertions, current }: MappingInput): Decision {
+  externalId(assertion: Assertion): string | undefined {
+    const origin = this.#origins.get(assertion.origin);
+    const id = origin?.read(assertion.claims, assertion.subject).attributes['external_id'];
+    return typeof id === 'string' ? filled(id) : undefined;
+  }
+
+  map({ person, assertions, current, only }: MappingInput): Decision {
     const mine = latest(assertions.filter((assertion) => assertion.origin === current));
     const origin = this.#origins.get(current);
     if (mine === undefined || origin === undefined) {
@@ -118,7 +150,7 @@ class CompiledMapping {
     );
     this.#applyRules(draft);
     if (draft.denial === undefined) this.#applyDefault(draft);
-    if (draft.denial === undefined) this.#makeAccounts(draft, person);
+    if (draft.denial === undefined) this.#makeAccounts(draft, person, only);
     return draft.decision();
   }
 
@@ -152,13 +184,26 @@ class CompiledMapping {
     for (const { assertion, read, groups, refusals } of draft.readings) {
       const subject = { groups: groups.names, attributes: read.attributes, origin: assertion.origin };
       const isSound = refusals.length === 0;
-      for (const rule of this.#rules.rules.filter(({ deny }) => isSound || deny !== undefined)) {
-        const { trace, given } = applyRule(rule, subject, this.#isPrivileged);
+      for (const [at, { trace, given }] of this.#resultsFor(subject).entries()) {
+        const rule = this.#rules.rules[at];
+        if (rule === undefined || (!isSound && rule.deny === undefined)) continue;
         draft.rules.push(trace);
         if (trace.matched && rule.deny !== undefined) draft.deny('denied_by_rule', rule.deny);
         for (const [target, entitlements] of given) draft.give(target, entitlements);
       }
     }
+  }
+
+  /** Most people are in the same few groups, and a rule looks at little else: what it came to is kept for the next one. */
+  #resultsFor(subject: ConditionSubject): readonly RuleResult[] {
+    const attributes = this.#looksAt.map((name) => subject.attributes[name] ?? null);
+    const key = JSON.stringify([subject.origin, subject.groups, attributes]);
+    const known = this.#results.get(key);
+    if (known !== undefined) return known;
+    const results = this.#rules.rules.map((rule) => applyRule(rule, subject, this.#isPrivileged));
+    if (this.#results.size >= RESULTS_KEPT) this.#results.clear();
+    this.#results.set(key, results);
+    return results;
   }
 
   /** The default belongs to every origin that speaks for the person now, so that no single login moves it. */
@@ -177,20 +222,20 @@ class CompiledMapping {
     }
   }
 
-  #makeAccounts(draft: Draft, person: PersonId): void {
+  #makeAccounts(draft: Draft, person: PersonId, only: string | undefined): void {
     const { assertion, read } = draft.current;
     const owner = {
       person,
-      origin: assertion.origin,
+      origin: this.#speaksFor(assertion.origin),
       subject: assertion.subject,
       active: assertion.active,
       attributes: read.attributes,
       emailTrusted: read.emailTrusted,
       leaveAlone: draft.leaveAlone(),
-      isOnlyOrigin: this.#origins.size === 1,
+      isOnlyOrigin: this.#isOnlyOrigin,
     };
     for (const [name, target] of Object.entries(this.#config.targets)) {
-      const given = draft.given.get(name);
+      const given = only === undefined || only === name ? draft.given.get(name) : undefined;
       if (given === undefined) continue;
       const { account, notes } = desiredAccount(owner, name, target, given);
       draft.accounts.set(name, account);

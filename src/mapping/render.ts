@@ -10,6 +10,7 @@ import type {
 } from '../model/desired.ts';
 import type { GrantedEntitlement } from '../model/entitlement.ts';
 import { isHeld, type TargetPlan } from './explain-json.ts';
+import { quote, show } from './visible.ts';
 
 export interface RenderOptions {
   /** ANSI colours; off by default. */
@@ -178,22 +179,4 @@ function changeText(change: Change): string {
   return show(
     `${change.op} ${change.type} ${quote(change.key)}${about}${fields.length === 0 ? '' : ` (${fields.join(', ')})`}`,
   );
-}
-
-function quote(text: string): string {
-  return `"${show(text)}"`;
-}
-
-/** So that no text can pass for another or steer a terminal: what can't be seen, and a word of two alphabets, by number. */
-function show(text: string): string {
-  const visible = text.replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, byNumber);
-  return visible.replace(/[\p{L}\p{M}]+/gu, (word) => (LATIN.test(word) ? word.replace(LOOK_ALIKE, byNumber) : word));
-}
-
-const LATIN = /[A-Za-z]/;
-const LOOK_ALIKE =
-  /[\p{Script=Cyrillic}\p{Script=Greek}\p{Script=Armenian}\p{Script=Cherokee}\uff21-\uff3a\uff41-\uff5a]/gu;
-
-function byNumber(character: string): string {
-  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 }

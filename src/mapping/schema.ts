@@ -8,6 +8,11 @@ export const identitySchema = z.strictObject({
   require: textList
     .prefault(['email'])
     .describe('Attributes without which a login is refused, with a page that says so. `[]`: nothing is required.'),
+  owner: entryName
+    .optional()
+    .describe(
+      'The source that owns the people it lists: whoever is gone there leaves everywhere. Default: of each person the first source that listed them.',
+    ),
 });
 
 export const groupsSchema = z.strictObject({

@@ -13,6 +13,8 @@ export interface ActualAccount {
   readonly entitlements: readonly ActualEntitlement[];
   /** Service or system account: never touched. */
   readonly isProtected: boolean;
+  /** What is never done to it: `delete`, at most it is switched off; `disable`, neither. Absent: both may be. */
+  readonly never?: 'delete' | 'disable';
 }
 
 /** The difference between desired and actual, one fact a row. Shown, audited, counted; applied in sets by account. */

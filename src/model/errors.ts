@@ -129,6 +129,11 @@ export const ERRORS = {
     'One line of a grant would make more than 1,000 entitlements out of the values that fit; none of them is given.',
   ),
   person_disabled: row(403, false, 'This person was disabled.'),
+  person_left: row(
+    403,
+    false,
+    'The source that owns this person does not list them any more, or lists them as inactive.',
+  ),
   // Provisioning
   account_missing: row(403, false, 'There is no account, and `missing.users: refuse` keeps us from making one.'),
   account_ambiguous: row(
@@ -158,6 +163,11 @@ export const ERRORS = {
     false,
     'A group that a rule gives does not exist in the target, and `missing.groups: refuse`.',
   ),
+  permission_missing: row(
+    409,
+    false,
+    'A permission that a rule gives does not exist in the target: no such workspace, or no permission of that name.',
+  ),
   entitlement_missing: row(
     403,
     false,
@@ -174,6 +184,44 @@ export const ERRORS = {
   target_conflict: row(409, true, 'The backend had changed meanwhile. Read again and go on.'),
   target_pending: row(503, true, 'The account in this backend is still being prepared.'),
   lease_lost: row(503, true, 'Another instance works on the same account for too long.'),
+  // Sync
+  source_unavailable: row(503, true, 'The source of a sync does not answer, or answers with an error of its own.'),
+  source_refused: row(502, false, 'The source of a sync refuses our account, our scopes or our query.'),
+  source_answer_invalid: row(502, true, 'The source of a sync answered something that cannot be read.'),
+  write_refused: row(
+    500,
+    false,
+    'A plan only reads: a call that would have written was not made. A defect, please report it.',
+  ),
+  plan_invalid: row(400, false, 'The file is no plan that `latchgate plan --out` has written.'),
+  plan_unwritable: row(500, false, 'The file of `latchgate plan --out` cannot be written there.'),
+  plan_decided: row(409, false, 'Somebody has decided on this plan already, or a later one took its place.'),
+  // Why a whole plan waits for a person
+  source_empty: row(409, false, 'The source of a sync listed nobody. Nothing was written; see `latchgate plans list`.'),
+  source_incomplete: row(409, false, 'The source of a sync did not list everybody, so nobody counts as missing.'),
+  source_short: row(
+    409,
+    false,
+    'The source of a sync lacks more of those whom it listed before than `safety.stop_if.removals` allows.',
+  ),
+  target_incomplete: row(409, false, 'The target of a sync did not show every account.'),
+  too_many_removals: row(
+    409,
+    false,
+    'More people than `safety.stop_if.removals` allows would lose something. Look at the plan, then approve or reject it.',
+  ),
+  too_many_new_users: row(
+    409,
+    false,
+    'More accounts than `safety.stop_if.new_users_per_hour` allows would be made. Look at the plan, then approve or reject it.',
+  ),
+  sync_late: row(
+    503,
+    true,
+    'A scheduled sync did not run when it was due: no instance is there, or an earlier run takes longer than its schedule.',
+  ),
+  plan_stale: row(409, false, 'The plan is not true any more: source, target or config have changed. Make a new one.'),
+  plan_held: row(409, false, 'The plan waits for a person to approve it: see why with `latchgate plans show ID`.'),
   // Proxy
   request_invalid: row(400, false, 'The request target or a header is not one that the gateway forwards.'),
   request_timeout: row(408, true, 'The request did not arrive whole in time.'),

@@ -1,3 +1,13 @@
+/** Issuer of the ids by which a source of its own people lists them. */
+export function sourceIssuer(source: string): string {
+  return `latchgate:source:${source}`;
+}
+
+/** Issuer of the `external_id` of a login's people, by which sources list them. */
+export function aliasIssuer(login: string): string {
+  return `latchgate:external:${login}`;
+}
+
 /** The origin of a host of `routes`: its scheme, and its port unless the name has one, are those of `publicUrl`. */
 export function originOfHost(publicUrl: string, name: string | undefined): string {
   const { protocol, port, origin } = new URL(publicUrl);

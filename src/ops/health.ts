@@ -6,6 +6,8 @@ export type Probe = (signal: AbortSignal) => Promise<unknown>;
 
 export interface ProbeResult {
   readonly ok: boolean;
+  /** True: it is said, and does not count for readiness. */
+  readonly advisory?: true;
   readonly code?: string;
   readonly reason?: string;
 }
@@ -15,8 +17,13 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, ProbeResult>>;
 }
 
+/** What is worth saying of something that people can do without: it says itself whether all is well. */
+export type Advisory = (signal: AbortSignal) => Promise<Omit<ProbeResult, 'advisory'>>;
+
 export interface ReadinessOptions {
   readonly probes: Readonly<Record<string, Probe>>;
+  /** Stand among the checks, and never make the gateway unready. */
+  readonly advisories?: Readonly<Record<string, Advisory>>;
   /** For each probe; default 3 s. */
   readonly timeoutMs?: number;
   /** How long an answer stands; default 2 s, so that pollers cannot load the dependencies. */
@@ -31,11 +38,12 @@ export const STOPPING = 'stopping';
 
 /** Readiness out of named probes, which run at the same time. Callers at once share one run; never throws. */
 export function createReadiness(options: ReadinessOptions): () => Promise<Readiness> {
-  const { probes, timeoutMs = 3_000, cacheMs = 2_000, clock = systemClock, closing } = options;
+  const { probes, advisories = {}, timeoutMs = 3_000, cacheMs = 2_000, clock = systemClock, closing } = options;
   let last: { readonly at: number; readonly result: Promise<Readiness> } | undefined;
   return () => {
     const now = clock.now();
-    if (last === undefined || now - last.at >= cacheMs) last = { at: now, result: runAll(probes, timeoutMs) };
+    if (last === undefined || now - last.at >= cacheMs)
+      last = { at: now, result: runAll(probes, advisories, timeoutMs) };
     return closing?.aborted === true ? last.result.then(stopping) : last.result;
   };
 }
@@ -45,14 +53,27 @@ export function stopping({ checks }: Readiness): Readiness {
   return { ready: false, checks: { ...checks, [STOPPING]: { ok: false, reason: 'the gateway is stopping' } } };
 }
 
-async function runAll(probes: Readonly<Record<string, Probe>>, timeoutMs: number): Promise<Readiness> {
-  const results = await Promise.all(
-    Object.entries(probes).map(async ([name, probe]) => [name, await runOne(probe, timeoutMs)] as const),
-  );
-  return { ready: results.every(([, result]) => result.ok), checks: Object.fromEntries(results) };
+async function runAll(
+  probes: Readonly<Record<string, Probe>>,
+  advisories: Readonly<Record<string, Advisory>>,
+  timeoutMs: number,
+): Promise<Readiness> {
+  const checked = Object.entries(probes).map(async ([name, probe]) => {
+    const asked: Advisory = (signal) => probe(signal).then(() => ({ ok: true }));
+    return [name, await runOne(asked, timeoutMs)] as const;
+  });
+  const advised = Object.entries(advisories).map(async ([name, advisory]) => {
+    return [name, { ...(await runOne(advisory, timeoutMs)), advisory: true as const }] as const;
+  });
+  const checks = Object.fromEntries<ProbeResult>(await Promise.all([...checked, ...advised]));
+  return { ready: areReady(checks), checks };
 }
 
-async function runOne(probe: Probe, timeoutMs: number): Promise<ProbeResult> {
+function areReady(checks: Readiness['checks']): boolean {
+  return Object.values(checks).every(({ ok, advisory }) => ok || advisory === true);
+}
+
+async function runOne(ask: Advisory, timeoutMs: number): Promise<ProbeResult> {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const tooSlow = new Promise<ProbeResult>((resolve) => {
@@ -63,8 +84,7 @@ async function runOne(probe: Probe, timeoutMs: number): Promise<ProbeResult> {
   });
   const answer = (async (): Promise<ProbeResult> => {
     try {
-      await probe(controller.signal);
-      return { ok: true };
+      return await ask(controller.signal);
     } catch (thrown) {
       const error = toLatchgateError(thrown);
       return { ok: false, code: error.code, reason: error.message };
@@ -95,5 +115,5 @@ export function mergeReadiness(workers: readonly WorkerReadiness[]): Readiness {
   const silent = workers.filter(([, readiness]) => readiness === undefined).map(([worker]) => worker);
   checks['workers'] =
     silent.length === 0 ? { ok: true } : { ok: false, reason: `no answer of worker ${silent.join(', ')}` };
-  return { ready: Object.values(checks).every(({ ok }) => ok), checks };
+  return { ready: areReady(checks), checks };
 }

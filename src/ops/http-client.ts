@@ -1,3 +1,13 @@
+/** How a call is made again. */
+export interface RetryPolicy {
+  /** How often after a refused or reset connection, 502, 503, 504. 0: never, for a call that must not be made twice. */
+  readonly attempts: number;
+  /** How often after 429, which says that nothing was done. */
+  readonly refusedAttempts: number;
+  /** Before the first of them, in milliseconds; doubles with each. A 429 waits for as long as the service says. */
+  readonly backoffMs: number;
+}
+
 /** One outgoing request. */
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -15,6 +25,15 @@ export interface HttpRequest {
    * HEAD, 0 for the rest. Waits Retry-After, else exponential with jitter, never past the signal or the timeout.
    */
   readonly retries?: number;
+  /**
+   * For a service with settings of its own: takes the place of `retries` and its waits. These waits do not count towards
+   * the timeout; only the signal ends them.
+   */
+  readonly retry?: RetryPolicy;
+  /** Counted by the service apart from the calls to its other addresses. A name of the caller's own. */
+  readonly bucket?: string;
+  /** A call that only asks, though not by GET or HEAD: for a token, a login, a search. A client that only reads lets it through. */
+  readonly reads?: true;
 }
 
 export interface HttpResponse {

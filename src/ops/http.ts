@@ -2,10 +2,12 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import { LatchgateError } from '../model/errors.ts';
-import type { HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
+import { type Deadline, startDeadline } from './deadline.ts';
+import type { HttpClient, HttpRequest, HttpResponse, RetryPolicy } from './http-client.ts';
+import type { Limiter, Limiters } from './limiter.ts';
 import type { Log } from './log.ts';
-import { canRetry, delayBeforeRetry, isConnectionFailure, pause } from './retry.ts';
-import { createSemaphore } from './semaphore.ts';
+import { backoff, canRetry, delayBeforeRetry, isConnectionFailure, pause, retryAfterMs } from './retry.ts';
+import { createSemaphore, type Semaphore } from './semaphore.ts';
 
 export interface HttpClientOptions {
   /** For one call with all its retries, connect to last byte; default 10 s. */
@@ -18,6 +20,12 @@ export interface HttpClientOptions {
   readonly userAgent?: string;
   readonly log?: Pick<Log, 'debug'>;
   readonly onRetry?: () => void;
+  /** Of the services that are called: shared by every client that calls them. Default: calls are not paced. */
+  readonly limiters?: Limiters;
+  /** Longest known wait for a limiter, in milliseconds; beyond it a call fails at once. Default: as long as it takes. */
+  readonly maxWaitMs?: number;
+  /** True: a call that could write (any method but GET and HEAD, unless it says `reads`) throws `write_refused`. Default false. */
+  readonly readOnly?: boolean;
 }
 
 interface Call {
@@ -29,6 +37,8 @@ interface Call {
   readonly timeoutMs: number;
   readonly maxBytes: number;
   readonly retries: number;
+  readonly policy?: RetryPolicy | undefined;
+  readonly bucket?: string | undefined;
 }
 
 interface RawAnswer {
@@ -37,6 +47,9 @@ interface RawAnswer {
   readonly body: Buffer;
 }
 
+const LONGEST_WAIT_MS = 60_000;
+/** After 429, where a limiter keeps everybody else waiting meanwhile: whatever the call is, it was not done. */
+const REFUSED_ATTEMPTS = 5;
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 const inflaters: Readonly<Record<string, (body: Buffer, limits: { maxOutputLength: number }) => Promise<Buffer>>> = {
@@ -54,14 +67,10 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const base = { 'user-agent': options.userAgent ?? 'latchgate', 'accept-encoding': 'gzip, br' };
 
   const exchange = async (call: Call): Promise<RawAnswer> => {
-    const deadline = startDeadline(call);
+    const deadline = startDeadline(call.timeoutMs, call.signal);
+    const limiter = options.limiters?.of(call.url, call.bucket);
     try {
-      const release = await places.acquire(deadline.signal);
-      try {
-        return await withRetries(agent, call, deadline, options);
-      } finally {
-        release();
-      }
+      return await withRetries({ agent, places, limiter }, call, deadline, options);
     } catch (thrown) {
       throw asFailure(thrown, call, deadline);
     } finally {
@@ -71,6 +80,16 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
 
   return {
     send: async (request) => {
+      if (
+        options.readOnly === true &&
+        request.reads !== true &&
+        request.method !== 'GET' &&
+        request.method !== 'HEAD'
+      ) {
+        throw new LatchgateError('write_refused', 'a client that only reads was asked to write', {
+          detail: { method: request.method, host: request.url.host },
+        });
+      }
       const isJson = request.json !== undefined;
       const headers = { ...base, ...(isJson ? { 'content-type': 'application/json' } : {}), ...lowerCased(request) };
       const answer = await exchange({
@@ -82,6 +101,8 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
         timeoutMs: request.timeoutMs ?? timeoutMs,
         maxBytes: request.maxBytes ?? maxBytes,
         retries: request.retries ?? defaultRetries(request.method),
+        policy: request.retry,
+        bucket: request.bucket,
       });
       return toHttpResponse(answer, request.url);
     },
@@ -113,67 +134,84 @@ function lowerCased(request: HttpRequest): Record<string, string> {
   );
 }
 
-interface Deadline {
-  readonly signal: AbortSignal;
-  /** Milliseconds that are left. */
-  left(): number;
-  timedOut(): boolean;
-  end(): void;
-}
-
-/** Not AbortSignal.any: on Node 20 every such signal stays referenced by a long-lived source. */
-function startDeadline(call: Call): Deadline {
-  const controller = new AbortController();
-  const endsAt = performance.now() + call.timeoutMs;
-  let isTimedOut = false;
-  const timer = setTimeout(() => {
-    isTimedOut = true;
-    controller.abort();
-  }, call.timeoutMs);
-  const onAbort = () => controller.abort(call.signal?.reason);
-  if (call.signal?.aborted === true) onAbort();
-  else call.signal?.addEventListener('abort', onAbort, { once: true });
-  return {
-    signal: controller.signal,
-    left: () => endsAt - performance.now(),
-    timedOut: () => isTimedOut,
-    end: () => {
-      clearTimeout(timer);
-      call.signal?.removeEventListener('abort', onAbort);
-    },
-  };
+/** What a call is made with. */
+interface Means {
+  readonly agent: Agent;
+  readonly places: Semaphore;
+  readonly limiter: Limiter | undefined;
 }
 
 async function withRetries(
-  agent: Agent,
+  means: Means,
   call: Call,
   deadline: Deadline,
   options: HttpClientOptions,
 ): Promise<RawAnswer> {
   for (let attempt = 0; ; attempt += 1) {
-    let answer: RawAnswer | undefined;
-    let failure: unknown;
+    const tried = await inTurn(means, call, deadline, options.maxWaitMs);
+    const { answer, failure } = tried;
+    const status = answer?.status ?? 0;
+    options.log?.debug('outgoing call', { method: call.method, host: call.url.host, status, attempt });
+    const retryable = answer === undefined ? isConnectionFailure(failure) : canRetry(status);
+    if (!retryable || attempt >= attemptsAfter(call, status, means) || deadline.signal.aborted) return given(tried);
+    const wait = waitBefore(call, attempt, tried, means.limiter !== undefined);
+    if (wait.counts && wait.ms >= deadline.left()) return given(tried);
+    options.onRetry?.();
+    await (wait.counts ? pause(wait.ms, deadline.signal) : deadline.outside(() => pause(wait.ms, deadline.signal)));
+  }
+}
+
+interface Tried {
+  readonly answer?: RawAnswer;
+  readonly failure?: unknown;
+}
+
+/** One try, when the service's limiter and the client have room for it. A wait for the limiter takes no time of the call. */
+async function inTurn(
+  { agent, places, limiter }: Means,
+  call: Call,
+  deadline: Deadline,
+  maxWaitMs: number | undefined,
+): Promise<Tried> {
+  const turn = await (limiter && deadline.outside(() => limiter.turn(deadline.signal, maxWaitMs)));
+  let answer: RawAnswer | undefined;
+  try {
+    const release = await places.acquire(deadline.signal);
     try {
       answer = await once(agent, call, deadline.signal);
-    } catch (thrown) {
-      failure = thrown;
+      return { answer };
+    } finally {
+      release();
     }
-    const retryable = answer === undefined ? isConnectionFailure(failure) : canRetry(answer.status);
-    const waitMs = delayBeforeRetry(attempt, answer?.headers['retry-after']);
-    const isLast = attempt >= call.retries || waitMs >= deadline.left() || deadline.signal.aborted;
-    options.log?.debug('outgoing call', {
-      method: call.method,
-      host: call.url.host,
-      status: answer?.status ?? 0,
-      attempt,
-    });
-    if (!retryable || isLast) {
-      if (answer === undefined) throw failure;
-      return answer;
-    }
-    options.onRetry?.();
-    await pause(waitMs, deadline.signal);
+  } catch (failure) {
+    return { failure };
+  } finally {
+    turn?.done(answer, call.policy?.backoffMs);
   }
+}
+
+function given({ answer, failure }: Tried): RawAnswer {
+  if (answer === undefined) throw failure;
+  return answer;
+}
+
+function attemptsAfter({ policy, retries }: Call, status: number, { limiter }: Means): number {
+  if (status !== 429) return policy?.attempts ?? retries;
+  return policy?.refusedAttempts ?? (limiter === undefined ? retries : Math.max(retries, REFUSED_ATTEMPTS));
+}
+
+/** With a limiter a 429 is waited for in its queue, with everybody else who calls the same service. */
+function waitBefore(
+  { policy }: Call,
+  attempt: number,
+  { answer }: Tried,
+  isLimited: boolean,
+): { readonly ms: number; readonly counts: boolean } {
+  if (isLimited && answer?.status === 429) return { ms: 0, counts: false };
+  const retryAfter = answer?.headers['retry-after'];
+  if (policy === undefined) return { ms: delayBeforeRetry(attempt, retryAfter), counts: true };
+  const told = retryAfter === undefined ? undefined : retryAfterMs(retryAfter);
+  return { ms: Math.min(LONGEST_WAIT_MS, told ?? backoff(attempt, policy.backoffMs)), counts: false };
 }
 
 async function once(agent: Agent, call: Call, signal: AbortSignal): Promise<RawAnswer> {

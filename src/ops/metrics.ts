@@ -22,11 +22,24 @@ export interface Metrics {
   certificate(file: string, secondsLeft: number): void;
   /** An outgoing call was tried again. */
   httpRetry(client: string): void;
+  /** A scheduled run of a sync came to an end; `code` is `ok`, or of the brake or failure. */
+  syncRun(sync: string, outcome: string, code: string, seconds: number): void;
+  syncState(sync: string, state: SyncState): void;
   /** Reconciles that wait for their next try. */
   retriesWaiting(count: number): void;
   render(): Promise<RenderedMetrics>;
   /** For `mergeMetrics`, in another process. */
   values(): Promise<MetricValues>;
+}
+
+/** Times in seconds since the epoch; absent: there was none. */
+export interface SyncState {
+  readonly lastRunAt?: number;
+  readonly lastSuccessAt?: number;
+  /** Of the last run, by operation. */
+  readonly counts?: Readonly<Record<string, number>>;
+  /** Plans that wait for a person. */
+  readonly waiting: number;
 }
 
 /** Text of the Prometheus exposition format. */
@@ -38,6 +51,8 @@ export interface RenderedMetrics {
 /** The metrics of one process, as plain data. */
 export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
+const SYNC_SECONDS = [1, 5, 15, 60, 300, 900, 3_600, 14_400];
+const SYNC_OPS = ['create', 'update', 'disable', 'delete', 'grant', 'revoke', 'held'] as const;
 const PROVISIONING_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Metrics in a registry of their own. `processMetrics` adds those of the process (memory, event loop, …). */
@@ -80,6 +95,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     'certificate',
   ]);
   const httpRetries = counter('http_retries_total', 'Outgoing calls that were tried again', ['client']);
+  const syncs = syncMetrics(counter, gauge, histogram);
   const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try', 'max');
 
   return {
@@ -97,9 +113,38 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     backchannelLogout: (login, code) => logouts.inc({ login, code }),
     certificate: (certificate, seconds) => certificates.set({ certificate }, seconds),
     httpRetry: (client) => httpRetries.inc({ client }),
+    ...syncs,
     retriesWaiting: (count) => retriesWaiting.set(count),
     render: () => rendered(registry),
     values: () => registry.getMetricsAsJSON(),
+  };
+}
+
+type Make<Metric, Rest extends readonly unknown[]> = (name: string, help: string, ...rest: Rest) => Metric;
+
+function syncMetrics(
+  counter: Make<Counter, [labelNames: string[]]>,
+  gauge: Make<Gauge, [aggregator: 'sum' | 'max' | 'min', labelNames?: string[]]>,
+  histogram: Make<Histogram, [labelNames: string[], buckets: number[]]>,
+): Pick<Metrics, 'syncRun' | 'syncState'> {
+  const runs = counter('sync_runs_total', 'Scheduled runs of syncs', ['sync', 'outcome', 'code']);
+  const seconds = histogram('sync_run_seconds', 'Duration of a scheduled run', ['sync'], SYNC_SECONDS);
+  const of = (name: string, help: string, ...labels: string[]): Gauge => gauge(name, help, 'max', ['sync', ...labels]);
+  const lastRun = of('sync_last_run_timestamp_seconds', 'When the last run ended, however it did');
+  const lastSuccess = of('sync_last_success_timestamp_seconds', 'When a run last ended well');
+  const changes = of('sync_last_run_changes', 'Changes that the last run planned', 'op');
+  const waiting = of('sync_plans_waiting', 'Plans that wait for a person');
+  return {
+    syncRun: (sync, outcome, code, took) => {
+      runs.inc({ sync, outcome, code });
+      seconds.observe({ sync }, took);
+    },
+    syncState: (sync, { lastRunAt, lastSuccessAt, counts, waiting: plans }) => {
+      if (lastRunAt !== undefined) lastRun.set({ sync }, lastRunAt);
+      if (lastSuccessAt !== undefined) lastSuccess.set({ sync }, lastSuccessAt);
+      if (counts !== undefined) for (const op of SYNC_OPS) changes.set({ sync, op }, counts[op] ?? 0);
+      waiting.set({ sync }, plans);
+    },
   };
 }
 

@@ -39,7 +39,12 @@ export function isConnectionFailure(thrown: unknown): boolean {
 export function delayBeforeRetry(attempt: number, retryAfter: string | undefined, now = Date.now()): number {
   const asked = retryAfter === undefined ? undefined : retryAfterMs(retryAfter, now);
   if (asked !== undefined) return asked;
-  const ceiling = Math.min(LONGEST_MS, BASE_MS * 2 ** attempt);
+  return backoff(attempt, BASE_MS, LONGEST_MS);
+}
+
+/** Milliseconds: `baseMs` doubled with each attempt (from 0), at most `longestMs`, with full jitter above the half. */
+export function backoff(attempt: number, baseMs: number, longestMs = 60_000): number {
+  const ceiling = Math.min(longestMs, baseMs * 2 ** attempt);
   return ceiling / 2 + (Math.random() * ceiling) / 2;
 }
 

@@ -1,9 +1,13 @@
+import type { Person } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { Decision, DesiredAccount } from '../model/desired.ts';
-import { LatchgateError, toLatchgateError } from '../model/errors.ts';
-import type { Assertion, PersonId } from '../model/person.ts';
+import { type LatchgateError, toLatchgateError } from '../model/errors.ts';
+import { aliasIssuer } from '../model/origin.ts';
+import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 import { recordAllowed, recordRefusal } from './decided.ts';
+import { LAST_RETRY_MS } from './failed.ts';
 import type { Leaving } from './job.ts';
+import { type LeaverPolicy, personLeaves } from './leaver.ts';
 import {
   denial,
   descriptionOf,
@@ -14,21 +18,26 @@ import {
   isPolicy,
   refusal,
   wantSame,
+  whyOut,
 } from './outcome.ts';
 import type { AccountPlan } from './plan.ts';
 import { planOne, recall } from './plan-one.ts';
 import type { AccountState, AssertOptions, Provisioned, Provisioner } from './provision.ts';
-import { type ConfiguredTarget, LAST_RETRY_MS, Runs, type RunsDeps, withSignal } from './runs.ts';
+import { type ConfiguredTarget, Runs, type RunsDeps, withSignal } from './runs.ts';
 
 export interface EngineDeps extends RunsDeps {
   readonly mapping: Mapping;
-  readonly leaver: 'disable' | 'delete';
+  readonly leaver: LeaverPolicy;
+  /** Logins whose people a source lists, by their `external_id`. */
+  readonly aliases: ReadonlySet<string>;
   /** Ends every session of a person on every instance, sockets included. */
   readonly endSessions: (person: PersonId) => Promise<void>;
 }
 
 /** Within this time the one who began is expected to be done. */
 const FOLLOW_UP_MS = 15_000;
+/** Who left, read at a time. */
+const PEOPLE_AT_ONCE = 100;
 
 /** What a login, and later a push or a sync, does with an assertion. */
 export class Engine implements Provisioner {
@@ -49,11 +58,11 @@ export class Engine implements Provisioner {
     const { directory } = this.#deps;
     const { requestId, occasion = 'login', target } = options;
     const at = { occasion, requestId, assertion };
-    const known = await directory.people.bySubject(assertion);
-    if (known?.disabled === true) {
-      const error = new LatchgateError('person_disabled', 'this person was disabled');
-      await recordRefusal(this.#deps, { ...at, person: known, decision: undefined }, error);
-      throw error;
+    const known = (await directory.people.bySubject(assertion)) ?? (await this.#byAlias(assertion));
+    const out = whyOut(known);
+    if (out !== undefined) {
+      await recordRefusal(this.#deps, { ...at, person: known, decision: undefined }, out);
+      throw out;
     }
     const heard = await this.#decide(known?.id ?? 'new', assertion);
     if (heard.decision === 'deny' && !isPolicy(heard.code)) {
@@ -63,6 +72,7 @@ export class Engine implements Provisioner {
       throw error;
     }
     const person = known ?? (await directory.people.ensure(assertion, assertion.origin, displayName(assertion, heard)));
+    await this.#addSubjects(person.id, assertion);
     const decision = person.id === known?.id ? heard : await this.#decide(person.id, assertion);
     const identity = identityOf(person, assertion, decision);
     const isAllowed = decision.decision === 'allow';
@@ -104,7 +114,7 @@ export class Engine implements Provisioner {
     await endSessions(person);
     await audit.append([{ event: 'person.disabled', actor: options.actor, person, requestId: options.requestId }]);
     // In every target, linked or not: a login that is under way may be making an account there.
-    const goal = { leaving: this.#personLeaves() };
+    const goal = { leaving: this.#leaves(await directory.people.get(person)) };
     const states = new Map(
       await Promise.all(
         [...targets.keys()].map(
@@ -156,18 +166,70 @@ export class Engine implements Provisioner {
     await this.#runs.settled();
   }
 
+  /** Deletes the accounts of those who have been out for as long as `safety.leaver` says. For the scheduler. */
+  async deleteDue(): Promise<void> {
+    const { directory, clock, leaver, targets } = this.#deps;
+    if (leaver.deleteAfterMs === undefined) return;
+    const before = new Date(clock.now() - leaver.deleteAfterMs);
+    for (let after: PersonId | undefined; !this.#stop.signal.aborted; ) {
+      const people = await directory.people.goneBefore(before, PEOPLE_AT_ONCE, after);
+      for (const { id } of people) {
+        for (const { target, created } of await directory.accounts.ofPerson(id)) {
+          const isOurs = created && targets.get(target)?.target.can.delete === true;
+          if (isOurs) await this.leave(id, target, 'scheduler', `delete-${id.slice(-8)}`);
+        }
+      }
+      after = people.at(-1)?.id;
+      if (people.length < PEOPLE_AT_ONCE) return;
+    }
+  }
+
+  /** Brings somebody who is out to what that means, in one target. For syncs. */
+  async leave(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState> {
+    const who = await this.#deps.directory.people.get(person);
+    return this.#runs.run(person, target, { leaving: this.#leaves(who) }, actor, requestId);
+  }
+
   async #retry(person: PersonId, target: string): Promise<void> {
     const { directory, targets } = this.#deps;
     const who = await directory.people.get(person);
     if (who === undefined || !targets.has(target)) return directory.retries.done(person, target);
     const requestId = `retry-${person.slice(-8)}-${this.#deps.clock.now().toString(36)}`;
-    const goal = who.disabled ? { leaving: this.#personLeaves() } : await this.#goalNow(person, target);
+    const goal = whyOut(who) === undefined ? await this.#goalNow(person, target) : { leaving: this.#leaves(who) };
     if (goal === undefined) return directory.retries.done(person, target);
     await this.#runs.run(person, target, goal, 'scheduler', requestId);
   }
 
-  #personLeaves(): Leaving {
-    return { policy: this.#deps.leaver, reason: 'the person was disabled', person: true, leaveAlone: [] };
+  #leaves(who: Person | undefined): Leaving {
+    return personLeaves(this.#deps.leaver, who, this.#deps.clock.now());
+  }
+
+  /** The id by which a source lists the people of this login; undefined when none does. */
+  #aliasOf(assertion: Assertion): SubjectKey | undefined {
+    if (!this.#deps.aliases.has(assertion.origin)) return undefined;
+    const subject = this.#deps.mapping.externalId(assertion);
+    return subject === undefined ? undefined : { issuer: aliasIssuer(assertion.origin), subject };
+  }
+
+  /** Somebody whom a source has listed before they ever logged in. */
+  async #byAlias(assertion: Assertion): Promise<Person | undefined> {
+    const alias = this.#aliasOf(assertion);
+    const person = alias === undefined ? undefined : await this.#deps.directory.people.bySubject(alias);
+    if (person === undefined) return undefined;
+    const subjects = await this.#deps.directory.people.subjects(person.id);
+    // An id that moved on to somebody else: the account at the provider decides who logs in, not the id.
+    return subjects.some(({ origin, issuer }) => origin === assertion.origin && issuer === assertion.issuer)
+      ? undefined
+      : person;
+  }
+
+  async #addSubjects(person: PersonId, assertion: Assertion): Promise<void> {
+    const alias = this.#aliasOf(assertion);
+    if (alias === undefined) return;
+    const { people } = this.#deps.directory;
+    for (const subject of [assertion, alias]) {
+      if ((await people.bySubject(subject)) === undefined) await people.addSubject(person, subject, assertion.origin);
+    }
   }
 
   async #followUp(person: PersonId, targets: readonly string[]): Promise<void> {
@@ -251,7 +313,8 @@ export class Engine implements Provisioner {
     target: string,
   ): Promise<LatchgateError | undefined> {
     const who = await this.#deps.directory.people.get(person);
-    if (who?.disabled === true) return new LatchgateError('person_disabled', 'this person was disabled meanwhile');
+    const out = whyOut(who);
+    if (out !== undefined) return out;
     return awaited === undefined ? undefined : refusal(awaited, target);
   }
 

@@ -1,9 +1,9 @@
-import type { AccountLink, Directory } from '../directory/directory.ts';
+import type { AccountLink } from '../directory/directory.ts';
 import type { ActualAccount } from '../model/change.ts';
 import { sameEmail } from './correlate.ts';
-import type { Leaving, Memory, ReconcileContext, ReconcileInput } from './job.ts';
+import type { Leaving, Memory, PlanContext, PlanReads, ReconcileInput } from './job.ts';
 import { nobody, planLeaver } from './leaver.ts';
-import { type AccountPlan, planAccount } from './plan.ts';
+import { type AccountPlan, planAccount, unrecorded } from './plan.ts';
 
 /** What is to become of an account. */
 export interface Going {
@@ -24,9 +24,9 @@ const NOTHING: AccountPlan = { set: undefined, changes: [], held: [], gives: [],
 
 /** The plan for somebody who is to have nothing in a target. Without an account of theirs there is nothing to do. */
 export async function planGoing(
-  { directory, neverTouch }: Pick<ReconcileContext, 'directory' | 'neverTouch'>,
+  { directory, neverTouch, isManaged }: Pick<PlanContext, 'directory' | 'neverTouch' | 'isManaged'>,
   input: GoingInput,
-  { link, ledger }: Memory,
+  { link, ledger: rows }: Memory,
 ): Promise<Going> {
   const { person, target, missing, leaving } = input;
   const none = { plan: NOTHING, account: undefined, closes: true, isGone: false };
@@ -34,22 +34,25 @@ export async function planGoing(
   const { account: actual, isGone } = await accountOf(directory, input, link);
   if (actual === undefined) return { ...none, isGone, notes: ['the account is gone from the target'] };
   const { policy, reason } = leaving;
+  const isWhole = leaving.leaveAlone.length === 0;
+  const wanted = nobody(person, target.name, actual);
+  // While somebody could not be heard, nobody can say what nobody gives.
+  const ledger = isWhole ? [...rows, ...unrecorded({ desired: wanted, actual, ledger: rows }, isManaged)] : rows;
   const leaver = planLeaver({ person, target: target.name, actual, link, ledger, can: target.can, policy, reason });
   const base = { account: actual, isGone: false, closes: true };
   if (actual.isProtected || neverTouch(actual)) {
     const held = leaver.changes.map((change) => ({ ...change, code: 'account_protected' }));
     return { ...base, plan: { ...NOTHING, held }, notes: ['the account is protected'] };
   }
-  const isWhole = leaving.leaveAlone.length === 0;
   if (isWhole && (leaving.person || link.created)) return { ...base, plan: leaver, notes: [] };
-  const desired = { ...nobody(person, target.name, actual), active: actual.active, leaveAlone: leaving.leaveAlone };
+  const desired = { ...wanted, active: actual.active, leaveAlone: leaving.leaveAlone };
   const plan = planAccount({ desired, actual, link, others: [], ledger, existing: [], can: target.can, missing });
   return { ...base, plan, closes: isWhole || plan.set?.active === false || link.state !== 'ready', notes: [] };
 }
 
 /** The linked account, or the one that was announced by a run that ended before it could record it. */
 async function accountOf(
-  directory: Directory,
+  directory: PlanReads,
   { person, target, signal }: GoingInput,
   link: AccountLink,
 ): Promise<{ readonly account?: ActualAccount; readonly isGone: boolean }> {

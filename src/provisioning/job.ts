@@ -2,20 +2,33 @@ import type { Audit } from '../audit/audit.ts';
 import type { AccountLink, Directory } from '../directory/directory.ts';
 import type { ActualAccount, Change, HeldChange } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
-import type { Grant } from '../model/entitlement.ts';
+import type { ActualEntitlement, Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Target } from '../targets/target.ts';
 import type { MatchBy } from './correlate.ts';
 import type { Missing } from './plan.ts';
 
-export interface ReconcileContext {
-  readonly directory: Directory;
-  readonly audit: Audit;
-  readonly clock: Clock;
+/** What planning reads of the directory. */
+export interface PlanReads {
+  readonly accounts: Pick<Directory['accounts'], 'get' | 'owner'>;
+  readonly people: Pick<Directory['people'], 'get' | 'subjects'>;
+}
+
+/** What planning goes by. */
+export interface PlanContext {
+  readonly directory: PlanReads;
   readonly match: readonly MatchBy[];
   readonly privileged: readonly string[];
   readonly neverTouch: (account: ActualAccount) => boolean;
+  /** Whether an entitlement counts as ours that the ledger does not know (`safety.manage`). */
+  readonly isManaged: (target: string, entitlement: ActualEntitlement) => boolean;
+}
+
+export interface ReconcileContext extends PlanContext {
+  readonly directory: Directory;
+  readonly audit: Audit;
+  readonly clock: Clock;
   /** How long a lease outlives a holder that died. */
   readonly leaseMs: number;
 }

@@ -1,9 +1,29 @@
-import type { AccountLink } from '../directory/directory.ts';
+import type { AccountLink, Person } from '../directory/directory.ts';
 import type { ActualAccount, Change } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { Capabilities } from '../targets/target.ts';
+import type { Leaving } from './job.ts';
 import type { AccountPlan } from './plan.ts';
+
+/** What becomes of the accounts of somebody who left: at once, and after how long in milliseconds they are deleted. */
+export interface LeaverPolicy {
+  readonly now: 'disable' | 'delete';
+  readonly deleteAfterMs?: number;
+}
+
+/** For somebody who was disabled or has left; `now` in milliseconds since the epoch. */
+export function personLeaves(
+  policy: LeaverPolicy,
+  who: Pick<Person, 'leftAt' | 'disabledAt' | 'owner'> | undefined,
+  now: number,
+): Leaving {
+  const since = who?.leftAt ?? who?.disabledAt;
+  const isDue =
+    policy.deleteAfterMs !== undefined && since !== undefined && now - since.getTime() >= policy.deleteAfterMs;
+  const reason = who?.leftAt === undefined ? 'the person was disabled' : `gone from ${who.owner ?? 'the source'}`;
+  return { policy: isDue ? 'delete' : policy.now, reason, person: true, leaveAlone: [] };
+}
 
 export interface LeaverInput {
   readonly person: string;
@@ -19,8 +39,9 @@ export interface LeaverInput {
 
 /**
  * What becomes of the account of somebody who is to have nothing here any more. An account that was there before us is
- * never deleted. Where a target has a switch, the account is switched off and keeps its grants, so that turning it on
- * again gives back what was there; without a switch every grant of ours goes.
+ * never deleted, and neither is one of which the target says so. Where a target has a switch, the account is switched
+ * off and keeps its grants, so that turning it on again gives back what was there; without a switch, and where it must
+ * not be turned, every grant of ours goes.
  */
 export function planLeaver(input: LeaverInput): AccountPlan {
   const { actual, link, ledger, can, policy } = input;
@@ -36,11 +57,11 @@ export function planLeaver(input: LeaverInput): AccountPlan {
   const row = (op: 'disable' | 'delete'): Change => ({ op, type: 'user', key: actual.userName, reason: input.reason });
   const takeAll = ledger.map((grant) => ({ key: entitlementKey(grant), origin: grant.origin }));
 
-  if (policy === 'delete' && can.delete && link.created) {
+  if (policy === 'delete' && can.delete && link.created && actual.never === undefined) {
     const changes = [row('delete')];
     return { ...done, changes, takes: takeAll, set: { ...base, remove: true, drop: [], changes } };
   }
-  if (can.disable) {
+  if (can.disable && actual.never !== 'disable') {
     const changes = actual.active ? [row('disable')] : [];
     return {
       ...done,

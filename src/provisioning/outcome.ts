@@ -51,6 +51,17 @@ export function wantSame(one: Decision, other: Decision, targets: Iterable<strin
   return one.decision === other.decision && [...targets].every((target) => goal(one, target) === goal(other, target));
 }
 
+/** Why a person is to have nothing anywhere, whatever origins give them; undefined: nothing says so. */
+export function whyOut(person: Person | undefined): LatchgateError | undefined {
+  if (person?.disabled === true) return new LatchgateError('person_disabled', 'this person was disabled');
+  if (person?.leftAt !== undefined) return new LatchgateError('person_left', 'this person has left');
+  return undefined;
+}
+
+export function isOut(code: string): boolean {
+  return code === 'person_disabled' || code === 'person_left';
+}
+
 export function denial(decision: Decision): LatchgateError {
   const code = decision.code !== undefined && isErrorCode(decision.code) ? decision.code : 'internal';
   return new LatchgateError(code, 'the mapping refuses this login', {

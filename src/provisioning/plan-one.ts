@@ -6,8 +6,8 @@ import type { PersonId } from '../model/person.ts';
 import type { Lookup } from '../targets/target.ts';
 import { type Correlation, correlate, type MatchBy } from './correlate.ts';
 import { type Going, planGoing } from './going.ts';
-import type { Memory, ReconcileContext, ReconcileInput } from './job.ts';
-import { type AccountPlan, additions, planAccount } from './plan.ts';
+import type { Memory, PlanContext, PlanReads, ReconcileInput } from './job.ts';
+import { type AccountPlan, additions, planAccount, unrecorded } from './plan.ts';
 import { isStaleOwner } from './stale.ts';
 
 export interface Planned extends Going {
@@ -19,11 +19,10 @@ export interface Planned extends Going {
   readonly notes: readonly string[];
 }
 
-type PlanContext = Pick<ReconcileContext, 'directory' | 'match' | 'privileged' | 'neverTouch'>;
-type PlanOneInput = Pick<ReconcileInput, 'person' | 'target' | 'missing' | 'goal' | 'signal'>;
+export type PlanOneInput = Pick<ReconcileInput, 'person' | 'target' | 'missing' | 'goal' | 'signal'>;
 
 export async function recall(
-  directory: Directory,
+  directory: Pick<Directory, 'accounts' | 'ledger'>,
   { person, target }: Pick<ReconcileInput, 'person' | 'target'>,
 ): Promise<Memory> {
   const [link, ledger] = await Promise.all([
@@ -51,7 +50,7 @@ async function planWanted(
   { link, ledger: rows }: Memory,
 ): Promise<Planned> {
   const { person, target, missing, signal } = input;
-  const { directory, match, privileged, neverTouch } = context;
+  const { directory, match, privileged, neverTouch, isManaged } = context;
   const desired = target.adapt(wanted);
   const find = async (lookup: Lookup): Promise<{ accounts: readonly ActualAccount[]; found: Correlation }> => {
     const { accounts } = await target.read({ kind: 'person', lookup }, signal);
@@ -77,7 +76,11 @@ async function planWanted(
   const actual = found.account;
   // Rows are about one account: what we gave another one was never given to this one by us.
   const isOther = link === undefined || (link.accountId !== undefined && link.accountId !== actual?.id);
-  const ledger = isOther ? [] : rows;
+  const ours = isOther ? [] : rows;
+  // While somebody could not be heard, nobody can say what nobody gives.
+  const isWhole = desired.leaveAlone.length === 0 && desired.active;
+  const more = actual === undefined || !isWhole ? [] : unrecorded({ desired, actual, ledger: ours }, isManaged);
+  const ledger = more.length === 0 ? ours : [...ours, ...more];
   const others = accounts.filter((account) => account.id !== actual?.id);
   const base = { desired, actual, link, others, ledger, can: target.can, missing };
   const lacking = additions(base);
@@ -115,7 +118,7 @@ function lookupFor(desired: DesiredAccount, link: AccountLink | undefined, match
 }
 
 async function othersAmong(
-  directory: Directory,
+  directory: PlanReads,
   person: PersonId,
   target: string,
   accounts: readonly ActualAccount[],

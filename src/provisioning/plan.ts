@@ -12,7 +12,7 @@ import { LatchgateError } from '../model/errors.ts';
 import type { Capabilities } from '../targets/target.ts';
 import { sameEmail } from './correlate.ts';
 import { type PlannedProfile, planProfile } from './plan-profile.ts';
-import { accountRows, grantRow, groupRow, newUserName, revokeRow, rulesByKey } from './rows.ts';
+import { accountRows, grantRow, groupRow, MANAGED, newUserName, revokeRow, rulesByKey } from './rows.ts';
 
 export interface Missing {
   readonly users: 'create' | 'refuse';
@@ -157,11 +157,36 @@ function resolveMissing(input: PlanInput): { create: Entitlement[]; add: Entitle
       create.push(entitlement);
       add.push(entitlement);
     } else {
-      const code = entitlement.kind === 'role' ? 'role_missing' : 'group_missing';
-      held.push({ ...grantRow(input, entitlement, rules), code });
+      held.push({ ...grantRow(input, entitlement, rules), code: `${entitlement.kind}_missing` });
     }
   }
   return { create, add, held };
+}
+
+/**
+ * What the account has, nobody gives and the ledger does not know, as rows that may be taken: of the entitlements that
+ * `safety.manage` counts as ours.
+ */
+export function unrecorded(
+  { desired, actual, ledger }: Pick<PlanInput, 'desired' | 'ledger'> & { readonly actual: ActualAccount },
+  isManaged: (target: string, entitlement: ActualEntitlement) => boolean,
+): Grant[] {
+  const keys = [...desired.entitlements, ...ledger].map((entitlement) => entitlementKey(entitlement));
+  const known = new Set(keys.map((key) => has(actual, key, ledger)?.id));
+  return actual.entitlements
+    .filter((entitlement) => !known.has(entitlement.id) && isManaged(desired.target, entitlement))
+    .map(({ kind, name, scope, id }) => ({
+      kind,
+      name,
+      ...(scope === undefined ? {} : { scope }),
+      target: desired.target,
+      person: desired.person,
+      rule: MANAGED,
+      origin: MANAGED,
+      entitlementId: id,
+      confirmed: true,
+      since: new Date(0),
+    }));
 }
 
 /** Ledger rows whose origin speaks now and no longer gives them. */

@@ -1,8 +1,8 @@
 import type { ActualAccount, Applied } from '../model/change.ts';
-import { LatchgateError } from '../model/errors.ts';
 import type { ReconcileContext, Reconciled, ReconcileInput } from './job.ts';
+import { whyOut } from './outcome.ts';
 import { type Planned, planOne, recall } from './plan-one.ts';
-import { intend, isSettled, record } from './written.ts';
+import { intend, isSettled, record, remaining } from './written.ts';
 
 const NO_ACCOUNT: Reconciled = { isOpen: false, changes: [], held: [], notes: [] };
 
@@ -11,7 +11,7 @@ const NO_ACCOUNT: Reconciled = { isOpen: false, changes: [], held: [], notes: []
  * apply, record. Idempotent; run again after any failure it goes on where that one stopped.
  */
 export async function reconcile(context: ReconcileContext, input: ReconcileInput): Promise<Reconciled> {
-  await refuseDisabled(context, input);
+  await refuseOut(context, input);
   const memory = await recall(context.directory, input);
   if ('desired' in input.goal && memory.link?.state === 'ready') {
     // Most logins change nothing: they are told so by one read, without a lease and without a write.
@@ -26,11 +26,11 @@ export async function reconcile(context: ReconcileContext, input: ReconcileInput
   );
   try {
     // Whoever disables a person waits for this lease: either the mark is seen here, or the account is seen there.
-    await refuseDisabled(context, input);
+    await refuseOut(context, input);
     const planned = await planOne(context, input, await recall(context.directory, input));
     await intend(context, input, planned);
     const applied = await apply(input, planned);
-    const { account, isOpen } = await record(context, input, planned, applied);
+    const { account, isOpen } = await record(context, input, planned, applied, await remaining(input, planned));
     return outcome(planned, account, isOpen);
   } finally {
     // What was done is done; a lease that cannot be given back ends by itself.
@@ -38,10 +38,9 @@ export async function reconcile(context: ReconcileContext, input: ReconcileInput
   }
 }
 
-async function refuseDisabled({ directory }: ReconcileContext, { person, goal }: ReconcileInput): Promise<void> {
-  if (!('desired' in goal)) return;
-  const who = await directory.people.get(person);
-  if (who?.disabled === true) throw new LatchgateError('person_disabled', 'this person was disabled meanwhile');
+async function refuseOut({ directory }: ReconcileContext, { person, goal }: ReconcileInput): Promise<void> {
+  const out = 'desired' in goal ? whyOut(await directory.people.get(person)) : undefined;
+  if (out !== undefined) throw out;
 }
 
 async function apply({ target, signal }: ReconcileInput, { plan }: Planned): Promise<Applied | undefined> {

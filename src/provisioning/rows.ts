@@ -10,6 +10,9 @@ import {
 import { LatchgateError } from '../model/errors.ts';
 import type { PlannedProfile } from './plan-profile.ts';
 
+/** Stands in the ledger's place for what counts as ours without being there. */
+export const MANAGED = 'safety.manage';
+
 /** The rows of a plan: what people and the audit read. */
 export interface RowInput {
   readonly desired: DesiredAccount;
@@ -59,13 +62,16 @@ export function revokeRow({ actual, ledger }: RowInput, entitlement: ActualEntit
   const grant = ledger.find(
     (row) => row.entitlementId === entitlement.id || entitlementKey(row) === entitlementKey(entitlement),
   );
+  const isManaged = grant?.rule === MANAGED;
   return {
     op: 'revoke',
     type: 'user',
     key: actual?.userName ?? '',
     entitlement,
-    reason: `given by rule ${grant?.rule ?? '?'}, which no longer fits`,
-    ...(grant === undefined ? {} : { rule: grant.rule, origin: grant.origin }),
+    reason: isManaged
+      ? 'no rule gives it (safety.manage)'
+      : `given by rule ${grant?.rule ?? '?'}, which no longer fits`,
+    ...(grant === undefined || isManaged ? {} : { rule: grant.rule, origin: grant.origin }),
   };
 }
 

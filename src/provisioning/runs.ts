@@ -1,13 +1,12 @@
-import type { Retry } from '../directory/directory.ts';
-import type { Grant } from '../model/entitlement.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { Target } from '../targets/target.ts';
+import { writeFailure } from './failed.ts';
 import type { ReconcileContext } from './job.ts';
-import { type Goal, isErrorCode, isTargetFault } from './outcome.ts';
-import { type Missing, withdrawsNothing } from './plan.ts';
+import { type Goal, isErrorCode } from './outcome.ts';
+import type { Missing } from './plan.ts';
 import type { AccountState } from './provision.ts';
 import { reconcile } from './reconcile.ts';
 
@@ -32,8 +31,6 @@ interface Run {
   readonly requestId: string;
 }
 
-const FIRST_RETRY_MS = 5_000;
-export const LAST_RETRY_MS = 300_000;
 const ACCOUNT_CACHE_MS = 2_000;
 const ACCOUNT_CACHE_SIZE = 20_000;
 
@@ -122,43 +119,12 @@ export class Runs {
     if (error.code === 'internal') log.error('provisioning failed', { ...fields, error });
     else log.warn('provisioning failed', fields);
     try {
-      return (await this.#goOn(target, run, error)) ?? failedState(error);
+      return (await writeFailure(this.#deps, { ...run, target }, error)) ?? failedState(error);
     } catch (thrown) {
       const { code } = toLatchgateError(thrown);
       log.error('a failure could not be written down', { target: run.name, person: run.person, code });
       return failedState(error);
     }
-  }
-
-  /** Writes the failure down. The account that is there may be used when the target is at fault and nothing has to go. */
-  async #goOn(target: Target, run: Run, error: LatchgateError): Promise<AccountState | undefined> {
-    const { directory, audit } = this.#deps;
-    const { person, name, goal, actor, requestId } = run;
-    const [link, ledger, waiting] = await Promise.all([
-      directory.accounts.get(person, name),
-      directory.ledger.ofAccount(person, name),
-      directory.retries.get(person, name),
-    ]);
-    const isFault = isTargetFault(error.code);
-    const isSafe = takesNothing(target, goal, ledger);
-    // Whoever has a session elsewhere is kept out too while something that has to go is still there.
-    if (link?.state === 'ready' && !isSafe) await directory.accounts.save({ ...link, state: 'closed' });
-    if (isFault || error.retryable) await this.#schedule(person, name, error.code, waiting);
-    // Once: the retries that fail alike say nothing new.
-    if (waiting?.code !== error.code && error.code !== 'person_disabled') {
-      await audit.append([{ event: 'account.failed', actor, person, target: name, requestId, code: error.code }]);
-    }
-    if (!isFault || !isSafe || link?.state !== 'ready' || link.accountId === undefined) return undefined;
-    const { accountId: id, userName } = link;
-    return { status: 'ready', id, userName, changes: [], held: [], degraded: error.code };
-  }
-
-  async #schedule(person: PersonId, target: string, code: string, waiting: Retry | undefined): Promise<void> {
-    const { directory, clock } = this.#deps;
-    // A row that was only written ahead counts no failure.
-    const attempts = waiting === undefined || waiting.code === 'target_pending' ? 0 : waiting.attempts;
-    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** attempts, LAST_RETRY_MS);
-    await directory.retries.put(person, target, code, new Date(clock.now() + delayMs));
   }
 
   async #remembered(person: PersonId, target: string): Promise<AccountState> {
@@ -190,19 +156,6 @@ export class Runs {
 
 function failedState({ code, retryable }: LatchgateError): AccountState {
   return { status: 'failed', code, retryable, held: [] };
-}
-
-/** Nothing that we gave has to go for this goal. */
-function takesNothing(target: Target, goal: Goal, ledger: readonly Grant[]): boolean {
-  if ('leaving' in goal) {
-    const { leaveAlone } = goal.leaving;
-    return leaveAlone.length > 0 && ledger.every(({ origin }) => leaveAlone.includes(origin));
-  }
-  try {
-    return withdrawsNothing(target.adapt(goal.desired), ledger);
-  } catch {
-    return ledger.length === 0;
-  }
 }
 
 function keyOf(target: string, person: PersonId): string {

@@ -1,14 +1,14 @@
-import type { Directory } from '../directory/directory.ts';
 import type { ActualAccount } from '../model/change.ts';
 import type { PersonId } from '../model/person.ts';
 import { sameEmail } from './correlate.ts';
+import type { PlanReads } from './job.ts';
 
 /**
  * Whether what we remember as somebody's account is another one by now. Some backends give the id of a deleted account
  * to the next one; without this its new owner could never be linked.
  */
 export async function isStaleOwner(
-  directory: Directory,
+  directory: PlanReads,
   owner: PersonId,
   target: string,
   account: Pick<ActualAccount, 'id' | 'userName' | 'profile'>,

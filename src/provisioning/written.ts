@@ -9,6 +9,9 @@ import { isStaleOwner } from './stale.ts';
 /** What was intended is done once more when nobody has recorded it by then. */
 const RECOVER_AFTER_MS = 15_000;
 
+/** Whose account is written about, where, and who does it. */
+export type RecordInput = Pick<ReconcileInput, 'person' | 'target' | 'actor' | 'requestId'>;
+
 /** Nothing is to be written: neither in the target nor here. */
 export function isSettled({ plan, account, link, stale, closes }: Planned): boolean {
   const isIdle = plan.set === undefined && plan.held.length === 0 && stale.length === 0 && !closes;
@@ -18,7 +21,11 @@ export function isSettled({ plan, account, link, stale, closes }: Planned): bool
 }
 
 /** Written ahead of the call, so that after a crash between the call and our record the next run knows what is ours. */
-export async function intend(context: ReconcileContext, input: ReconcileInput, planned: Planned): Promise<void> {
+export async function intend(
+  context: Pick<ReconcileContext, 'directory' | 'clock'>,
+  input: RecordInput,
+  planned: Planned,
+): Promise<void> {
   const { directory, clock } = context;
   const { person, target } = input;
   const { plan, account, link, stale } = planned;
@@ -45,13 +52,13 @@ export async function intend(context: ReconcileContext, input: ReconcileInput, p
 
 /** The audit first: what is not audited counts as not recorded, and is found again by the next run. */
 export async function record(
-  { directory, audit }: ReconcileContext,
-  input: ReconcileInput,
+  { directory, audit }: Pick<ReconcileContext, 'directory' | 'audit'>,
+  input: RecordInput,
   planned: Planned,
   applied: Applied | undefined,
+  left: ActualAccount | undefined,
 ): Promise<{ readonly account?: ActualAccount; readonly isOpen: boolean }> {
   const { plan, link, ledger, stale } = planned;
-  const left = plan.set?.remove === true ? await remaining(input, planned.account) : undefined;
   const account = plan.set?.remove === true ? left : (applied?.account ?? planned.account);
   const entries = auditEntries({ input, plan, account, link, ledger, stale, applied, isLeft: left !== undefined });
   if (entries.length > 0) await audit.append(entries);
@@ -67,24 +74,24 @@ export async function record(
 }
 
 /** What is still there of an account that was to be deleted: some targets can only switch one off that owns something. */
-async function remaining(
-  { target, signal }: ReconcileInput,
-  account: ActualAccount | undefined,
+export async function remaining(
+  { target, signal }: Pick<ReconcileInput, 'target' | 'signal'>,
+  { plan, account }: Planned,
 ): Promise<ActualAccount | undefined> {
-  if (account === undefined) return undefined;
+  if (account === undefined || plan.set?.remove !== true) return undefined;
   const lookup = { accountId: account.id, userNames: [] };
   const { accounts } = await target.read({ kind: 'person', lookup }, signal);
   return accounts.find(({ id, userName }) => id === account.id && userName === account.userName);
 }
 
-async function forget(directory: Directory, { person, target }: ReconcileInput, { plan }: Planned): Promise<void> {
+async function forget(directory: Directory, { person, target }: RecordInput, { plan }: Planned): Promise<void> {
   await directory.accounts.remove(person, target.name);
   if (plan.takes.length > 0) await directory.ledger.withdraw(person, target.name, plan.takes);
 }
 
 async function writeLedger(
   directory: Directory,
-  { person, target }: ReconcileInput,
+  { person, target }: RecordInput,
   { plan, ledger }: Planned,
   account: ActualAccount,
   takes: boolean,
@@ -119,7 +126,7 @@ interface LinkTo {
 
 async function saveLink(
   directory: Directory,
-  { person, target }: ReconcileInput,
+  { person, target }: RecordInput,
   { account, planned, state }: LinkTo,
 ): Promise<void> {
   const { link, account: before } = planned;

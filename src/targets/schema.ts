@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { count, durationMs, entryName, textList } from '../config/values.ts';
 import type { EntitlementKind } from '../model/entitlement.ts';
+import { auth0TargetSchema } from './auth0/schema.ts';
 import { goodDataTargetSchema } from './gooddata/schema.ts';
 import { supersetTargetSchema } from './superset/schema.ts';
 
@@ -37,6 +38,11 @@ const upstreamSchema = z.strictObject({
     ),
 });
 
+/** Members of every target whose pages people are led to. */
+const servedTarget = {
+  upstream: upstreamSchema.prefault({}).describe('How the requests of people are passed on.'),
+};
+
 /** Members that every target has. */
 const commonTarget = {
   missing: missingSchema.prefault({}).describe('What is done about what is not there.'),
@@ -50,12 +56,12 @@ const commonTarget = {
       'Attributes for the user name of a new account; the first that is there and not taken. Never changed later.',
     ),
   timeout: durationMs.prefault('10s').describe('For one answer of the target, and for everything at one login.'),
-  upstream: upstreamSchema.prefault({}).describe('How the requests of people are passed on.'),
 };
 
 export const targetSchema = z.discriminatedUnion('type', [
-  supersetTargetSchema.extend(commonTarget),
-  goodDataTargetSchema.extend(commonTarget),
+  supersetTargetSchema.extend(commonTarget).extend(servedTarget),
+  goodDataTargetSchema.extend(commonTarget).extend(servedTarget),
+  auth0TargetSchema.extend(commonTarget),
 ]);
 
 export const targetsSchema = z.record(entryName, targetSchema);
@@ -63,15 +69,20 @@ export const targetsSchema = z.record(entryName, targetSchema);
 /** What each kind of target can be given; a grant of another kind is a complaint. */
 export const TARGET_KINDS: Readonly<Record<TargetConfig['type'], readonly EntitlementKind[]>> = {
   superset: ['group', 'role'],
-  gooddata: ['group'],
+  gooddata: ['group', 'permission'],
+  auth0: ['role'],
 };
 
-/** What a target's own installation gives its administrators by. */
+/** What a target's own installation gives its administrators by. Those of an Auth0 tenant are not among its users. */
 export const ADMINISTRATORS: Readonly<
-  Record<TargetConfig['type'], { readonly kind: EntitlementKind; readonly name: string }>
+  Record<TargetConfig['type'], { readonly kind: EntitlementKind; readonly name: string } | undefined>
 > = {
   superset: { kind: 'role', name: 'Admin' },
   gooddata: { kind: 'group', name: 'adminGroup' },
+  auth0: undefined,
 };
 
 export type TargetConfig = z.output<typeof targetSchema>;
+
+/** Of a target whose pages people are led to. Auth0 has accounts only. */
+export type ServedTargetConfig = Exclude<TargetConfig, { readonly type: 'auth0' }>;

@@ -1,6 +1,7 @@
 import type { ActualAccount, Applied, ChangeSet } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
 import type { ActualEntitlement, Entitlement, EntitlementKind } from '../model/entitlement.ts';
+import type { LatchgateError } from '../model/errors.ts';
 
 /** What a target can do, as data: the planner asks these, never the type of the target. */
 export interface Capabilities {
@@ -52,6 +53,17 @@ export interface Target {
   find(entitlements: readonly Entitlement[], signal: AbortSignal): Promise<readonly ActualEntitlement[]>;
   /** Writes one account's changes. Idempotent: "exists" (409, 422, …) means read again and go on. */
   apply(changes: ChangeSet, signal: AbortSignal): Promise<Applied>;
+  /**
+   * The same for several accounts, where the target needs fewer calls for them together than one by one. Answers in the
+   * order of the sets; what fails is the failure of that set alone. Absent: they are applied one by one.
+   */
+  applyMany?(sets: readonly ChangeSet[], signal: AbortSignal): Promise<readonly (Applied | LatchgateError)[]>;
+  /**
+   * Makes true what the config says of the target itself, whoever has an account there (GoodData: what groups may do in
+   * workspaces). Called at the start, hourly and before a sync applies, never by a plan. Absent: there is no such thing.
+   * Idempotent; throws as `apply` does.
+   */
+  prepare?(signal: AbortSignal): Promise<void>;
   /** Who we are there and whether we may do our work: throws `target_unavailable` or `target_refused`. For readiness. */
   probe(signal: AbortSignal): Promise<{ readonly account: string }>;
 }

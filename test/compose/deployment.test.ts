@@ -18,7 +18,8 @@ describe('session.secrets of several instances', () => {
     const warnings: string[] = [];
     const directory = createDirectory(await state.open(), state.clock);
     const log = { warn: (message: string) => void warnings.push(message) };
-    await joinDeployment({ session: { secrets, store: 'embedded' } } as Config, { directory, log } as unknown as State);
+    const config = { session: { secrets, store: 'embedded' }, login: { staff: {} }, targets: {} } as unknown as Config;
+    await joinDeployment(config, { directory, log } as unknown as State);
     return warnings;
   }
 

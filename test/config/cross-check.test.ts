@@ -58,14 +58,79 @@ describe('names', () => {
   });
 });
 
+describe('permissions on workspaces', () => {
+  const workspaces = (given: string) => ({
+    targets: `targets: { superset: { type: superset, url: "http://s" }, gooddata: { type: gooddata, url: "https://gd", token: "${SECRET}", workspaces: ${given} } }`,
+  });
+  const people = (given: string) => ({
+    targets: BOTH,
+    ...rule("{ groups: '~team-(?<team>[a-z]+)' }", `{ gooddata: { permissions: ${given} } }`),
+  });
+
+  it('of people have names that GoodData has, on one workspace each', () => {
+    expect(complaints(people('{ sales: VIEW, ops: [ANALYZE, EXPORT_PDF], "${team}": "${match}" }'))).toEqual([]);
+    const examined = examine(configText(people('{ sales: VEIW, ops: [VIEW, RULE] }')));
+    expect(codes(examined)).toEqual([
+      'not_an_option rules.r.grant.gooddata.permissions.sales',
+      'not_an_option rules.r.grant.gooddata.permissions.ops',
+    ]);
+    expect(examined.complaints[0]?.hint).toBe('did you mean VIEW?');
+    expect(complaints(people('{ "*": VIEW }'))).toEqual(['invalid_value rules.r.grant.gooddata.permissions.*']);
+    expect(complaints(people('{ "a b": VIEW }'))).toEqual(['invalid_value rules.r.grant.gooddata.permissions.a b']);
+  });
+
+  it('of groups have names that GoodData has', () => {
+    expect(complaints(workspaces('{ a: { "*": MANAGE, sales: [VIEW, EXPORT] } }'))).toEqual([]);
+    const examined = examine(configText(workspaces('{ a: { sales: ANALYSE } }')));
+    expect(codes(examined)).toEqual(['not_an_option targets.gooddata.workspaces.a.sales']);
+    expect(examined.complaints[0]?.hint).toBe('did you mean ANALYZE?');
+    expect(complaints(workspaces('{ a: { sales: [] } }'))).toEqual([
+      'invalid_value targets.gooddata.workspaces.a.sales',
+    ]);
+    expect(complaints(workspaces('{ a: { "a/b": VIEW } }'))).toEqual([
+      'invalid_value targets.gooddata.workspaces.a.a/b',
+    ]);
+  });
+
+  it('of groups may be a list, so that the id of a workspace can come from the environment', () => {
+    const list =
+      '{ a: [{ workspace: "${GD_WORKSPACE:-sales}", permissions: VIEW }, { workspace: "*", permissions: [EXPORT] }] }';
+    const examined = examine(configText(workspaces(list)));
+    expect(codes(examined)).toEqual([]);
+    expect(complaints(workspaces('{ a: [{ workspace: "a b", permissions: VIEW }] }'))).toEqual([
+      'invalid_value targets.gooddata.workspaces.a.0.workspace',
+    ]);
+    expect(complaints(workspaces('{ a: [{ workspace: sales, permissions: WIEV }] }'))).toEqual([
+      'not_an_option targets.gooddata.workspaces.a.0.permissions',
+    ]);
+    expect(complaints(workspaces('{ a: [{ workspace: sales, permission: VIEW }] }'))).toEqual(
+      expect.arrayContaining(['unknown_key targets.gooddata.workspaces.a.0.permission']),
+    );
+  });
+
+  it('of groups that no rule gives are pointed out', () => {
+    const given = (groups: string, when = '{ groups: "bi-*" }') => ({
+      ...workspaces('{ viewers: { sales: VIEW } }'),
+      routes: 'routes: [{ path: /, to: gooddata }]',
+      ...rule(when, `{ gooddata: { groups: [${groups}] } }`),
+    });
+    expect(warnings(given('viewer'))).toEqual(['group_not_given targets.gooddata.workspaces.viewers']);
+    expect(warnings(given('viewers'))).toEqual([]);
+    expect(warnings(given('"${match}"'))).toEqual(['group_not_given targets.gooddata.workspaces.viewers']);
+    expect(warnings(given('"${match}"', '{ groups: "view*" }'))).toEqual([]);
+    const fallback = 'default: { grant: { gooddata: { groups: [viewers] } } }';
+    expect(warnings({ ...given('"${match}"'), default: fallback })).toEqual([]);
+  });
+});
+
 describe('grants', () => {
   it('of a kind that the target does not have are refused', () => {
     expect(complaints({ targets: BOTH, ...rule('{ groups: a }', '{ gooddata: { roles: [x] } }') })).toEqual([
       'unknown_entitlement_kind rules.r.grant.gooddata.roles',
     ]);
     expect(
-      complaints({ targets: BOTH, ...rule('{ groups: a }', '{ gooddata: { permissions: { w: VIEW } } }') }),
-    ).toEqual(['feature_missing rules.r.grant.gooddata.permissions']);
+      complaints({ targets: BOTH, ...rule('{ groups: a }', '{ superset: { permissions: { w: VIEW } } }') }),
+    ).toEqual(['unknown_entitlement_kind rules.r.grant.superset.permissions']);
     expect(complaints({ safety: 'safety: { privileged: ["superset:permission:x"] }' })).toEqual([
       'unknown_entitlement_kind safety.privileged.0',
     ]);
@@ -472,28 +537,17 @@ describe('features that are not there yet', () => {
   it.each([
     ['admin_url: "https://ops"', 'admin_url'],
     ['scim: { path: /scim }', 'scim'],
-    ['sources: { hr: { type: sql } }', 'sources'],
-    ['sync: {}', 'sync'],
     ['login: { p: { type: saml, metadata: x, claims: { email: email } } }', 'login.p.type'],
     ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],
-    ['safety: { manage: mapped }', 'safety.manage'],
-    ['safety: { manage: all }', 'safety.manage'],
-    ['safety: { stop_if: { removals: "10%" } }', 'safety.stop_if'],
-    ['safety: { leaver: { disable: now, delete_after: 30d } }', 'safety.leaver'],
   ])('are refused by name, and only that is said: %s', (section, path) => {
     const name = section.slice(0, section.indexOf(':'));
     expect(complaints({ [name]: section })).toEqual([`feature_missing ${path}`]);
   });
 
-  it.each(['auth0', 'scim'])('among targets too, with all that belongs to one: %s', (type) => {
+  it.each(['scim'])('among targets too, with all that belongs to one: %s', (type) => {
     const other = `other: { type: ${type}, url: "\${UNSET}", token: "\${file:/none}" }`;
     const targets = `targets: { superset: { type: superset, url: "http://s" }, ${other} }`;
     const rules = 'rules: { r: { when: { groups: a }, grant: { other: { roles: [x] } } } }';
     expect(complaints({ targets, rules })).toEqual(['feature_missing targets.other.type']);
-  });
-
-  it('for GoodData workspaces', () => {
-    const targets = BOTH.replace('token:', 'workspaces: { a: { "*": MANAGE } }, token:');
-    expect(complaints({ targets })).toEqual(['feature_missing targets.gooddata.workspaces']);
   });
 });

@@ -15,8 +15,18 @@ function refused(text: string): readonly string[] {
   return validate(parse(text)) ? [] : (validate.errors ?? []).map((error) => error.instancePath);
 }
 
-it.each(['reference', 'demo', 'superset', 'gooddata'])('takes config/%s.yaml', (name) => {
-  expect(refused(readFileSync(join(FOLDER, `${name}.yaml`), 'utf8'))).toEqual([]);
+it.each(['reference', 'demo', 'superset', 'gooddata', 'sql-to-auth0', 'auth0-to-gooddata'])(
+  'takes config/%s.yaml',
+  (name) => {
+    expect(refused(readFileSync(join(FOLDER, `${name}.yaml`), 'utf8'))).toEqual([]);
+  },
+);
+
+it('asks of a file that somebody logs in by for what people need', () => {
+  expect(refused(configText())).toEqual([]);
+  for (const section of ['public_url', 'session', 'login', 'routes']) {
+    expect(refused(configText({ [section]: '' }))).toContain('');
+  }
 });
 
 it('takes ${…} where a number, a word or a certain form is wanted', () => {

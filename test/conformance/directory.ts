@@ -3,6 +3,8 @@ import type { AccountLink, DecisionRecord, Directory } from '../../src/directory
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import type { Grant } from '../../src/model/entitlement.ts';
 import type { Assertion } from '../../src/model/person.ts';
+import { describeListings } from './directory-listings.ts';
+import { describeSyncStores } from './directory-syncs.ts';
 import type { State, StateFactory } from './state.ts';
 
 const ALICE = { issuer: 'https://id.example', subject: 'alice' };
@@ -30,6 +32,8 @@ export function describeDirectory(name: string, makeState: StateFactory): void {
     describeLedger(() => ({ here, there, state }), alice);
     describeLeases(() => ({ here, there, state }));
     describeRest(() => ({ here, there, state }));
+    describeSyncStores(() => ({ here, there, state }));
+    describeListings(() => ({ here, there, state }));
   });
 }
 
@@ -245,6 +249,8 @@ function describeLedger(world: World, alice: () => Promise<{ id: string }>): voi
       const since = new Date(state.clock.now());
       const permission = grant(id, { kind: 'permission', name: 'VIEW', scope: 'sales' });
       await here.ledger.intend([grant(id), permission]);
+      expect(await there.ledger.count('superset', 'permission')).toBe(1);
+      expect(await there.ledger.count('superset', 'group')).toBe(0);
       expect(await there.ledger.ofAccount(id, 'superset')).toEqual([
         { ...permission, confirmed: false, since },
         { ...grant(id), confirmed: false, since },

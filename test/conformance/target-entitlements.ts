@@ -71,13 +71,12 @@ export function describeEntitlements(prove: Prove, subject: () => TargetSubject,
 
   prove(`finds the ${kind}s that are there and no others`, async () => {
     const there = await subject().byHand.createEntitlement(kind, uniqueName('there'));
+    const like = (text: string) => [text, uniqueName('absent'), text.toUpperCase(), `${text}*`];
+    const { name, scope } = there;
+    const all =
+      scope === undefined ? like(name).map((one) => ({ name: one })) : like(scope).map((one) => ({ name, scope: one }));
     const wanted = someone(subject(), {
-      entitlements: [there.name, uniqueName('absent'), there.name.toUpperCase(), `${there.name}*`].map((name) => ({
-        kind,
-        name,
-        rule: 'r',
-        origin: 'o',
-      })),
+      entitlements: all.map((one) => ({ kind, ...one, rule: 'r', origin: 'o' })),
     });
     const { entitlements } = subject().target.adapt(wanted.desired);
     const found = await subject().target.find(entitlements, patience());
@@ -142,10 +141,8 @@ export function describeEntitlements(prove: Prove, subject: () => TargetSubject,
     const { set } = await plan(subject(), person);
     await byHand.deleteEntitlement(entitlement);
     await expect(target.apply(must(set), patience())).rejects.toMatchObject({
-      code: expect.stringMatching(/^(target_conflict|role_missing|group_missing)$/),
+      code: expect.stringMatching(/^(target_conflict|role_missing|group_missing|permission_missing)$/),
     });
-    expect((await plan(subject(), person)).held).toEqual([
-      expect.objectContaining({ code: kind === 'role' ? 'role_missing' : 'group_missing' }),
-    ]);
+    expect((await plan(subject(), person)).held).toEqual([expect.objectContaining({ code: `${kind}_missing` })]);
   });
 }

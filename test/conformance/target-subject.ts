@@ -9,6 +9,7 @@ import {
   type Grant,
   type GrantedEntitlement,
 } from '../../src/model/entitlement.ts';
+import { LatchgateError } from '../../src/model/errors.ts';
 import type { Profile } from '../../src/model/person.ts';
 import { correlate } from '../../src/provisioning/correlate.ts';
 import { type AccountPlan, additions, type Missing, planAccount } from '../../src/provisioning/plan.ts';
@@ -164,6 +165,23 @@ export async function reconcile(subject: TargetSubject, person: Someone): Promis
   const account = applied?.account ?? planned.actual;
   remember(subject, person, planned, account);
   return { plan: planned, applied, account };
+}
+
+/** The same for several people in one write; what failed of it throws. Undefined: there was nothing to write. */
+export async function reconcileMany(
+  subject: TargetSubject,
+  people: readonly Someone[],
+): Promise<readonly (Applied | undefined)[]> {
+  const plans = await Promise.all(people.map((person) => plan(subject, person)));
+  const sets = plans.flatMap(({ set }) => set ?? []);
+  const results = [...must(await subject.target.applyMany?.(sets, patience()))];
+  return people.map((person, at) => {
+    const planned = must(plans[at]);
+    const applied = planned.set === undefined ? undefined : must(results.shift());
+    if (applied instanceof LatchgateError) throw applied;
+    remember(subject, person, planned, applied?.account ?? planned.actual);
+    return applied;
+  });
 }
 
 function remember(

@@ -3,6 +3,7 @@ import { describeAccounts, describeListing } from './target-accounts.ts';
 import { describeEntitlements } from './target-entitlements.ts';
 import { describeTargetFaults } from './target-faults.ts';
 import { describeHostileInput } from './target-hostile.ts';
+import { describeMany } from './target-many.ts';
 import { describeRaces } from './target-races.ts';
 import type { Prove, TargetSubject } from './target-subject.ts';
 
@@ -43,6 +44,7 @@ export function describeTarget(name: string, start: () => Promise<TargetSubject>
 
     describeAccounts(prove, () => subject);
     for (const kind of options.kinds) describeEntitlements(prove, () => subject, kind);
+    for (const kind of options.kinds) describeMany(prove, () => subject, kind);
     describeRaces(prove, () => subject, options.kinds[0] ?? 'group');
     describeListing(prove, () => subject, options.listed ?? 105);
     describeHostileInput(prove, () => subject);

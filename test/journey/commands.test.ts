@@ -65,18 +65,28 @@ const COMMANDS = [
   ['users', 'show', 'ann'],
   ['users', 'disable', 'ann'],
   ['users', 'enable', 'ann'],
+  ['plan', 'hr'],
+  ['apply', 'hr'],
+  ['adopt'],
+  ['plans', 'list'],
+  ['plans', 'show', 'pl_1'],
+  ['plans', 'approve', 'pl_1'],
+  ['plans', 'reject', 'pl_1'],
+  ['syncs', 'list'],
+  ['syncs', 'runs', 'hr'],
 ];
 
 describe('every command', () => {
-  it.each([...COMMANDS, ['schema']].map((words) => [words.slice(0, words[0]?.match(/audit|sessions|users/) ? 2 : 1)]))(
-    '%j --help says what it does and which options it has, and ends with 0',
-    async (words) => {
-      const { code, out, err } = await bare(...words, '--help');
-      expect({ code, err }).toEqual({ code: 0, err: '' });
-      expect(out).toMatch(new RegExp(`^Usage: latchgate ${words.join(' ')}`));
-      expect(out).toContain('--config <file>');
-    },
-  );
+  it.each(
+    [...COMMANDS, ['schema']].map((words) => [
+      words.slice(0, words[0]?.match(/audit|sessions|users|plans|syncs/) ? 2 : 1),
+    ]),
+  )('%j --help says what it does and which options it has, and ends with 0', async (words) => {
+    const { code, out, err } = await bare(...words, '--help');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(new RegExp(`^Usage: latchgate ${words.join(' ')}`));
+    expect(out).toContain('--config <file>');
+  });
 
   it.each(COMMANDS.map((words) => [words]))(
     '%j ends with 2 on a bad config, naming the unknown key and the missing secret file with their places',
@@ -109,6 +119,9 @@ describe('every command', () => {
     [['explain']],
     [['explain', '--origin', 'acme']],
     [['explain', '--origin', 'acme', '--claims', 'a', '--token', 'b']],
+    [['plan']],
+    [['apply', '--json']],
+    [['apply', 'hr', '--plan', 'plan.json']],
     [['sessions', 'end']],
     [['sessions', 'end', '--all', '--user', 'ann']],
     [['audit', 'list', '--since', 'yesterday']],

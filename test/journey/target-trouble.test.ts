@@ -22,7 +22,7 @@ const FAULTS: readonly (readonly [string, Fault, string])[] = [
   ['is down', { reset: true, match: isApi }, 'target_unavailable'],
   ['answers 401', { status: 401, match: isApi }, 'target_refused'],
   ['answers 500', { status: 500, match: isApi }, 'target_unavailable'],
-  ['answers 429', { rateLimit: { perSecond: 0, retryAfter: 60 }, match: isApi }, 'target_unavailable'],
+  ['answers 429', { rateLimit: { perSecond: 0, retryAfter: 1 }, match: isApi }, 'target_unavailable'],
   ['answers HTML instead of JSON', { html: true, match: isApi }, 'target_answer_invalid'],
   ['takes 30 s', { delayMs: 30_000, match: isApi }, 'target_unavailable'],
   ['answers 500 to every write', { status: 500, match: isWrite }, 'target_unavailable'],

@@ -50,6 +50,24 @@ describe('readiness', () => {
     expect(await check()).toMatchObject({ ready: false, checks: { state: { ok: true }, stopping: { ok: false } } });
   });
 
+  it('names what goes wrong beside the requests, and is not lost by it', async () => {
+    const late = { ok: false, code: 'sync_late', reason: 'due 2 h ago' };
+    const check = createReadiness({
+      probes: { state: async () => {} },
+      advisories: { 'sync:hr': async () => late, 'sync:crm': async () => ({ ok: true, reason: 'applied 3 min ago' }) },
+    });
+    const readiness = await check();
+    expect(readiness).toEqual({
+      ready: true,
+      checks: {
+        state: { ok: true },
+        'sync:hr': { ...late, advisory: true },
+        'sync:crm': { ok: true, reason: 'applied 3 min ago', advisory: true },
+      },
+    });
+    expect(mergeReadiness([['1', readiness]])).toMatchObject({ ready: true, checks: { 'sync:hr': { ok: false } } });
+  });
+
   it('of several workers is that of the worst, and says which worker it is', () => {
     const good = { ready: true, checks: { state: { ok: true }, superset: { ok: true } } };
     const bad = { ready: false, checks: { state: { ok: true }, superset: { ok: false, code: 'x', reason: 'no' } } };

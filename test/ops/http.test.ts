@@ -5,6 +5,7 @@ import { createRemoteJWKSet, customFetch } from 'jose';
 import { LatchgateError } from '../../src/model/errors.ts';
 import { createHttpClient, type HttpClientOptions } from '../../src/ops/http.ts';
 import type { HttpClient } from '../../src/ops/http-client.ts';
+import { createLimiters } from '../../src/ops/limiter.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
@@ -211,3 +212,70 @@ describe('the outgoing client', () => {
     expect((await failure(one.fetch('http://127.0.0.1:1/'))).code).toBe('target_unavailable');
   });
 });
+
+describe('the outgoing client with limiters', () => {
+  const limited = (options: HttpClientOptions = {}) => client({ limiters: createLimiters(), ...options });
+
+  it('waits for its turn without using up the time of the call', async () => {
+    const { url, calls } = await serve((_request, response, count) => {
+      if (count === 1) response.writeHead(429, { 'retry-after': '1' }).end();
+      else response.end('ok');
+    });
+    const answer = await limited().send({ method: 'POST', url, json: {}, signal: signal(), timeoutMs: 950 });
+    expect([answer.status, calls()]).toEqual([200, 2]);
+  });
+
+  it('keeps all clients of one service waiting for what one of them was told', async () => {
+    const { url, calls } = await serve((_request, response) => {
+      response.writeHead(429, { 'retry-after': '30' }).end();
+    });
+    const limiters = createLimiters();
+    const [first, second] = [client({ limiters, maxWaitMs: 1_000 }), client({ limiters, maxWaitMs: 1_000 })];
+    for (const one of [first, second]) {
+      const error = await failure(one.send({ method: 'GET', url, signal: signal() }));
+      expect([error.code, error.retryAfterSeconds]).toEqual(['target_unavailable', expect.any(Number)]);
+    }
+    expect(calls()).toBe(1);
+  });
+
+  it('stops waiting when the caller does', async () => {
+    const { url, calls } = await serve((_request, response) => {
+      response.writeHead(429, { 'retry-after': '30' }).end();
+    });
+    const controller = new AbortController();
+    const one = limited();
+    const waiting = failure(one.send({ method: 'GET', url, signal: controller.signal }));
+    await until(() => calls() === 1);
+    controller.abort();
+    expect((await waiting).code).toBe('target_unavailable');
+  });
+
+  it('gives a refusal back after as many tries as it was told', async () => {
+    const { url, calls } = await serve((_request, response) => response.writeHead(429).end());
+    const retry = { attempts: 0, refusedAttempts: 2, backoffMs: 10 };
+    const answer = await limited().send({ method: 'POST', url, signal: signal(), retry });
+    expect([answer.status, calls()]).toEqual([429, 3]);
+  });
+});
+
+describe('a retry policy of a service', () => {
+  it('tries as often as it says, and its waits take no time of the call', async () => {
+    const { url, calls } = await serve((_request, response, count) => response.writeHead(count < 4 ? 503 : 200).end());
+    const retry = { attempts: 3, refusedAttempts: 0, backoffMs: 400 };
+    const answer = await client().send({ method: 'GET', url, signal: signal(), timeoutMs: 1_000, retry });
+    expect([answer.status, calls()]).toEqual([200, 4]);
+  });
+
+  it('never makes a call twice that must not be, but for one that was refused for its rate', async () => {
+    const { url, calls } = await serve((_request, response, count) => {
+      response.writeHead(count === 1 ? 429 : 503).end();
+    });
+    const retry = { attempts: 0, refusedAttempts: 5, backoffMs: 10 };
+    const answer = await client().send({ method: 'POST', url, signal: signal(), retry });
+    expect([answer.status, calls()]).toEqual([503, 2]);
+  });
+});
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -121,6 +121,38 @@ export class KeycloakAdmin {
     await this.#call('DELETE', `/sessions/${id}`);
   }
 
+  /** Creates a confidential client that is an account of its own, with these roles of `realm-management`. */
+  async createServiceAccount(clientId: string, secret: string, roles: readonly string[]): Promise<void> {
+    const idOf = async (name: string) => {
+      const [client] = await this.#call<{ id: string }[]>('GET', `/clients?clientId=${encodeURIComponent(name)}`);
+      if (client === undefined) throw new Error(`keycloak: no client ${name}`);
+      return client.id;
+    };
+    const flows = { standardFlowEnabled: false, serviceAccountsEnabled: true, publicClient: false };
+    await this.#call('POST', '/clients', { clientId, secret, protocol: 'openid-connect', ...flows });
+    const account = await this.#call<{ id: string }>('GET', `/clients/${await idOf(clientId)}/service-account-user`);
+    const management = await idOf('realm-management');
+    const granted = await Promise.all(
+      roles.map((role) => this.#call('GET', `/clients/${management}/roles/${encodeURIComponent(role)}`)),
+    );
+    await this.#call('POST', `/users/${account.id}/role-mappings/clients/${management}`, granted);
+  }
+
+  /** Creates a realm role and gives it to these people. */
+  async addRealmRole(name: string, usernames: readonly string[]): Promise<void> {
+    await this.#call('POST', '/roles', { name });
+    const role = await this.#call('GET', `/roles/${encodeURIComponent(name)}`);
+    for (const username of usernames) {
+      await this.#call('POST', `/users/${await this.userId(username)}/role-mappings/realm`, [role]);
+    }
+  }
+
+  /** Everything that a source reads, in the words of Keycloak: people, groups and the number of events of administrators. */
+  async contents(): Promise<unknown> {
+    const people = await this.#call('GET', '/users?max=10000&briefRepresentation=false');
+    return { people, groups: await this.#call('GET', '/groups?max=10000&briefRepresentation=false') };
+  }
+
   /** From now on events of these types are counted. */
   async recordEvents(...types: readonly string[]): Promise<void> {
     const config = { eventsEnabled: true, eventsExpiration: 3_600, enabledEventTypes: types };

@@ -2,6 +2,7 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { serverAccount } from './account.ts';
 import { type Child, freePort, run, startChild, waitUntil } from './child.ts';
 
 const DEBIAN_ROOT = '/usr/lib/postgresql';
@@ -37,7 +38,7 @@ export async function startPostgres(): Promise<RunningPostgres> {
   const bin = postgresBin();
   if (!bin)
     throw new Error('PostgreSQL is not installed: install the package postgresql, or set LATCHGATE_POSTGRES_BIN');
-  const user = await serverAccount();
+  const user = await serverAccount('postgres');
   const folder = mkdtempSync(join(tmpdir(), 'latchgate-postgres-'));
   const as = user === undefined ? {} : { user: user.name };
   if (user) chownSync(folder, user.uid, user.gid);
@@ -87,19 +88,4 @@ export async function startPostgres(): Promise<RunningPostgres> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** PostgreSQL refuses to run as root: then Debian's own account, or nobody. */
-async function serverAccount(): Promise<{ name: string; uid: number; gid: number } | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  for (const name of ['postgres', 'nobody']) {
-    try {
-      const uid = Number(await run('id', ['id', '-u', name], { timeoutMs: 5_000 }));
-      const gid = Number(await run('id', ['id', '-g', name], { timeoutMs: 5_000 }));
-      return { name, uid, gid };
-    } catch {
-      // No such account; try the next.
-    }
-  }
-  throw new Error('PostgreSQL does not run as root, and there is neither an account postgres nor nobody');
 }

@@ -37,7 +37,7 @@ export function createAccounts(api: GoodDataApi, targetName: string, log: Pick<L
   let ownId: string | undefined;
 
   const probe = async (signal: AbortSignal): Promise<string> => {
-    const response = await api.call({ method: 'GET', path: 'profile', accept: 'application/json', signal }, [200]);
+    const response = await api.call({ method: 'GET', path: 'profile', media: 'application/json', signal }, [200]);
     const { userId, permissions } = parseAnswer(profileAnswer, response);
     if (!permissions.includes('MANAGE')) {
       throw new LatchgateError('target_refused', 'the token is of a user without the organisation permission MANAGE', {

@@ -3,10 +3,11 @@ import { LatchgateError } from '../../model/errors.ts';
 import type { Profile } from '../../model/person.ts';
 import { userIdCandidates, withDerivedIds } from '../names.ts';
 import { MAX_TEXT, PROFILE_MEMBERS } from './documents.ts';
+import { permissionsIn } from './permissions.ts';
 
 /**
  * A desired account in GoodData's terms: user names are ids that it takes, groups go by their ids with the raw text as
- * label, the profile has what a user of it has. Throws `profile_invalid`, `entitlement_conflict`.
+ * label, permissions by their own names, the profile has what a user of it has. Throws `profile_invalid`, `entitlement_conflict`.
  */
 export function adaptAccount(desired: DesiredAccount): DesiredAccount {
   refuseLong('externalId', desired.externalId);
@@ -15,7 +16,10 @@ export function adaptAccount(desired: DesiredAccount): DesiredAccount {
     userNames: userIdCandidates(desired.key, desired.externalId),
     profile: adaptProfile(desired.profile),
     profileIfNew: adaptProfile(desired.profileIfNew),
-    entitlements: withDerivedIds(desired.entitlements.filter(({ kind }) => kind === 'group')),
+    entitlements: [
+      ...withDerivedIds(desired.entitlements.filter(({ kind }) => kind === 'group')),
+      ...permissionsIn(desired.entitlements),
+    ],
   };
 }
 

@@ -15,8 +15,8 @@ interface GoodDataCall {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  /** For the one endpoint that does not speak JSON:API. */
-  readonly accept?: string;
+  /** For the endpoints that do not speak JSON:API: what is sent and what is asked for. */
+  readonly media?: 'application/json';
   readonly signal: AbortSignal;
 }
 
@@ -39,17 +39,17 @@ export interface GoodDataApiOptions {
 
 export function createGoodDataApi({ url, token, timeoutMs, http }: GoodDataApiOptions): GoodDataApi {
   return {
-    call: async ({ method, path, query = {}, body, accept = JSON_API, signal }, expected) => {
+    call: async ({ method, path, query = {}, body, media = JSON_API, signal }, expected) => {
       const response = await http.send({
         method,
         url: new URL(`${url}/api/v1/${path}${queryString(query)}`),
         headers: {
-          accept,
+          accept: media,
           authorization: `Bearer ${token}`,
           // Makes a token that is not accepted a plain 401 instead of a redirect to the login page.
           'x-requested-with': 'XMLHttpRequest',
           'x-gdc-validate-relations': 'true',
-          ...(body === undefined ? {} : { 'content-type': JSON_API }),
+          ...(body === undefined ? {} : { 'content-type': media }),
         },
         ...(body === undefined ? {} : { json: body }),
         signal,

@@ -6,12 +6,19 @@ import { isValidId } from '../names.ts';
 import type { GoodDataAccounts } from './accounts.ts';
 import { type GoodDataApi, traceOf } from './api.ts';
 import { toAttributes, userBody } from './documents.ts';
-import type { GoodDataGroups } from './groups.ts';
+import type { GroupWorkspaces } from './group-workspaces.ts';
+import { type GoodDataGroups, groupsIn } from './groups.ts';
+import { type PersonPermissions, permissionsIn, withPermissions } from './permissions.ts';
+import type { GoodDataWorkspaces } from './workspaces.ts';
 
 export interface ApplyParts {
   readonly api: GoodDataApi;
   readonly accounts: GoodDataAccounts;
   readonly groups: GoodDataGroups;
+  readonly workspaces: GoodDataWorkspaces;
+  readonly permissions: PersonPermissions;
+  /** What the config gives to groups: there before anybody is put into one. */
+  readonly groupWorkspaces: GroupWorkspaces;
   /** `missing.groups` of the config: whether a group that vanished meanwhile is made again. */
   readonly missingGroups: 'create' | 'refuse';
 }
@@ -20,15 +27,51 @@ const INCLUDE = { include: 'userGroups' } as const;
 
 /**
  * Writes one account's changes in as few calls as they take. Throws `target_conflict` when the account is not any more
- * what was read, `user_name_taken` when every id is another account's, `profile_invalid`, `group_missing`.
+ * what was read, `user_name_taken` when every id is another account's, `profile_invalid`, `group_missing`,
+ * `permission_missing`.
  */
 export async function applyChanges(parts: ApplyParts, changes: ChangeSet, signal: AbortSignal): Promise<Applied> {
   if (changes.actual !== undefined) refuseProtected(changes.actual);
   if (changes.remove === true) return removeAccount(parts, changes, signal);
-  if (changes.create.length > 0) await parts.groups.create(changes.create, signal);
-  return changes.actual === undefined
-    ? createAccount(parts, changes, signal)
-    : updateAccount(parts, changes, changes.actual, signal);
+  await makeGroups(parts, changes.create, signal);
+  await Promise.all(groupsIn(changes.add).map(({ name }) => parts.groupWorkspaces.ensure(name, { signal })));
+  const ofGroups = { ...changes, add: groupsIn(changes.add), drop: groupsIn(changes.drop) };
+  const done =
+    changes.actual === undefined
+      ? await createAccount(parts, ofGroups, signal)
+      : await updateAccount(parts, ofGroups, changes.actual, signal);
+  return changePermissions(parts, changes, done, signal);
+}
+
+/** Makes groups with what the config gives them. */
+export async function makeGroups(
+  { groups, groupWorkspaces }: ApplyParts,
+  create: readonly Entitlement[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (create.length === 0) return;
+  await groups.create(create, signal);
+  await Promise.all(create.map(({ name }) => groupWorkspaces.ensure(name, { isNew: true, signal })));
+}
+
+/** After the account itself: `done` is what became of it. */
+async function changePermissions(
+  parts: ApplyParts,
+  changes: ChangeSet,
+  { outcome, account }: Applied,
+  signal: AbortSignal,
+): Promise<Applied> {
+  const [add, drop] = [permissionsIn(changes.add), permissionsIn(changes.drop)];
+  if (add.length + drop.length === 0) {
+    return { outcome, account: withPermissions(account, permissionsIn(changes.actual?.entitlements ?? [])) };
+  }
+  // Nobody has looked at the account yet, and an id may have been another's since.
+  if (changes.actual !== undefined && outcome === 'already') await readAgain(parts, changes.actual, signal);
+  const done = await parts.permissions.change(account.id, { add, drop }, signal);
+  return {
+    outcome: done.outcome === 'applied' ? 'applied' : outcome,
+    account: withPermissions(account, done.permissions),
+  };
 }
 
 async function removeAccount({ api }: ApplyParts, { actual }: ChangeSet, signal: AbortSignal): Promise<Applied> {
@@ -88,7 +131,7 @@ async function completeAccount(
   return updateAccount(parts, { ...changes, profile: {}, add, drop: [] }, account, signal);
 }
 
-async function updateAccount(
+export async function updateAccount(
   parts: ApplyParts,
   changes: ChangeSet,
   read: ActualAccount,
@@ -146,7 +189,7 @@ async function restoreGroups(parts: ApplyParts, wanted: readonly Entitlement[], 
       detail: { groups: gone.length },
     });
   }
-  await parts.groups.create(gone, signal);
+  await makeGroups(parts, gone, signal);
   return true;
 }
 

@@ -1,6 +1,6 @@
 import type { ActualEntitlement, Entitlement } from '../../model/entitlement.ts';
 import { LatchgateError } from '../../model/errors.ts';
-import { deriveId } from '../names.ts';
+import { deriveId, isValidId } from '../names.ts';
 import { type GoodDataApi, parseAnswer } from './api.ts';
 import { groupList, groupName, toGroup } from './documents.ts';
 import { chunks, isIn } from './rsql.ts';
@@ -11,6 +11,16 @@ export interface GoodDataGroups {
   find(groups: readonly Entitlement[], signal: AbortSignal): Promise<readonly ActualEntitlement[]>;
   /** Makes them, empty. One that another instance made meanwhile is fine. */
   create(groups: readonly Entitlement[], signal: AbortSignal): Promise<void>;
+  /**
+   * Puts these users into a group, or takes them out, in one call; the other members stay. `refused`: one of the users is
+   * not there (which one is not said), `gone`: the group is not there.
+   */
+  change(
+    group: string,
+    users: readonly string[],
+    to: 'in' | 'out',
+    signal: AbortSignal,
+  ): Promise<'done' | 'refused' | 'gone'>;
 }
 
 export function createGroups(api: GoodDataApi): GoodDataGroups {
@@ -22,7 +32,7 @@ export function createGroups(api: GoodDataApi): GoodDataGroups {
 
   return {
     find: async (groups, signal) => {
-      const wanted = new Map(groups.filter(({ kind }) => kind === 'group').map((group) => [group.name, group]));
+      const wanted = new Map(groupsIn(groups).map((group) => [group.name, group]));
       const found = await Promise.all(chunks([...wanted.keys()]).map((ids) => findChunk(ids, signal)));
       return found.flat().flatMap(({ id, attributes }) => {
         const group = wanted.get(id);
@@ -40,7 +50,21 @@ export function createGroups(api: GoodDataApi): GoodDataGroups {
         }),
       );
     },
+    change: async (group, users, to, signal) => {
+      if (!isValidId(group)) return 'gone';
+      const action = to === 'in' ? 'addMembers' : 'removeMembers';
+      const path = `actions/userManagement/userGroups/${group}/${action}`;
+      const body = { members: users.map((id) => ({ id })) };
+      const call = { method: 'POST', path, body, media: 'application/json', signal } as const;
+      const { status } = await api.call(call, [200, 204, 400, 404]);
+      if (status === 404) return 'gone';
+      return status === 400 ? 'refused' : 'done';
+    },
   };
+}
+
+export function groupsIn<T extends Entitlement>(entitlements: readonly T[]): readonly T[] {
+  return entitlements.filter(({ kind }) => kind === 'group');
 }
 
 /**

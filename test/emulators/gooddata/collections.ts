@@ -215,7 +215,9 @@ export const WORKSPACES: Collection = {
 };
 
 function workspaceMeta(call: Call, id: string): { meta?: Attributes } {
-  const wanted = (call.url.searchParams.get('metaInclude') ?? '').split(',');
+  const asked = call.url.searchParams.get('metaInclude');
+  if (asked === null) return {};
+  const wanted = asked.split(',');
   const has = (name: string) => wanted.some((value) => value === name || value.toLowerCase() === 'all');
   const found = workspacesOf(call.state, call.caller.userId).find(({ workspace }) => workspace.id === id);
   const children = [...call.state.workspaces.values()].filter(({ parent }) => parent === id).length;

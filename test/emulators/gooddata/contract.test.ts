@@ -2,7 +2,7 @@ import { type GoodDataEmulator, startGoodDataEmulator } from './server.ts';
 import { contractFolder, type RecordedExchange, recordedExchanges, Spec } from './spec.ts';
 import type { Assigned, Attributes, Entity, Ref, Seed, State } from './state.ts';
 
-const folder = contractFolder();
+const folder = contractFolder('gooddata');
 const RECORDED_ORIGIN = 'http://localhost:3000';
 const TOKEN = 'contract-token';
 

@@ -119,12 +119,14 @@ describe('what a write is refused for', () => {
     expect((await put('finance', 'finance')).status).toBe(400);
   });
 
-  it('a permission that does not exist, and one for nobody', async () => {
-    const url = '/api/v1/actions/workspaces/w1/managePermissions';
-    const give = (id: string, name: string) =>
-      probe(emulator, 'POST', url, { body: [{ assigneeIdentifier: { id, type: 'userGroup' }, permissions: [name] }] });
+  it('a permission that does not exist, and one for nobody or on nothing', async () => {
+    const give = (id: string, name: string, workspace = 'w1') =>
+      probe(emulator, 'POST', `/api/v1/actions/workspaces/${workspace}/managePermissions`, {
+        body: [{ assigneeIdentifier: { id, type: 'userGroup' }, permissions: [name] }],
+      });
     expect((await give('sales', 'READ')).status).toBe(400);
     expect((await give('ghosts', 'VIEW')).status).toBe(400);
+    expect((await give('sales', 'VIEW', 'w9')).status).toBe(404);
     expect((await give('sales', 'VIEW')).status).toBe(204);
   });
 

@@ -29,10 +29,10 @@ interface OpenApi {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 }
 
-/** The folder with the service's API description and recordings: `$LATCHGATE_SHARED` or `../shared`; undefined when absent. */
-export function contractFolder(): string | undefined {
+/** The folder with a service's API description and recordings: in `$LATCHGATE_SHARED` or `../shared`; undefined when absent. */
+export function contractFolder(service: string): string | undefined {
   const root = process.env['LATCHGATE_SHARED'] ?? join(projectRoot(), '..', 'shared');
-  const folder = join(root, 'gooddata');
+  const folder = join(root, service);
   return existsSync(join(folder, 'openapi.json')) ? folder : undefined;
 }
 

@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { run } from '../../services/child.ts';
 import { cacheFolder } from '../../services/project.ts';
+import { account, changes, group, permission } from '../../targets/gooddata/organisation.ts';
+import { type Organisation, startOrganisation } from '../../targets/gooddata/subject.ts';
 import { type GoodDataEmulator, startGoodDataEmulator } from './server.ts';
 
 const SDK = 'gooddata-sdk==1.78.*';
@@ -25,10 +27,32 @@ async function pythonWithSdk(): Promise<string> {
   return python;
 }
 
+/** An organisation after the gateway's target gave a group and a person permissions, and took one of them back. */
+async function provisioned(): Promise<Organisation> {
+  const organisation = await startOrganisation({
+    seed: { workspaces: [{ id: 'lab' }, { id: 'shop' }] },
+    workspaces: { team: { '*': ['VIEW'], lab: ['ANALYZE'] } },
+    givesPermissions: true,
+  });
+  const { target } = organisation;
+  const signal = AbortSignal.timeout(60_000);
+  const own = ['MANAGE', 'VIEW', 'EXPORT'].map((name) => permission(name, 'lab'));
+  await target.apply(changes('dora', { create: [group('team')], add: [group('team'), ...own] }), signal);
+  await target.apply(changes('emil'), signal);
+  const [dora, emil] = [await account(organisation, 'dora'), await account(organisation, 'emil')];
+  await target.applyMany?.(
+    [changes(dora, { drop: [permission('MANAGE', 'lab')] }), changes(emil, { add: [group('team')] })],
+    signal,
+  );
+  return organisation;
+}
+
 describe("the vendor's own Python client", () => {
   let emulator: GoodDataEmulator;
   // biome-ignore lint/suspicious/noExplicitAny: what a script printed, looked at member by member
   let seen: any;
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  let gateway: any;
 
   beforeAll(async () => {
     const python = await pythonWithSdk();
@@ -43,6 +67,14 @@ describe("the vendor's own Python client", () => {
       env: { NO_PROXY: '*', no_proxy: '*' },
     });
     seen = JSON.parse(output.split('\n').at(-1) ?? '');
+    const organisation = await provisioned();
+    const look = join(import.meta.dirname, 'vendor_look.py');
+    const { url, token } = organisation.emulator;
+    const looked = await run('vendor client', [python, '-W', 'ignore', look, url, token], {
+      timeoutMs: 120_000,
+      env: { NO_PROXY: '*', no_proxy: '*' },
+    }).finally(() => organisation.close());
+    gateway = JSON.parse(looked.split('\n').at(-1) ?? '');
   }, 900_000);
   afterAll(() => emulator?.close());
 
@@ -98,6 +130,22 @@ describe("the vendor's own Python client", () => {
 
   it('loads a whole layout and stores it again without those who left', () => {
     expect(seen.layouts).toEqual({ left: ['admin', 'alice'] });
+  });
+
+  it('sees what the target of the gateway gave, and what it took', () => {
+    expect(gateway).toEqual({
+      group: [
+        ['lab', ['ANALYZE'], ['VIEW']],
+        ['shop', [], ['VIEW']],
+      ],
+      person: [['lab', ['EXPORT', 'VIEW'], []]],
+      layout: [
+        ['dora', 'EXPORT'],
+        ['dora', 'VIEW'],
+        ['team', 'ANALYZE'],
+      ],
+      members: ['dora', 'emil'],
+    });
   });
 
   it('was never answered with a failure of the emulator', () => {

@@ -39,7 +39,7 @@ async function facing(answer: (request: IncomingMessage) => Answer) {
     await new Promise((resolve) => server.close(resolve));
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const config = { url, token: 'secret-token', timeout: 2_000, missing: MISSING };
+  const config = { url, token: 'secret-token', timeout: 2_000, missing: MISSING, workspaces: {} };
   const target = createGoodDataTarget({ name: 'gooddata', config, http, log: { warn: () => {} } });
   const find = (externalId: string) => target.read({ kind: 'person', lookup: { externalId, userNames: [] } }, signal);
   return { target, find, seen };

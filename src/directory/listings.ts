@@ -1,0 +1,195 @@
+import { type Kysely, sql } from 'kysely';
+import { LatchgateError } from '../model/errors.ts';
+import type { PersonId } from '../model/person.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Database } from './database.ts';
+import type {
+  GoneSubject,
+  ListedAssertion,
+  ListedClaims,
+  ListedSubject,
+  Listings,
+  Person,
+  RememberedAssertion,
+} from './directory.ts';
+import { PAGE } from './pages.ts';
+import { ensureIn, shown, toAssertion, toPerson, upsertAssertion } from './people.ts';
+import type { AssertionRow, PersonRow, Tables } from './tables.ts';
+
+export function createListings(database: Database, clock: Clock): Listings {
+  return {
+    subjects: (issuer, origin) => subjects(database, issuer, origin),
+    claims: (issuer, origin) => claims(database, issuer, origin),
+    others: (origin) => others(database, origin),
+    save: (rows) =>
+      database.transaction(async (trx) => {
+        const people: Person[] = [];
+        for (const row of rows) people.push(await saveListed(trx, clock, row));
+        return people;
+      }),
+    saveGone: (origin, rows, at) =>
+      database.transaction(async (trx) => {
+        const people: Person[] = [];
+        for (const row of rows) people.push(await saveGone(trx, origin, row, at.getTime()));
+        return people;
+      }),
+  };
+}
+
+async function* subjects(
+  database: Database,
+  issuer: string,
+  origin: string,
+): AsyncGenerator<readonly ListedSubject[], void> {
+  for (let after: string | undefined; ; ) {
+    const rows = await database.run((db) =>
+      db
+        .selectFrom('subjects')
+        .innerJoin('people', 'people.id', 'subjects.person_id')
+        .leftJoin('assertions', (join) =>
+          join
+            .on('assertions.origin', '=', origin)
+            .onRef('assertions.issuer', '=', 'subjects.issuer')
+            .onRef('assertions.subject', '=', 'subjects.subject'),
+        )
+        .select([
+          'subjects.subject',
+          'subjects.person_id',
+          'people.disabled',
+          'people.disabled_at',
+          'people.owner',
+          'people.left_at',
+          'assertions.active',
+          'assertions.remembered_groups',
+        ])
+        .where('subjects.issuer', '=', issuer)
+        .$if(after !== undefined, (query) => query.where('subjects.subject', '>', after ?? ''))
+        .orderBy('subjects.subject')
+        .limit(PAGE)
+        .execute(),
+    );
+    yield rows.map((row) => ({
+      subject: row.subject,
+      person: row.person_id,
+      disabled: row.disabled === 1,
+      ...(row.disabled_at === null ? {} : { disabledAt: new Date(row.disabled_at) }),
+      ...(row.owner === null ? {} : { owner: row.owner }),
+      ...(row.left_at === null ? {} : { leftAt: new Date(row.left_at) }),
+      ...(row.active === null ? {} : { active: row.active === 1 }),
+      ...(row.remembered_groups === null ? {} : { rememberedGroups: JSON.parse(row.remembered_groups) as string[] }),
+    }));
+    after = rows.at(-1)?.subject;
+    if (rows.length < PAGE) return;
+  }
+}
+
+async function* claims(
+  database: Database,
+  issuer: string,
+  origin: string,
+): AsyncGenerator<readonly ListedClaims[], void> {
+  for (let after: string | undefined; ; ) {
+    const rows = await database.run((db) =>
+      db
+        .selectFrom('assertions')
+        .select(['subject', 'active', 'claims'])
+        .where('origin', '=', origin)
+        .where('issuer', '=', issuer)
+        .$if(after !== undefined, (query) => query.where('subject', '>', after ?? ''))
+        .orderBy('subject')
+        .limit(PAGE)
+        .execute(),
+    );
+    yield rows.map((row) => ({ subject: row.subject, active: row.active === 1, claims: row.claims }));
+    after = rows.at(-1)?.subject;
+    if (rows.length < PAGE) return;
+  }
+}
+
+async function* others(
+  database: Database,
+  origin: string,
+): AsyncGenerator<readonly (RememberedAssertion & { readonly person: PersonId })[], void> {
+  for (let last: AssertionRow | undefined; ; ) {
+    const rows = await database.run((db) => {
+      const page = db.selectFrom('assertions').selectAll().where('origin', '<>', origin);
+      const from = last;
+      return page
+        .$if(from !== undefined, (query) =>
+          query.where(sql<boolean>`(origin, issuer, subject) > (${from?.origin}, ${from?.issuer}, ${from?.subject})`),
+        )
+        .orderBy('origin')
+        .orderBy('issuer')
+        .orderBy('subject')
+        .limit(PAGE)
+        .execute();
+    });
+    yield rows.map((row) => ({ ...toAssertion(row), person: row.person_id }));
+    last = rows.at(-1);
+    if (rows.length < PAGE) return;
+  }
+}
+
+async function saveListed(
+  trx: Kysely<Tables>,
+  clock: Clock,
+  { person, assertion, groups, description, owner }: ListedAssertion,
+): Promise<Person> {
+  const { origin } = assertion;
+  const before =
+    (person === undefined ? undefined : await rowOf(trx, person)) ??
+    (await ensureIn(trx, clock, assertion, origin, description.displayName));
+  await upsertAssertion(trx, before.id, assertion, groups);
+  const row = {
+    ...before,
+    display_name: shown(description.displayName) ?? before.display_name,
+    email: shown(description.email) ?? before.email,
+    owner,
+  };
+  return describe(trx, before, await withLeft(trx, row, origin, assertion.at.getTime()));
+}
+
+async function saveGone(trx: Kysely<Tables>, origin: string, gone: GoneSubject, at: number): Promise<Person> {
+  const before = await rowOf(trx, gone.person);
+  if (before === undefined) throw new LatchgateError('internal', 'somebody who is gone from a source is not there');
+  await trx
+    .updateTable('assertions')
+    .set({ active: 0, at })
+    .where('origin', '=', origin)
+    .where('issuer', '=', gone.issuer)
+    .where('subject', '=', gone.subject)
+    .where('active', '=', 1)
+    .execute();
+  return describe(trx, before, await withLeft(trx, { ...before, owner: gone.owner }, origin, at));
+}
+
+/** Whether the owner lists the person, by whichever of their subjects. */
+async function withLeft(trx: Kysely<Tables>, row: PersonRow, origin: string, at: number): Promise<PersonRow> {
+  if (row.owner !== origin) return row;
+  const active = await trx
+    .selectFrom('assertions')
+    .select('subject')
+    .where('person_id', '=', row.id)
+    .where('origin', '=', origin)
+    .where('active', '=', 1)
+    .limit(1)
+    .executeTakeFirst();
+  return { ...row, left_at: active === undefined ? (row.left_at ?? at) : null };
+}
+
+async function describe(trx: Kysely<Tables>, before: PersonRow, after: PersonRow): Promise<Person> {
+  const { display_name, email, owner, left_at } = after;
+  const isSame =
+    before.display_name === display_name &&
+    before.email === email &&
+    before.owner === owner &&
+    before.left_at === left_at;
+  if (!isSame) {
+    await trx.updateTable('people').set({ display_name, email, owner, left_at }).where('id', '=', before.id).execute();
+  }
+  return toPerson(after);
+}
+
+function rowOf(trx: Kysely<Tables>, person: PersonId): Promise<PersonRow | undefined> {
+  return trx.selectFrom('people').selectAll().where('id', '=', person).executeTakeFirst();
+}

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { durationMs, entryName, text } from '../../config/values.ts';
+import { BUILT_IN_CLAIMS, type BuiltInClaims, claimsFrom } from '../../login/schema.ts';
+
+/**
+ * Members that every source has: how what it lists is read. `claims` are the names by which this type of source calls
+ * the built-in attributes where they differ from those of a login; in them `sub` is the subject that the source lists.
+ */
+export function originMembers(claims: Partial<BuiltInClaims> = {}) {
+  return {
+    login: entryName
+      .optional()
+      .describe(
+        'The login whose people these are: the source lists by the id that is its `external_id`. Without it they are people of their own.',
+      ),
+    claims: claimsFrom({ ...BUILT_IN_CLAIMS, ...claims })
+      .prefault({})
+      .describe('Our attribute ← what the source calls it, as in `login.NAME.claims`.'),
+    groups_absent: z
+      .enum(['keep', 'empty'])
+      .default('empty')
+      .describe(
+        'What it means when somebody is listed without groups: `empty` is a member of none, `keep` leaves memberships as they are.',
+      ),
+    groups_separator: text
+      .optional()
+      .describe('Where one text is cut into several groups. Without it one text is one group.'),
+    timeout: durationMs.prefault('30s').describe('For one answer of the source.'),
+  };
+}

@@ -1,0 +1,28 @@
+import type { ListedPerson, ListingEnd, Source } from '../sources/source.ts';
+
+/** Everybody whom a source lists. */
+export interface Listing {
+  readonly people: readonly ListedPerson[];
+  readonly end: ListingEnd;
+  /** Subjects that were listed more than once, against the source's promise: nobody can say which of them is right. */
+  readonly doubled: ReadonlySet<string>;
+}
+
+/** Reads a source to its end. Throws what the source throws: a part of a listing is none. */
+export async function readListing(source: Source, signal: AbortSignal): Promise<Listing> {
+  const people = new Map<string, ListedPerson>();
+  const doubled = new Set<string>();
+  const listing = source.list(signal);
+  for (;;) {
+    const next = await listing.next();
+    if (next.done === true) return { people: [...people.values()], end: next.value, doubled };
+    const { subject } = next.value;
+    if (people.has(subject)) doubled.add(subject);
+    else people.set(subject, next.value);
+  }
+}
+
+/** Whether it can be said of somebody that they are not in the source. */
+export function listsEverybody({ end, doubled }: Listing): boolean {
+  return end.complete && end.unreadable === 0 && doubled.size === 0;
+}

@@ -1,0 +1,43 @@
+import type { ActualAccount, Change, ChangeSet } from '../model/change.ts';
+import { nobody } from '../provisioning/leaver.ts';
+import { listsEverybody } from './listing.ts';
+import type { Draft } from './planning.ts';
+
+/**
+ * Under `safety.manage: all` the accounts that belong to nobody, to be switched off, or emptied where there is no switch.
+ * Only when everything was read and everybody who was listed could be placed: an account that nobody has may be that of
+ * somebody who could not.
+ */
+export function nobodysAccounts(
+  { listing, snapshot, memory, held }: Pick<Draft, 'listing' | 'snapshot' | 'memory' | 'held'>,
+  neverTouch: (account: ActualAccount) => boolean,
+): readonly ChangeSet[] {
+  if (!listsEverybody(listing) || !snapshot.complete || listing.people.length === 0) return [];
+  if (held.some(({ type, entitlement }) => type === 'user' && entitlement === undefined)) return [];
+  const isNobodys = (account: ActualAccount): boolean =>
+    memory.owner(account.id) === undefined && !account.isProtected && !neverTouch(account);
+  return snapshot.accounts.filter(isNobodys).flatMap((account) => setFor(account, snapshot.can.disable) ?? []);
+}
+
+function setFor(actual: ActualAccount, hasSwitch: boolean): ChangeSet | undefined {
+  const { userName: key } = actual;
+  const canDisable = hasSwitch && actual.never !== 'disable';
+  const reason = 'the account belongs to nobody (safety.manage: all)';
+  const changes: readonly Change[] = canDisable
+    ? actual.active
+      ? [{ op: 'disable', type: 'user', key, reason }]
+      : []
+    : actual.entitlements.map((entitlement) => ({ op: 'revoke', type: 'user', key, entitlement, reason }));
+  if (changes.length === 0) return undefined;
+  return {
+    desired: nobody('', '', actual),
+    actual,
+    profile: {},
+    userName: key,
+    ...(canDisable ? { active: false } : {}),
+    add: [],
+    drop: canDisable ? [] : actual.entitlements,
+    create: [],
+    changes,
+  };
+}

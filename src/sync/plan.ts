@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import type { Audit } from '../audit/audit.ts';
+import type { ChangeSet } from '../model/change.ts';
+import { type BrakeInput, brakeFor } from './brake.ts';
+import { type AccountElsewhere, planElsewhere } from './elsewhere.ts';
+import { fingerprintOf, summaryOf } from './fingerprint.ts';
+import { listsEverybody } from './listing.ts';
+import { nobodysAccounts } from './nobodys.ts';
+import { type Draft, draftSync, whose } from './planning.ts';
+import type { SyncDeps, SyncSetup } from './setup.ts';
+import type { PlannedChange, SyncPlan } from './sync.ts';
+
+/** A plan, and all that is needed to carry it out. */
+export interface Prepared {
+  readonly plan: SyncPlan;
+  readonly draft: Draft;
+  /** Accounts of nobody, to be switched off. */
+  readonly nobodys: readonly ChangeSet[];
+  readonly elsewhere: readonly AccountElsewhere[];
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Reads, and writes nothing anywhere. Throws `source_*`, `target_*`, `state_unavailable`. */
+export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: AbortSignal): Promise<Prepared> {
+  const { directory, clock, targets, leaver, managesAll, neverTouch } = deps;
+  const draft = await draftSync(deps, setup, signal);
+  const { listing, snapshot, held } = draft;
+  const elsewhere = await planElsewhere(
+    directory,
+    draft.out.filter(({ leaves }) => leaves),
+    { targets, except: setup.planning.name, policy: leaver.now, reason: `gone from ${setup.origin.name}` },
+  );
+  const nobodys = managesAll ? nobodysAccounts(draft, neverTouch) : [];
+  const changes: PlannedChange[] = [
+    ...draft.rows.flatMap(({ person, subject, planned }) =>
+      planned.plan.changes.map((change) =>
+        change.type === 'group' ? change : { ...change, ...whose(person, subject) },
+      ),
+    ),
+    ...nobodys.flatMap((set) => set.changes),
+    ...elsewhere.flatMap((account) => account.changes),
+  ];
+  const brake = brakeFor(await brakeInput(deps, setup, draft, changes));
+  const plan: SyncPlan = {
+    id: `plan_${randomUUID()}`,
+    sync: setup.name,
+    source: setup.source.name,
+    target: setup.planning.name,
+    createdAt: new Date(clock.now()),
+    complete: listsEverybody(listing) && snapshot.complete,
+    listed: listing.people.length,
+    changes,
+    held,
+    ...(brake === undefined ? {} : { brake }),
+    summary: summaryOf(changes, held),
+    notes: notesOf(draft),
+    fingerprint: fingerprintOf(changes, held),
+  };
+  return { plan, draft, nobodys, elsewhere };
+}
+
+async function brakeInput(
+  { stopIf, audit, clock }: SyncDeps,
+  setup: SyncSetup,
+  { listing, before, missing, snapshot, memory }: Draft,
+  changes: readonly PlannedChange[],
+): Promise<BrakeInput> {
+  const { complete, why } = listing.end;
+  const makes =
+    stopIf.newUsersPerHour !== undefined && changes.some(({ op, type }) => op === 'create' && type === 'user');
+  const since = new Date(clock.now() - HOUR_MS);
+  return {
+    stopIf,
+    source: { complete, listed: listing.people.length, ...(why === undefined ? {} : { why }) },
+    known: { before, missing },
+    targetComplete: snapshot.complete,
+    changes,
+    holders: memory.holders(),
+    createdLately: makes ? await createdSince(audit, setup.planning.name, since) : 0,
+  };
+}
+
+async function createdSince(audit: Audit, target: string, since: Date): Promise<number> {
+  let count = 0;
+  for await (const record of audit.list({ since })) {
+    if (record.event === 'account.created' && record.target === target) count += 1;
+  }
+  return count;
+}
+
+function notesOf({ listing }: Draft): readonly string[] {
+  const { end, doubled } = listing;
+  return [
+    ...end.notes,
+    ...(end.complete || end.why === undefined ? [] : [`the listing is not complete: ${end.why}`]),
+    ...(end.unreadable === 0 ? [] : [`${end.unreadable} entries of the source name nobody: nobody counts as missing`]),
+    ...(doubled.size === 0 ? [] : [`${doubled.size} people are listed more than once: nobody counts as missing`]),
+  ];
+}

@@ -1,0 +1,298 @@
+import type { AccountLink, ListedSubject } from '../directory/directory.ts';
+import type { DesiredAccount } from '../model/desired.ts';
+import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import type { PersonId } from '../model/person.ts';
+import type { Memory, PlanContext } from '../provisioning/job.ts';
+import { type Goal, isTargetFault } from '../provisioning/outcome.ts';
+import { isPlainlySettled } from '../provisioning/plainly-settled.ts';
+import { type Planned, planOne } from '../provisioning/plan-one.ts';
+import { isSettled } from '../provisioning/written.ts';
+import type { ListedPerson } from '../sources/source.ts';
+import { createBreath } from './breath.ts';
+import { Deciding } from './deciding.ts';
+import { type KnownPeople, readKnown } from './known.ts';
+import { type Listing, listsEverybody, readListing } from './listing.ts';
+import { planReads, TargetMemory } from './memory.ts';
+import type { SyncDeps, SyncSetup } from './setup.ts';
+import { TargetSnapshot } from './snapshot.ts';
+import type { HeldPlannedChange, PlannedChange } from './sync.ts';
+
+/** One person's part of a plan, as it will be applied. */
+export interface PlannedRow {
+  /** For people who are new to the directory an id that stands for them until they are in it. */
+  readonly person: PersonId;
+  readonly subject: string;
+  readonly goal: Goal;
+  readonly memory: Memory;
+  readonly planned: Planned;
+}
+
+/** Somebody whose sessions end, and, when the owner says that they are gone, who leaves everywhere. */
+export interface Leaver {
+  readonly person: PersonId;
+  readonly subject: string;
+  readonly leaves: boolean;
+}
+
+/** What was read and what follows from it, person by person. */
+export interface Draft {
+  readonly listing: Listing;
+  readonly known: KnownPeople;
+  readonly memory: TargetMemory;
+  readonly snapshot: TargetSnapshot;
+  readonly deciding: Deciding;
+  readonly rows: readonly PlannedRow[];
+  readonly held: readonly HeldPlannedChange[];
+  readonly out: readonly Leaver[];
+  /** Subjects that a complete listing lacks. */
+  readonly gone: readonly ListedSubject[];
+  /** Subjects that were listed and of whom nothing is remembered: what was said of them is refused, or may be half of it. */
+  readonly unheard: ReadonlySet<string>;
+  /** Whom the source listed before. */
+  readonly before: number;
+  /** Of these, whom it lacks, be the listing complete or not. */
+  readonly missing: number;
+}
+
+const STAND_IN = 'new ';
+
+/** An id for somebody who is not in the directory yet. */
+export function standIn(subject: string): PersonId {
+  return `${STAND_IN}${subject}`;
+}
+
+/** Whether the id only stands for somebody who is not in the directory yet. */
+export function isStandIn(person: PersonId): boolean {
+  return person.startsWith(STAND_IN);
+}
+
+/** Reads source, target and directory, and plans everybody. Writes nothing anywhere. */
+export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortSignal): Promise<Draft> {
+  const { source, origin, planning, login } = setup;
+  const { directory, mapping, origins, leaver, clock } = deps;
+  const now = new Date(clock.now());
+  const [listing, state] = await Promise.all([readListing(source, signal), planning.read({ kind: 'all' }, signal)]);
+  const known = await readKnown(directory, {
+    origin: origin.name,
+    issuer: origin.issuer,
+    mapping,
+    origins,
+    ...(login === undefined ? {} : { login }),
+  });
+  const memory = await TargetMemory.read(directory, planning.name);
+  const snapshot = new TargetSnapshot(planning, state);
+  const deciding = new Deciding({ origin, target: planning.name, mapping, leaver, others: known.others, now });
+  const drafting = new Drafting(deps, setup, { listing, known, memory, snapshot, deciding });
+  return drafting.run(signal);
+}
+
+type Read = Pick<Draft, 'listing' | 'known' | 'memory' | 'snapshot' | 'deciding'>;
+
+class Drafting {
+  readonly #context: PlanContext;
+  readonly #setup: SyncSetup;
+  readonly #read: Read;
+  readonly #isComplete: boolean;
+  readonly #listsEverybody: boolean;
+  readonly #rows: PlannedRow[] = [];
+  readonly #held: HeldPlannedChange[] = [];
+  readonly #out: Leaver[] = [];
+  readonly #gone: ListedSubject[] = [];
+  readonly #unheard = new Set<string>();
+  #before = 0;
+  #missing = 0;
+
+  constructor(deps: SyncDeps, setup: SyncSetup, read: Read) {
+    const { match, privileged, neverTouch, isManaged, directory } = deps;
+    const reads = planReads(directory, setup.planning.name, read.memory);
+    this.#context = { directory: reads, match, privileged, neverTouch, isManaged };
+    this.#setup = setup;
+    this.#read = read;
+    this.#isComplete = read.listing.end.complete;
+    this.#listsEverybody = listsEverybody(read.listing);
+  }
+
+  async run(signal: AbortSignal): Promise<Draft> {
+    const breath = createBreath(signal);
+    const { listing, known } = this.#read;
+    const listed = new Set<string>();
+    for (const [person, several] of this.#byPerson(listing.people)) {
+      for (const { subject } of several) listed.add(subject);
+      await this.#planListed(person, several, signal);
+      await breath();
+    }
+    for (const subject of known.subjects.values()) {
+      if (subject.active === undefined) continue;
+      if (subject.active) this.#before += 1;
+      if (listed.has(subject.subject)) continue;
+      if (subject.active) this.#missing += 1;
+      await this.#planGone(subject, signal);
+      await breath();
+    }
+    return {
+      ...this.#read,
+      rows: this.#rows,
+      held: this.#held,
+      out: this.#out,
+      gone: this.#gone,
+      unheard: this.#unheard,
+      before: this.#before,
+      missing: this.#missing,
+    };
+  }
+
+  /** A person who is listed by two subjects is one person. */
+  #byPerson(people: readonly ListedPerson[]): Iterable<readonly [PersonId, readonly ListedPerson[]]> {
+    const byPerson = new Map<PersonId, readonly ListedPerson[]>();
+    for (const listed of people) {
+      const person = this.#read.known.subjects.get(listed.subject)?.person ?? standIn(listed.subject);
+      byPerson.set(person, [...(byPerson.get(person) ?? []), listed]);
+    }
+    return byPerson;
+  }
+
+  async #planListed(person: PersonId, listed: readonly ListedPerson[], signal: AbortSignal): Promise<void> {
+    const [first] = listed;
+    if (first === undefined) return;
+    const known = this.#read.known.subjects.get(first.subject);
+    if (listed.some(({ subject }) => this.#read.listing.doubled.has(subject))) {
+      const error = new LatchgateError('source_answer_invalid', 'the source lists this person more than once');
+      return this.#refuse(person, listed, error.code, error.message);
+    }
+    const decided = this.#read.deciding.listed(listed, person, known);
+    if ('refused' in decided) return this.#refuse(person, listed, decided.refused, decided.message);
+    if (this.#isSettled(person, decided.goal)) return;
+    const planned = await this.#plan(person, first.subject, decided.goal, signal);
+    if (planned !== undefined && !this.#isComplete && takesSomething(planned)) {
+      // What of a person a part of a listing lacks may be in the rest of it.
+      this.#holdBack(person, first.subject, planned);
+      for (const { subject } of listed) this.#unheard.add(subject);
+      return;
+    }
+    this.#keep(person, first.subject, decided.goal, planned);
+    if (decided.isOut && known !== undefined) {
+      this.#out.push({ person, subject: first.subject, leaves: decided.leaves });
+    }
+  }
+
+  async #planGone(known: ListedSubject, signal: AbortSignal): Promise<void> {
+    const { person, subject } = known;
+    // Their other subject is listed, and says what is to become of them.
+    if (this.#listedPeople().has(person)) {
+      if (this.#listsEverybody && known.active === true) this.#gone.push(known);
+      return;
+    }
+    const decided = this.#read.deciding.gone(person, known);
+    if ('refused' in decided) return this.#refuse(person, [], decided.refused, decided.message, subject);
+    const planned = await this.#plan(person, subject, decided.goal, signal);
+    if (!this.#listsEverybody && known.active === true) {
+      if (planned !== undefined) this.#holdBack(person, subject, planned);
+      return;
+    }
+    if (known.active === true || (decided.leaves && known.leftAt === undefined)) this.#gone.push(known);
+    this.#keep(person, subject, decided.goal, planned);
+    if (decided.isOut) this.#out.push({ person, subject, leaves: decided.leaves });
+  }
+
+  #people: ReadonlySet<PersonId> | undefined;
+  #listedPeople(): ReadonlySet<PersonId> {
+    const { listing, known } = this.#read;
+    this.#people ??= new Set(listing.people.flatMap(({ subject }) => known.subjects.get(subject)?.person ?? []));
+    return this.#people;
+  }
+
+  #isSettled(person: PersonId, goal: Goal): boolean {
+    const { memory, snapshot } = this.#read;
+    const mine = memory.of(person);
+    const id = 'desired' in goal ? mine.link?.accountId : undefined;
+    const account = id === undefined ? undefined : snapshot.byId(id);
+    if (account === undefined || !('desired' in goal)) return false;
+    const desired = adapted(snapshot, goal.desired);
+    return (
+      desired !== undefined && isPlainlySettled({ desired, memory: mine, account, can: snapshot.can }, this.#context)
+    );
+  }
+
+  async #plan(person: PersonId, subject: string, goal: Goal, signal: AbortSignal): Promise<Planned | undefined> {
+    const { snapshot, memory } = this.#read;
+    const input = { person, target: snapshot, missing: this.#setup.missing, goal, signal };
+    try {
+      return await planOne(this.#context, input, memory.of(person));
+    } catch (thrown) {
+      const error = toLatchgateError(thrown);
+      if (isTargetFault(error.code) || error.code === 'internal' || error.code === 'state_unavailable') throw error;
+      const { link } = memory.of(person);
+      const names = 'desired' in goal ? goal.desired.userNames : [];
+      const key = link?.userName ?? names[0] ?? subject;
+      this.#hold(
+        person,
+        subject,
+        { op: link === undefined ? 'create' : 'update', type: 'user', key, reason: error.message },
+        error.code,
+      );
+      return undefined;
+    }
+  }
+
+  #keep(person: PersonId, subject: string, goal: Goal, planned: Planned | undefined): void {
+    if (planned === undefined) return;
+    for (const { code, ...change } of planned.plan.held) this.#hold(person, subject, change, code);
+    if (!hasWork(planned, goal)) return;
+    const { memory, snapshot } = this.#read;
+    this.#rows.push({ person, subject, goal, memory: memory.of(person), planned });
+    // From here on the account is theirs: nobody after them is given it, and it is not one of nobody.
+    const made = planned.plan.set === undefined ? undefined : snapshot.expect(planned.plan.set);
+    const account = made ?? planned.account;
+    if (account !== undefined) memory.expect(account.id, person);
+  }
+
+  #refuse(person: PersonId, listed: readonly ListedPerson[], code: string, reason: string, gone?: string): void {
+    const subject = listed[0]?.subject ?? gone ?? '';
+    for (const one of listed) this.#unheard.add(one.subject);
+    const { link } = this.#read.memory.of(person);
+    const op = link === undefined ? 'create' : 'update';
+    this.#hold(person, subject, { op, type: 'user', key: link?.userName ?? subject, reason }, code);
+  }
+
+  #holdBack(person: PersonId, subject: string, { plan }: Planned): void {
+    for (const { code, ...change } of plan.held) this.#hold(person, subject, change, code);
+    for (const change of plan.changes) this.#hold(person, subject, change, 'source_incomplete');
+  }
+
+  #hold(person: PersonId, subject: string, change: PlannedChange, code: string): void {
+    this.#held.push({ ...change, ...whose(person, subject), code });
+  }
+}
+
+/** For a row of a plan: who is meant, as far as the directory knows them. */
+export function whose(person: PersonId, subject: string): { readonly person?: PersonId; readonly subject: string } {
+  return isStandIn(person) ? { subject } : { person, subject };
+}
+
+/** Undefined when it cannot be: why is said by the plan. */
+function adapted(target: TargetSnapshot, desired: DesiredAccount): DesiredAccount | undefined {
+  try {
+    return target.adapt(desired);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Something would go that the person has now, in the target or in our books. */
+function takesSomething({ plan, stale }: Planned): boolean {
+  const { set } = plan;
+  const isLess = set !== undefined && (set.drop.length > 0 || set.active === false || set.remove === true);
+  return isLess || plan.takes.length > 0 || stale.length > 0;
+}
+
+/** Something is to be written, in the target or in our books. What is held back every time anew is not. */
+function hasWork(planned: Planned, goal: Goal): boolean {
+  const { plan, link, stale, isGone } = planned;
+  if ('desired' in goal) return !isSettled({ ...planned, plan: { ...plan, held: [] } });
+  if (plan.set !== undefined || stale.length > 0 || plan.takes.length > 0 || plan.gives.length > 0) return true;
+  return link !== undefined && (isGone || isOpen(link));
+}
+
+function isOpen({ state }: AccountLink): boolean {
+  return state === 'ready' || state === 'intended';
+}

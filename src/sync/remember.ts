@@ -1,0 +1,86 @@
+import type { GoneSubject, ListedAssertion } from '../directory/directory.ts';
+import type { PersonId } from '../model/person.ts';
+import { descriptionOf } from '../provisioning/outcome.ts';
+import { type Draft, standIn } from './planning.ts';
+import type { SyncDeps, SyncSetup } from './setup.ts';
+
+/** People whose assertions are written in one transaction. */
+const PAGE = 250;
+
+/**
+ * Writes down what the source says, before anything is done about it: whatever breaks off later, the next run and every
+ * login go by the same. What was said before and is said again is not written. Returns who is now behind the ids that
+ * only stood for somebody.
+ */
+export async function rememberListing(
+  deps: SyncDeps,
+  setup: SyncSetup,
+  draft: Draft,
+): Promise<ReadonlyMap<PersonId, PersonId>> {
+  const { origin } = setup;
+  const ids = new Map<PersonId, PersonId>();
+  let page: ListedAssertion[] = [];
+  const flush = async (): Promise<void> => {
+    const rows = page;
+    page = [];
+    if (rows.length === 0) return;
+    const people = await deps.directory.listings.save(rows);
+    for (const [at, { assertion }] of rows.entries()) ids.set(standIn(assertion.subject), people[at]?.id ?? '');
+  };
+  const same = await unchanged(deps, setup, draft);
+  for (const listed of draft.listing.people) {
+    if (draft.unheard.has(listed.subject) || same.has(listed.subject)) continue;
+    const known = draft.known.subjects.get(listed.subject);
+    const assertion = draft.deciding.assertionOf(listed, known);
+    const groups = deps.mapping.sentGroups(assertion);
+    const decision = draft.deciding.decide(assertion, known?.person ?? 'new');
+    page.push({
+      ...(known === undefined ? {} : { person: known.person }),
+      assertion,
+      ...(groups === undefined ? {} : { groups }),
+      description: descriptionOf(assertion, decision),
+      owner: origin.ownerOf(known?.owner),
+    });
+    if (page.length === PAGE) await flush();
+  }
+  await flush();
+  return ids;
+}
+
+/** Subjects of whom the source says what it said before. */
+async function unchanged(
+  { directory, mapping }: SyncDeps,
+  { origin }: SyncSetup,
+  { listing, known, deciding }: Draft,
+): Promise<ReadonlySet<string>> {
+  const listed = new Map(listing.people.map((person) => [person.subject, person]));
+  const same = new Set<string>();
+  for await (const page of directory.listings.claims(origin.issuer, origin.name)) {
+    for (const { subject, active, claims } of page) {
+      const now = listed.get(subject);
+      const before = known.subjects.get(subject);
+      if (now === undefined || before === undefined || now.active !== active) continue;
+      const isOwned = before.owner === origin.ownerOf(before.owner);
+      const isPlaced = before.owner !== origin.name || (before.leftAt === undefined) === active;
+      const sent = mapping.sentGroups(deciding.assertionOf(now, before));
+      const isHeard = sent === undefined || JSON.stringify(sent) === JSON.stringify(before.rememberedGroups ?? null);
+      if (isOwned && isPlaced && isHeard && JSON.stringify(now.claims) === claims) same.add(subject);
+    }
+  }
+  return same;
+}
+
+/** Writes down whom a complete listing lacks. */
+export async function rememberGone(
+  { directory, clock }: SyncDeps,
+  { origin }: SyncSetup,
+  { gone }: Draft,
+): Promise<void> {
+  const at = new Date(clock.now());
+  for (let from = 0; from < gone.length; from += PAGE) {
+    const rows = gone.slice(from, from + PAGE).map(({ subject, person, owner }): GoneSubject => {
+      return { issuer: origin.issuer, subject, person, owner: origin.ownerOf(owner) };
+    });
+    await directory.listings.saveGone(origin.name, rows, at);
+  }
+}

@@ -1,0 +1,128 @@
+import type { ActualAccount, Applied, ChangeSet } from '../model/change.ts';
+import type { DesiredAccount } from '../model/desired.ts';
+import { type ActualEntitlement, type Entitlement, entitlementKey } from '../model/entitlement.ts';
+import { LatchgateError } from '../model/errors.ts';
+import type { ActualState, Capabilities, Lookup, Scope, Target } from '../targets/target.ts';
+
+/**
+ * A target as it was when it was read, so that many accounts are planned without a call for each. What a plan is going to
+ * make counts as there for the plans after it: the same group is made once, the same user name is given once. It can
+ * only be read.
+ */
+export class TargetSnapshot implements Target {
+  readonly name: string;
+  readonly type: string;
+  readonly can: Capabilities;
+  readonly complete: boolean;
+  readonly accounts: readonly ActualAccount[];
+  readonly #real: Target;
+  readonly #byId = new Map<string, ActualAccount>();
+  readonly #byExternalId = new Index();
+  readonly #byUserName = new Index();
+  readonly #byEmail = new Index();
+  readonly #entitlements = new Map<string, ActualEntitlement | null>();
+
+  constructor(real: Target, { complete, accounts }: ActualState) {
+    this.#real = real;
+    this.name = real.name;
+    this.type = real.type;
+    this.can = real.can;
+    this.complete = complete;
+    this.accounts = accounts;
+    for (const account of accounts) this.#add(account);
+  }
+
+  adapt(desired: DesiredAccount): DesiredAccount {
+    return this.#real.adapt(desired);
+  }
+
+  async read(scope: Scope, signal: AbortSignal): Promise<ActualState> {
+    if (scope.kind === 'all') return { complete: this.complete, accounts: this.accounts };
+    const found = this.#find(scope.lookup);
+    if (this.complete || found.length > 0) return { complete: this.complete, accounts: found };
+    // Not everything was read: what is not here may be there.
+    return this.#real.read(scope, signal);
+  }
+
+  async find(entitlements: readonly Entitlement[], signal: AbortSignal): Promise<readonly ActualEntitlement[]> {
+    const unknown = entitlements.filter((entitlement) => !this.#entitlements.has(entitlementKey(entitlement)));
+    if (unknown.length > 0) {
+      for (const entitlement of unknown) this.#entitlements.set(entitlementKey(entitlement), null);
+      for (const found of await this.#real.find(unknown, signal)) this.#entitlements.set(entitlementKey(found), found);
+    }
+    return entitlements.flatMap((entitlement) => this.#entitlements.get(entitlementKey(entitlement)) ?? []);
+  }
+
+  async apply(): Promise<Applied> {
+    throw new LatchgateError('write_refused', 'a target as it was when it was read takes no changes');
+  }
+
+  probe(signal: AbortSignal): Promise<{ readonly account: string }> {
+    return this.#real.probe(signal);
+  }
+
+  /** Counts as done what a plan is going to make. Returns the account, when it is a new one. */
+  expect({ actual, desired, profile, userName, create, add }: ChangeSet): ActualAccount | undefined {
+    for (const entitlement of create) {
+      const key = entitlementKey(entitlement);
+      this.#entitlements.set(key, { ...entitlement, id: `new ${key}` });
+    }
+    if (actual !== undefined) return undefined;
+    const account: ActualAccount = {
+      id: `new ${desired.person}`,
+      userName,
+      ...(desired.externalId === '' ? {} : { externalId: desired.externalId }),
+      active: true,
+      profile,
+      entitlements: add.map((entitlement) => ({ ...entitlement, id: `new ${entitlementKey(entitlement)}` })),
+      isProtected: false,
+    };
+    this.#add(account);
+    return account;
+  }
+
+  byId(accountId: string): ActualAccount | undefined {
+    return this.#byId.get(accountId);
+  }
+
+  #add(account: ActualAccount): void {
+    this.#byId.set(account.id, account);
+    this.#byExternalId.add(account.externalId, account);
+    this.#byUserName.add(account.userName.toLowerCase(), account);
+    this.#byEmail.add(account.profile.email?.toLowerCase(), account);
+  }
+
+  /** What differs in case alone is among it: the planner compares, and needs to know of names that would clash. */
+  #find({ accountId, externalId, userNames, email }: Lookup): readonly ActualAccount[] {
+    const found = new Set<ActualAccount>();
+    const byId = accountId === undefined ? undefined : this.#byId.get(accountId);
+    if (byId !== undefined) found.add(byId);
+    for (const account of this.#byExternalId.get(externalId)) found.add(account);
+    for (const name of userNames) for (const account of this.#byUserName.get(name.toLowerCase())) found.add(account);
+    for (const account of this.#byEmail.get(email?.toLowerCase())) found.add(account);
+    return [...found];
+  }
+}
+
+const NONE: readonly ActualAccount[] = [];
+
+/** Accounts by a key that is nearly always of one account. */
+class Index {
+  readonly #accounts = new Map<string, ActualAccount | readonly ActualAccount[]>();
+
+  add(key: string | null | undefined, account: ActualAccount): void {
+    if (key === null || key === undefined || key === '') return;
+    const before = this.#accounts.get(key);
+    this.#accounts.set(key, before === undefined ? account : [...(isList(before) ? before : [before]), account]);
+  }
+
+  get(key: string | undefined): readonly ActualAccount[] {
+    const found = key === undefined ? undefined : this.#accounts.get(key);
+    if (found === undefined) return NONE;
+    return isList(found) ? found : [found];
+  }
+}
+
+function isList(found: ActualAccount | readonly ActualAccount[]): found is readonly ActualAccount[] {
+  return Array.isArray(found);
+}

@@ -1,0 +1,44 @@
+import { applyPrepared } from './apply.ts';
+import { prepareSync } from './plan.ts';
+import type { SyncDeps, SyncSetup } from './setup.ts';
+import type { ApplyOptions, ApplyResult, SyncPlan, Syncs } from './sync.ts';
+
+/** What a run that was killed held passes on after this. */
+const LEASE_MS = 9_000;
+/** How long a run waits for another one of the same sync to end: longer than what a dead one holds. */
+const WAIT_MS = 20_000;
+
+export interface SyncsOptions extends SyncDeps {
+  /** Opens a sync of the config. Throws `not_found`. */
+  readonly open: (name: string) => Promise<SyncSetup>;
+  /** Default 9 s. */
+  readonly syncLeaseMs?: number;
+}
+
+export function createSyncs(options: SyncsOptions): Syncs {
+  return {
+    plan: async (name, signal) => (await prepareSync(options, await options.open(name), signal)).plan,
+    apply: (name, apply) => runUnderLease(options, name, apply),
+  };
+}
+
+async function runUnderLease(options: SyncsOptions, name: string, apply: ApplyOptions): Promise<ApplyResult> {
+  const setup = await options.open(name);
+  const wait = AbortSignal.any([apply.stop, AbortSignal.timeout(WAIT_MS)]);
+  const lease = await options.directory.leases.acquire(`sync:${name}`, options.syncLeaseMs ?? LEASE_MS, wait);
+  try {
+    const prepared = await prepareSync(options, setup, apply.stop);
+    apply.onPlan?.(prepared.plan);
+    if (apply.expect !== undefined && apply.expect !== prepared.plan.fingerprint) {
+      return nothingDone(prepared.plan, 'stale');
+    }
+    if (prepared.plan.brake !== undefined && !apply.approve) return nothingDone(prepared.plan, 'held');
+    return await applyPrepared(options, setup, prepared, apply);
+  } finally {
+    await lease.release().catch(() => undefined);
+  }
+}
+
+function nothingDone(plan: SyncPlan, outcome: 'held' | 'stale'): ApplyResult {
+  return { plan, outcome, applied: 0, failed: 0, skipped: 0 };
+}
