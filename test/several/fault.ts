@@ -14,15 +14,18 @@ const MEANWHILE_MS = 1_000;
 const AGAIN_MS = 300;
 /** What ended is known everywhere then. */
 const SEEN_WITHIN_MS = 1_000;
-const LOGIN_LIMIT_MS = 10_000;
+const LOGIN_LIMIT_MS = 30_000;
+const DONE = 'done';
 
 export interface FaultReport extends Omit<LoadReport, 'lastTroubleAt'> {
   /** From the end of the fault to the last trouble. */
   readonly recoveredAfterMs: number;
   /** How logins ended that were begun meanwhile: `200`, or status and code. */
   readonly loginsMeanwhile: Readonly<Record<string, number>>;
-  /** How often somebody who logs out, and an operator who ends a session, had to try until they were told that it is done. */
-  readonly triesMeanwhile: Readonly<Record<'logout' | 'command', number>>;
+  /** What somebody who logs out, and an operator who ends a session, were told until it was done. */
+  readonly toldMeanwhile: Readonly<Record<'logout' | 'command', readonly string[]>>;
+  /** So far, those of former faults included: sessions that nobody but a check has ended, by code. */
+  readonly endedByChecks: Readonly<Record<string, number>>;
 }
 
 export interface Fault {
@@ -45,7 +48,8 @@ export interface Fault {
 export async function passThrough(fault: Fault): Promise<FaultReport> {
   const { site, people, happen } = fault;
   const [leaver, quitter, dismissed, ...workers] = people as [string, string, string, ...string[]];
-  const visitors = await Promise.all(workers.map((sub) => site.logIn(sub)));
+  const visitors: Visitor[] = [];
+  for (const sub of workers) visitors.push(await site.logIn(sub));
   const leaving = { quitter: await site.logIn(quitter), dismissed: await site.logIn(dismissed) };
   const gone = [await loggedOut(site, leaver)];
   const load = startLoad({ url: site.url, visitors, clients: 16, loggedOut: gone });
@@ -54,12 +58,12 @@ export async function passThrough(fault: Fault): Promise<FaultReport> {
   const ends = endMeanwhile(site, leaving, gone);
   await happen();
   const endedAt = performance.now();
-  const triesMeanwhile = await ends;
+  const toldMeanwhile = await ends;
   await untilWell(() => load.report(), endedAt);
   const loginsMeanwhile = await logins.stop();
   const { lastTroubleAt, ...report } = await load.stop();
   const recoveredAfterMs = lastTroubleAt === 0 ? 0 : Math.max(0, Math.round(lastTroubleAt - endedAt));
-  const result = { ...report, recoveredAfterMs, loginsMeanwhile, triesMeanwhile };
+  const result = { ...report, recoveredAfterMs, loginsMeanwhile, toldMeanwhile, endedByChecks: endedByChecks(site) };
   console.info(`${fault.name}: ${JSON.stringify(result)}`);
   expect({ wrong: result.wrong, arrived: site.witness.wrong }).toEqual({ wrong: [], arrived: [] });
   expect(result.askedToLogIn).toBe(0);
@@ -91,34 +95,45 @@ async function endMeanwhile(
   site: Site,
   { quitter, dismissed }: Readonly<Record<'quitter' | 'dismissed', Visitor>>,
   gone: Visitor[],
-): Promise<FaultReport['triesMeanwhile']> {
+): Promise<FaultReport['toldMeanwhile']> {
   for (const { cookie } of [quitter, dismissed]) expect(await statusesOf(site, cookie)).not.toContain(401);
   await sleep(MEANWHILE_MS);
-  const tried = async (visitor: Visitor, end: () => Promise<boolean>): Promise<number> => {
-    let tries = 1;
-    for (; !(await end()); tries += 1) await sleep(AGAIN_MS);
+  const tried = async (visitor: Visitor, end: () => Promise<string>): Promise<string[]> => {
+    const told = [await end()];
+    for (; told.at(-1) !== DONE; told.push(await end())) await sleep(AGAIN_MS);
     await sleep(SEEN_WITHIN_MS);
     gone.push(visitor);
-    return tries;
+    return told;
   };
   const [logout, ended] = await Promise.all([
     tried(quitter, () => logOut(site, quitter)),
     tried(dismissed, () =>
       command(site, 'sessions', 'end', '--user', dismissed.user).then(
-        () => true,
-        () => false,
+        () => DONE,
+        (error: Error) => /^(\w+): /m.exec(error.message.split('\n').slice(1).join('\n'))?.[1] ?? error.message,
       ),
     ),
   ]);
   return { logout, command: ended };
 }
 
-/** Whether this person is told that it is done. */
-async function logOut({ url }: Site, { cookie }: Visitor): Promise<boolean> {
-  const headers = { cookie, origin: url, accept: 'text/html' };
+/** Sessions that a check with the provider ended, by code, as the logs of the instances that run now have it. */
+function endedByChecks({ gateways }: Site): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const line of gateways.flatMap(({ log }) => log)) {
+    if (!line.includes('"a session ended with its login"')) continue;
+    const { code } = JSON.parse(line) as { code: string };
+    counts[code] = (counts[code] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** What this person is told. */
+async function logOut({ url }: Site, { cookie }: Visitor): Promise<string> {
+  const headers = { cookie, origin: url, accept: 'application/json' };
   const answer = await request(`${url}/.latchgate/logout`, { method: 'POST', headers });
-  await answer.body.dump();
-  return answer.statusCode === 200;
+  const code = /"error":"([a-z_]+)"/.exec(await answer.body.text())?.[1];
+  return answer.statusCode === 200 ? DONE : `${answer.statusCode} ${code ?? 'not of the gateway'}`;
 }
 
 /** At each instance itself; 0: it does not answer. */

@@ -17,6 +17,7 @@ import { CALLER } from './witness.ts';
 const WORKERS = 3;
 const CONNECTIONS = 4 * WORKERS;
 const SEEN_WITHIN_MS = 1_000;
+const REST_MS = 300;
 const MAIN = join(projectRoot(), 'dist', 'main.js');
 
 interface Line {
@@ -69,6 +70,17 @@ function socketsOf(pid: number): number {
   return readdirSync(folder).filter((fd) => isSocket(join(folder, fd))).length;
 }
 
+/** The same of each of these, once none of before is being closed any more. */
+async function restingSockets(pids: readonly number[]): Promise<number[]> {
+  let last = pids.map(socketsOf);
+  return until('the end of former connections', async () => {
+    const before = last;
+    await sleep(REST_MS);
+    last = pids.map(socketsOf);
+    return last.every((count, at) => count === before[at]) ? last : undefined;
+  });
+}
+
 function isSocket(file: string): boolean {
   try {
     return readlinkSync(file).startsWith('socket:');
@@ -117,7 +129,7 @@ describe.each(['sqlite', 'postgres'] as const)('several workers on %s', (databas
     const visitor = await visitorOf(browser, site.url, who);
     expect(await onEach(address(), host(), visitor)).not.toContain(401);
     const pids = [...workersOf(gateway().log).values()];
-    const before = pids.map(socketsOf);
+    const before = await restingSockets(pids);
     const [hers, theirs] = [await openOnEach(site, anns), await openOnEach(site, visitor)];
     for (const [at, pid] of pids.entries()) expect(socketsOf(pid) - (before[at] ?? 0)).toBeGreaterThanOrEqual(WORKERS);
     await ends[who]?.(site, browser);
