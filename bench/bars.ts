@@ -12,6 +12,11 @@ export const BARS = {
   processBytes: 110_000_000,
   /** The longest stall of the event loop in a minute of mixed load. */
   stallMs: 50,
+  /** Of planning so many people, in a process that also holds source and target. */
+  plan: { people: 100_000, cpuSeconds: 5, megabytes: 400 },
+  /** As a multiple of the fewest calls that could do. */
+  applyCalls: 1.1,
+  readCalls: 1.05,
 } as const;
 
 /** `at most 0.33: met` */

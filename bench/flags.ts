@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured, in the order in which it is. */
-export const PARTS = ['1k', '64k', 'redirect', 'logins', 'start', 'memory', 'sockets', 'stalls'] as const;
+export const PARTS = ['1k', '64k', 'redirect', 'logins', 'start', 'memory', 'sockets', 'stalls', 'sync'] as const;
 
 export type Part = (typeof PARTS)[number];
 
@@ -18,6 +18,8 @@ export interface Flags {
   readonly live: number;
   /** Idle WebSockets that are open at the same time. */
   readonly sockets: number;
+  /** People of the largest sync. */
+  readonly people: number;
   readonly only: readonly Part[];
   /** Folder for CPU profiles of the gateway. */
   readonly profile?: string;
@@ -29,6 +31,7 @@ export const USAGE = `Usage: npm run bench -- [options]
   --sessions N    sessions that take turns in the requests (default 8)
   --live N        sessions for memory (default 20000)
   --sockets N     idle WebSockets (default 10000)
+  --people N      people of the largest sync (default 100000)
   --only LIST     of ${PARTS.join(', ')} (default: all)
   --profile DIR   writes CPU profiles of the gateway there; its numbers are then higher`;
 
@@ -42,6 +45,7 @@ export function parseFlags(args: readonly string[]): Flags | 'help' {
       sessions: { type: 'string', default: '8' },
       live: { type: 'string', default: '20000' },
       sockets: { type: 'string', default: '10000' },
+      people: { type: 'string', default: '100000' },
       only: { type: 'string', default: PARTS.join(',') },
       profile: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
@@ -58,6 +62,7 @@ export function parseFlags(args: readonly string[]): Flags | 'help' {
     sessions: count('--sessions', values.sessions, 400),
     live: count('--live', values.live, 1_000_000),
     sockets: count('--sockets', values.sockets, 100_000),
+    people: count('--people', values.people, 1_000_000),
     only: only.filter(isPart),
     ...(values.profile === undefined ? {} : { profile: values.profile }),
   };

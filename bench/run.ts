@@ -9,6 +9,7 @@ import type { Setup } from './setups.ts';
 import { type Site, withSite } from './site.ts';
 import { idleSockets } from './sockets.ts';
 import { stalls } from './stalls.ts';
+import { syncLines } from './sync.ts';
 import { CONNECTIONS } from './wrk.ts';
 
 /** A gateway that has just started still collects what only the start needed. */
@@ -26,7 +27,14 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   const people = Array.from({ length: Math.max(flags.sessions, LOGIN_CLIENTS) }, (_, at) => `person${at + 1}`);
   const profile = flags.profile === undefined ? {} : { profile: flags.profile };
-  await withSite({ people, ...profile }, (site) => measure(site, people, flags));
+  if (flags.only.some((part) => part !== 'sync')) {
+    await withSite({ people, ...profile }, (site) => measure(site, people, flags));
+  }
+  if (!flags.only.includes('sync')) return;
+  const progress = note('syncs');
+  const lines = await syncLines(flags.people);
+  progress();
+  console.log(`\n${lines.join('\n')}`);
 }
 
 async function measure(site: Site, people: readonly string[], flags: Flags): Promise<void> {

@@ -4,7 +4,7 @@ import { projectRoot } from './services/project.ts';
 
 const PARTS = ['1 KiB: CPU per request', '64 KiB: p99', 'login redirect: CPU', 'logins per second', 'CPU per login'];
 
-const SMALL = ['--rounds', '1', '--seconds', '1', '--live', '100', '--sockets', '50'];
+const SMALL = ['--rounds', '1', '--seconds', '1', '--live', '100', '--sockets', '50', '--people', '1000'];
 
 describe('the benchmark', () => {
   it('logs in everywhere, has every request answered, and prints its table of ratios', async () => {
@@ -34,6 +34,9 @@ describe('the benchmark', () => {
     expect(output).toMatch(/100 live sessions: \d+ MB before, \d+ MB after/);
     expect(output).toMatch(/50 idle WebSockets: -?\d+\.\d KiB each/);
     expect(output).toMatch(/event loop .*: longest \d+ ms, p99 \d+ ms/);
+    expect(output).toMatch(/^plan of 1000 people, \d+ changes: CPU \d+\.\d\d s/m);
+    expect(output).toMatch(/^calls to read 1000 Auth0 users with five roles: \d+, .*: (met|not met)$/m);
+    expect(output).toMatch(/^100 changes among 1000 people in GoodData: \d+ calls that write, fewest 51; /m);
     expect(output).toContain('Metrics on, access log off');
   }, 250_000);
 });

@@ -36,6 +36,53 @@ describe('npm run demo', () => {
   });
 });
 
+describe('npm run demo:sync', () => {
+  const start = () => startChild('demo', ['npm', 'run', 'demo:sync'], { cwd: projectRoot(), group: true });
+
+  it(
+    'shows plans, what is held, who approves it and that nothing is left to do, and ends',
+    async () => {
+      const demo = start();
+      expect(await demo.exited).toEqual({ code: 0, signal: null });
+      const text = demo.log.join('\n');
+      for (const shown of [
+        'users-to-auth0: 7 create, 5 grant',
+        'HELD: 3 of 7 people whom the source listed before are missing',
+        /plan_\S+ +users-to-auth0 .* held +source_short/,
+        /latchgate plans approve plan_/,
+        'users-to-auth0: nothing to change',
+        'auth0-to-gooddata: nothing to change',
+      ]) {
+        expect(text).toMatch(shown);
+      }
+      expect([...text.matchAll(/exit code (\d+)/g)].map(([, code]) => code)).toEqual([
+        '0',
+        '0',
+        '0',
+        '11',
+        '0',
+        '0',
+        '0',
+        '0',
+        '0',
+      ]);
+    },
+    START_LIMIT_MS,
+  );
+
+  it(
+    'ends at once when it is interrupted',
+    async () => {
+      const demo = start();
+      await waitUntil(demo, START_LIMIT_MS, () => demo.log.some((line) => line.includes('latchgate plan')));
+      demo.kill('SIGINT');
+      await demo.exited;
+      expect(demo.log.join('\n')).not.toMatch(/Error/);
+    },
+    START_LIMIT_MS,
+  );
+});
+
 function isAddress(line: string): boolean {
   return /^\s+http:\/\/127\.0\.0\.1:\d+\s*$/.test(line);
 }

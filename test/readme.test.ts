@@ -7,9 +7,9 @@ const readme = page('README.md');
 const configs = codeBlocks(readme, 'yaml');
 
 describe('the configs of the README', () => {
-  it('are one for Superset and one for GoodData', () => {
+  it('are one for Superset, one for GoodData and a sync', () => {
     const types = configs.map((text) => Object.values(checked(text).config?.targets ?? {}).map(({ type }) => type));
-    expect(types).toEqual([['superset'], ['gooddata']]);
+    expect(types).toEqual([['superset'], ['gooddata'], ['gooddata']]);
   });
 
   it.each(configs.map((text, at) => [at + 1, text] as const))(

@@ -2,7 +2,7 @@ import { show } from '../mapping/visible.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { systemClock } from '../ops/clock.ts';
 import { newRequestId } from '../ops/request-id.ts';
-import { rowsOf } from '../sync/outline.ts';
+import { accountsIn } from '../sync/outline.ts';
 import { readPlanFile } from '../sync/plan-file.ts';
 import { renderPlanText } from '../sync/render-text.ts';
 import { countsText, peopleText } from '../sync/render-words.ts';
@@ -94,7 +94,7 @@ function viewOf(isJson: boolean, approve: boolean, io: Io): View {
   const begin = (plan: SyncPlan): void => {
     if (plan.brake !== undefined && !approve) return;
     if (!isJson) io.out(`${plan.sync}: ${countsText(plan)}`);
-    const total = rowsOf(plan.changes).length;
+    const total = accountsIn(plan.changes);
     if (io.status !== undefined && total > 0) progress = createProgress(total, io.status, systemClock);
   };
   const say = (line: string): void => {

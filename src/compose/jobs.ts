@@ -36,6 +36,7 @@ export function startJobs(
       await engine.retryDue(RETRIES_AT_ONCE);
       metrics.retriesWaiting(await directory.retries.count());
     }),
+    repeat(HOURLY_MS, () => engine.deleteDue()),
     repeat(HOURLY_MS, async () => {
       const before = new Date(clock.now() - KEEP_MS);
       await directory.decisions.prune(before);

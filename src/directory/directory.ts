@@ -48,8 +48,8 @@ export interface People {
   subjects(person: PersonId): Promise<readonly (SubjectKey & { readonly origin: string })[]>;
   /** A further subject of a person; one that is somebody's already stays theirs. Returns whose it is now. */
   addSubject(person: PersonId, subject: SubjectKey, origin: string): Promise<PersonId>;
-  /** Who left or was disabled before, and still has an account somewhere. */
-  goneBefore(before: Date, limit: number): Promise<readonly Person[]>;
+  /** Who left or was disabled before, and still has an account somewhere; by id, those after `after`. */
+  goneBefore(before: Date, limit: number, after?: PersonId): Promise<readonly Person[]>;
   setDisabled(person: PersonId, disabled: boolean): Promise<void>;
 }
 

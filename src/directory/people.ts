@@ -57,7 +57,7 @@ export function createPeople(database: Database, clock: Clock): People {
         if (await insertSubject(trx, person, subject, origin)) return person;
         return (await rowBySubject(trx, subject))?.id ?? person;
       }),
-    goneBefore: (before, limit) => database.run((db) => goneBefore(db, before.getTime(), limit)),
+    goneBefore: (before, limit, after) => database.run((db) => goneBefore(db, before.getTime(), limit, after ?? '')),
     setDisabled: (person, disabled) => setDisabled(database, clock, person, disabled),
   };
 }
@@ -132,7 +132,12 @@ function rowBySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<PersonRo
     .executeTakeFirst();
 }
 
-async function goneBefore(db: Kysely<Tables>, before: number, limit: number): Promise<readonly Person[]> {
+async function goneBefore(
+  db: Kysely<Tables>,
+  before: number,
+  limit: number,
+  after: PersonId,
+): Promise<readonly Person[]> {
   const rows = await db
     .selectFrom('people')
     .selectAll()
@@ -142,6 +147,7 @@ async function goneBefore(db: Kysely<Tables>, before: number, limit: number): Pr
         where.and([where('disabled', '=', 1), where('disabled_at', '<=', before)]),
       ]),
     )
+    .where('id', '>', after)
     .where('id', 'in', (inner) => inner.selectFrom('accounts').select('person_id'))
     .orderBy('id')
     .limit(limit)

@@ -36,6 +36,8 @@ export interface EngineDeps extends RunsDeps {
 
 /** Within this time the one who began is expected to be done. */
 const FOLLOW_UP_MS = 15_000;
+/** Who left, read at a time. */
+const PEOPLE_AT_ONCE = 100;
 
 /** What a login, and later a push or a sync, does with an assertion. */
 export class Engine implements Provisioner {
@@ -162,6 +164,24 @@ export class Engine implements Provisioner {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#runs.settled();
+  }
+
+  /** Deletes the accounts of those who have been out for as long as `safety.leaver` says. For the scheduler. */
+  async deleteDue(): Promise<void> {
+    const { directory, clock, leaver, targets } = this.#deps;
+    if (leaver.deleteAfterMs === undefined) return;
+    const before = new Date(clock.now() - leaver.deleteAfterMs);
+    for (let after: PersonId | undefined; !this.#stop.signal.aborted; ) {
+      const people = await directory.people.goneBefore(before, PEOPLE_AT_ONCE, after);
+      for (const { id } of people) {
+        for (const { target, created } of await directory.accounts.ofPerson(id)) {
+          const isOurs = created && targets.get(target)?.target.can.delete === true;
+          if (isOurs) await this.leave(id, target, 'scheduler', `delete-${id.slice(-8)}`);
+        }
+      }
+      after = people.at(-1)?.id;
+      if (people.length < PEOPLE_AT_ONCE) return;
+    }
   }
 
   /** Brings somebody who is out to what that means, in one target. For syncs. */

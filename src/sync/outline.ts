@@ -23,6 +23,8 @@ export interface Section {
 export interface PlannedRow {
   /** User name of the account, or name of the group. */
   readonly key: string;
+  /** What a person knows this one by: the source's e-mail where the target's user names are ids, else the key. */
+  readonly name: string;
   /** Another target than the plan's. */
   readonly target?: string;
   readonly changes: readonly PlannedChange[];
@@ -72,7 +74,12 @@ export function outlineOf(plan: SyncPlan, { mostRows = MOST_ROWS }: OutlineOptio
   };
 }
 
-/** Changes by account, in order; what an apply reports on one by one. */
+/** How many accounts there are to report on one by one. */
+export function accountsIn(changes: readonly PlannedChange[]): number {
+  return new Set(changes.filter(({ type }) => type === 'user').map(accountOf)).size;
+}
+
+/** Changes by account, in order. */
 export function rowsOf(changes: readonly PlannedChange[]): readonly PlannedRow[] {
   const byAccount = new Map<string, PlannedChange[]>();
   for (const change of changes) push(byAccount, accountOf(change), change);
@@ -82,9 +89,14 @@ export function rowsOf(changes: readonly PlannedChange[]): readonly PlannedRow[]
         (one, other) => weightOf(one) - weightOf(other) || compare(aboutOf(one), aboutOf(other)),
       );
       const [first] = sorted as [PlannedChange];
-      return { key: first.key, ...(first.target === undefined ? {} : { target: first.target }), changes: sorted };
+      const target = first.target === undefined ? {} : { target: first.target };
+      return { key: first.key, name: nameOf(first), ...target, changes: sorted };
     })
     .sort((one, other) => weightOfRow(one) - weightOfRow(other) || compare(one.key, other.key));
+}
+
+function nameOf({ key, subject }: PlannedChange): string {
+  return subject?.includes('@') === true && !key.includes('@') ? subject : key;
 }
 
 function accountOf({ person, subject, type, key, target = '' }: PlannedChange): string {

@@ -56,7 +56,7 @@ function things(rows: readonly PlannedRow[]): readonly string[] {
 
 function cells(row: PlannedRow): readonly string[] {
   return [
-    `${code(row.key)}${row.target === undefined ? '' : ` in ${code(row.target)}`}`,
+    `${row.name === row.key ? '' : `${code(row.name)}<br>`}${code(row.key)}${row.target === undefined ? '' : ` in ${code(row.target)}`}`,
     row.changes.map((change) => changeText(change, { mark: code })).join('<br>'),
     reasons(row.changes),
   ];
@@ -65,7 +65,7 @@ function cells(row: PlannedRow): readonly string[] {
 function namesText(rows: readonly PlannedRow[], most: number): string {
   const named = rows
     .slice(0, most)
-    .map(({ key }) => code(key))
+    .map(({ name }) => code(name))
     .join(', ');
   return rows.length > most ? `${named} and ${amount(rows.length - most)} more` : named;
 }

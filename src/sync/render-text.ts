@@ -95,8 +95,9 @@ class Page {
     this.#lines.push('');
   }
 
-  #row({ key, target, changes }: PlannedRow): void {
-    this.#lines.push(`  ${quote(key)}${elsewhere(target)}`);
+  #row({ key, name, target, changes }: PlannedRow): void {
+    const account = name === key ? '' : this.#paint('dim', `   account ${quote(key)}`);
+    this.#lines.push(`  ${quote(name)}${elsewhere(target)}${account}`);
     for (const change of changes) {
       const reason = this.#paint('dim', show(reasonText(change)));
       this.#lines.push(`    ${this.#sign(change.op)} ${changeText(change)}   ${reason}`);
@@ -107,7 +108,7 @@ class Page {
     this.#lines.push(`  ${peopleText(rows.length)}${elsewhere(rows[0]?.target)}`);
     for (const change of changes)
       this.#lines.push(`    ${this.#sign(change.op)} ${changeText(change, { values: isSame })}`);
-    const named = rows.slice(0, mostNames).map(({ key }) => quote(key));
+    const named = rows.slice(0, mostNames).map(({ name }) => quote(name));
     const more = rows.length > mostNames ? ` and ${amount(rows.length - mostNames)} more` : '';
     for (const line of wrapped(named, more)) this.#lines.push(this.#paint('dim', `      ${line}`));
   }

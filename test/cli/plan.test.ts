@@ -56,7 +56,7 @@ describe('plan', () => {
       sync: SYNC,
       target: 'gooddata',
       complete: true,
-      summary: { create: 3, update: 1, disable: 2, delete: 0, grant: 3, revoke: 1, held: 1 },
+      summary: { create: 3, update: 2, disable: 2, delete: 0, grant: 3, revoke: 1, held: 1 },
     });
     for (const change of json.changes)
       expect(change).toMatchObject({

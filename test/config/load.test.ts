@@ -19,7 +19,7 @@ describe('a right config', () => {
       session: { store: 'embedded', idle: 3_600_000, absolute: 43_200_000 },
       identity: { match: ['link', 'external_id', 'verified_email'], require: ['email'] },
       groups: { strip: '', max: 1_000, rename: {}, allow: ['*'] },
-      safety: { manage: 'ours', leaver: 'disable', privileged: [], never_touch: [] },
+      safety: { manage: 'ours', leaver: { now: 'disable' }, privileged: [], never_touch: [] },
     });
     expect(config?.login['staff']).toMatchObject({
       type: 'oidc',

@@ -184,6 +184,9 @@ export function describeListings(world: World): void {
       expect((await there.people.get(bob))?.disabledAt).toEqual(at);
       expect((await there.people.goneBefore(at, 10)).map(({ id }) => id).sort()).toEqual([ann, bob].sort());
       expect(await there.people.goneBefore(new Date(at.getTime() - 1), 10)).toEqual([]);
+      const [first = ''] = [ann, bob].sort();
+      expect((await there.people.goneBefore(at, 1)).map(({ id }) => id)).toEqual([first]);
+      expect(await there.people.goneBefore(at, 10, first)).toHaveLength(1);
       await here.people.setDisabled(bob, false);
       expect((await there.people.goneBefore(at, 10)).map(({ id }) => id)).toEqual([ann]);
     });

@@ -120,7 +120,7 @@ describe('every command', () => {
     [['explain', '--origin', 'acme']],
     [['explain', '--origin', 'acme', '--claims', 'a', '--token', 'b']],
     [['plan']],
-    [['apply']],
+    [['apply', '--json']],
     [['apply', 'hr', '--plan', 'plan.json']],
     [['sessions', 'end']],
     [['sessions', 'end', '--all', '--user', 'ann']],

@@ -268,6 +268,24 @@ describe('an account of somebody who left', () => {
     await applied();
     expect(Object.keys(world.accounts())).toEqual(['bob']);
   });
+
+  it('is deleted in every target, whoever runs a sync or not; one that was there before us is not', async () => {
+    await start({ leaver: { now: 'disable', deleteAfterMs: 86_400_000 }, joined: ['hr'] });
+    world.side.addAccount({ userName: 'bob', profile: { email: 'bob@acme.test' } });
+    for (const name of ['ann', 'bob', 'cyd']) world.hr.add(name, { groups: ['User'] });
+    await applied();
+    for (const name of ['ann', 'bob']) await world.login(name, { groups: ['Side'] }, 'side');
+    world.hr.people.delete('ann');
+    world.hr.people.delete('bob');
+    await applied();
+    await world.engine.deleteDue();
+    expect(world.accounts()).toMatchObject({ ann: '(group:analysts role:Alpha)' });
+    world.now += 86_400_000;
+    await world.engine.deleteDue();
+    expect(Object.keys(world.accounts())).toEqual(['cyd']);
+    expect(world.accounts(world.side)).toEqual({ bob: '(group:side)' });
+    expect(lines((await world.plan()).changes)).toEqual([]);
+  });
 });
 
 describe('safety.manage', () => {

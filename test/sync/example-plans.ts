@@ -108,6 +108,7 @@ export const EXAMPLES: Readonly<Record<string, SyncPlan>> = {
       ...newPerson('ada@example.com', 'analysts', 'userGroup'),
       ...newPerson('zoë@example.com', 'userGroup'),
       renamed('bob@example.com', 'Smith', 'Smythe'),
+      { ...renamed('dave-example.com-1f0a77c2', 'Jones', 'Johns'), subject: 'dave@example.com' },
       ...leaver('carol@example.com', 'adminGroup'),
       { ...(leaver('carol@example.com')[0] as PlannedChange), target: 'superset', key: 'carol' },
     ],

@@ -134,6 +134,11 @@ export class SyncWorld {
     this.syncs = createSyncs({ ...this.deps, ...lease, open: async (name) => this.#setup(name) });
   }
 
+  adoptSetup() {
+    const setup = this.#setup('hr');
+    return { name: 'bi', planning: setup.planning, missing: setup.missing, syncs: [setup] };
+  }
+
   #setup(name: string) {
     const source = name === 'hr' ? this.hr : this.crm;
     const { owner: owning, target = this.bi } = this.#options;

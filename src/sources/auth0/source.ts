@@ -125,7 +125,11 @@ async function* lateComers(
 }
 
 function personOf({ user_id: subject, blocked, ...profile }: Auth0User, roles: readonly string[]): ListedPerson {
-  const told = Object.entries(profile).filter(([, value]) => value !== null && value !== undefined);
+  // By its address Auth0 itself calls whoever has no name.
+  const isName = (key: string, value: unknown) => key !== 'name' || value !== profile.email;
+  const told = Object.entries(profile).filter(
+    ([key, value]) => value !== null && value !== undefined && isName(key, value),
+  );
   const connections = [...new Set(profile.identities.map(({ connection }) => connection))];
   return { subject, active: blocked !== true, claims: { ...Object.fromEntries(told), connections, roles } };
 }
