@@ -15,6 +15,8 @@ export interface AccountOwner {
   readonly leaveAlone: readonly string[];
   /** True when the config has this one origin alone. */
   readonly isOnlyOrigin: boolean;
+  /** What a new account would be is not asked for. */
+  readonly hasAccount: boolean;
 }
 
 /** Attributes that make the user name of a new account, best first, when the target's config does not say. */
@@ -35,7 +37,8 @@ export function desiredAccount(
   const key = externalId ?? owner.subject;
   const keepsIds = target.external_ids === undefined ? owner.isOnlyOrigin : target.external_ids === owner.origin;
   const userNames = userNameCandidates(target.user_name ?? USER_NAME[target.type], owner.attributes, key);
-  const forNew = profileForNew(owner.attributes, userNames[0]);
+  const said = profileOf(owner.attributes);
+  const forNew = owner.hasAccount ? { profile: said, notes: [] } : profileForNew(owner.attributes, userNames[0]);
   const account: DesiredAccount = {
     person: owner.person,
     target: name,
@@ -44,7 +47,7 @@ export function desiredAccount(
     key,
     userNames,
     active: owner.active,
-    profile: profileOf(owner.attributes),
+    profile: said,
     profileIfNew: forNew.profile,
     emailTrusted: owner.emailTrusted,
     entitlements: withoutRepeats(given),
