@@ -62,8 +62,17 @@ function userNameCandidates(names: readonly string[], attributes: Attributes, ke
   return [...new Set(values.filter((value) => value !== undefined))];
 }
 
+/** What one rule gave, in order: most people are given the same list. */
+const inOrder = new WeakMap<readonly GrantedEntitlement[], readonly GrantedEntitlement[]>();
+
 /** One row for each entitlement and origin, in an order that does not depend on that of the rules. */
 function withoutRepeats(given: readonly GrantedEntitlement[]): readonly GrantedEntitlement[] {
+  const known = inOrder.get(given) ?? sorted(given);
+  inOrder.set(given, known);
+  return known;
+}
+
+function sorted(given: readonly GrantedEntitlement[]): readonly GrantedEntitlement[] {
   const rows = new Map<string, GrantedEntitlement>();
   const sortable = given.map((row) => ({ row, key: `${entitlementKey(row)}\u0000${row.origin}` }));
   sortable.sort((a, b) => compare(a.key, b.key) || compare(a.row.rule, b.row.rule));

@@ -255,7 +255,7 @@ class Draft {
   readonly readings: Reading[];
   readonly rules: RuleTrace[] = [];
   readonly notes: string[];
-  readonly given = new Map<string, GrantedEntitlement[]>();
+  readonly given = new Map<string, readonly GrantedEntitlement[]>();
   readonly accounts = new Map<string, DesiredAccount>();
   readonly #spoiled = new Set<string>();
   denial: { readonly code: string; readonly message: string | undefined } | undefined;
@@ -276,7 +276,8 @@ class Draft {
   }
 
   give(target: string, entitlements: readonly GrantedEntitlement[]): void {
-    this.given.set(target, [...(this.given.get(target) ?? []), ...entitlements]);
+    const before = this.given.get(target);
+    this.given.set(target, before === undefined ? entitlements : [...before, ...entitlements]);
   }
 
   /** The first denial stands. */
