@@ -1,10 +1,12 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { run } from '../src/cli/program.ts';
 import { startGoodDataEmulator } from '../test/emulators/gooddata/server.ts';
 import { listAll, startTenant, users } from '../test/sources/auth0/tenant.ts';
-import { measurePlan } from './sync-plan.ts';
+import { fillState, measurePlan, type PlanFigures } from './sync-plan.ts';
 
 /** What applying takes, in calls of GoodData. */
 export interface ApplyFigures {
@@ -108,10 +110,23 @@ async function measureRead(people: number): Promise<ReadFigures> {
   }
 }
 
-const [what, people, changes] = process.argv.slice(2);
+/** The database is filled by a process of its own, so that memory is what the plan takes. */
+async function planFilled(people: number, changes: number): Promise<PlanFigures> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchgate-bench-'));
+  const database = `sqlite:${join(folder, 'state.db')}`;
+  try {
+    await promisify(execFile)(process.execPath, [process.argv[1] ?? '', 'fill', String(people), database]);
+    return await measurePlan(database, people, changes);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const [what, people, changes = ''] = process.argv.slice(2);
 const measures = {
-  plan: () => measurePlan(Number(people), Number(changes)),
+  fill: () => fillState(changes, Number(people)),
+  plan: () => planFilled(Number(people), Number(changes)),
   apply: () => measureApply(Number(people), Number(changes)),
   read: () => measureRead(Number(people)),
 } as const;
-console.log(JSON.stringify(await measures[what as keyof typeof measures]()));
+console.log(JSON.stringify((await measures[what as keyof typeof measures]()) ?? {}));

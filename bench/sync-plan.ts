@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import type { ActualAccount } from '../src/model/change.ts';
+import { LatchgateError } from '../src/model/errors.ts';
 import { sourceIssuer } from '../src/model/origin.ts';
+import type { ListedPerson, ListingEnd, Source } from '../src/sources/source.ts';
+import { createSyncs } from '../src/sync/syncs.ts';
+import type { Target } from '../src/targets/target.ts';
 import { SyncWorld } from '../test/sync/world.ts';
 
 /** What planning a sync takes, of whose people `changes` differ from what the target has. */
@@ -11,87 +13,140 @@ export interface PlanFigures {
   /** CPU of the process for one plan, user and system. */
   readonly cpuSeconds: number;
   readonly wallSeconds: number;
-  /** Resident memory at its highest until the end of the plan, source and target in memory included. */
+  /** Resident memory of the process at its highest, from its start. */
   readonly peakMegabytes: number;
 }
 
 const PAGE = 500;
-const MEGABYTE = 1024 * 1024;
+const KILOBYTES = 1024;
+const ROLE = { kind: 'role' as const, name: 'Alpha', id: 'r1' };
+const GROUP = { kind: 'group' as const, name: 'analysts', id: 'g1' };
+
+/** Fills a state database with people who were synced: each has an account, a role and a group. */
+export async function fillState(database: string, people: number): Promise<void> {
+  const world = await new SyncWorld().open({ database });
+  for (let from = 0; from < people; from += PAGE) await fillPage(world, from, Math.min(from + PAGE, people));
+  await world.close();
+}
 
 /**
- * Plans `people` on an embedded state database against a target in memory, all of whom are there with a role and a group
- * each, but for `changes` of them who have another group by now. Run it in a process of its own: memory is the process's.
+ * Plans these people on that database, all of whom are in the target with what they were given, but for `changes` of
+ * them, who have another group by now. In a process of its own: memory is the process's.
  */
-export async function measurePlan(people: number, changes: number): Promise<PlanFigures> {
-  const folder = mkdtempSync(join(tmpdir(), 'latchgate-bench-'));
-  const world = await new SyncWorld().open({ database: `sqlite:${join(folder, 'state.db')}` });
+export async function measurePlan(database: string, people: number, changes: number): Promise<PlanFigures> {
+  const world = await new SyncWorld().open({ database });
+  const target = generatedTarget(people);
+  const origin = { name: 'hr', issuer: sourceIssuer('hr'), ownerOf: () => 'hr' };
+  const missing = { users: 'create', groups: 'create', roles: 'refuse' } as const;
+  const setup = { name: 'hr', origin, planning: target, target, missing, timeoutMs: 5_000 };
+  const syncs = createSyncs({
+    ...world.deps,
+    open: async () => ({ ...setup, source: generatedSource(people, changes) }),
+  });
   try {
-    await fill(world, people, changes);
-    let peak = 0;
-    const watch = setInterval(() => {
-      peak = Math.max(peak, process.memoryUsage.rss());
-    }, 50);
     const cpu = process.cpuUsage();
     const started = performance.now();
-    const plan = await world.syncs.plan('hr', AbortSignal.timeout(600_000));
+    const plan = await syncs.plan('hr', AbortSignal.timeout(600_000));
     const wallSeconds = (performance.now() - started) / 1_000;
     const { user, system } = process.cpuUsage(cpu);
-    clearInterval(watch);
-    peak = Math.max(peak, process.memoryUsage.rss());
-    const cpuSeconds = (user + system) / 1_000_000;
-    return { people, changes: plan.changes.length, cpuSeconds, wallSeconds, peakMegabytes: peak / MEGABYTE };
+    return {
+      people,
+      changes: plan.changes.length,
+      cpuSeconds: (user + system) / 1_000_000,
+      wallSeconds,
+      peakMegabytes: process.resourceUsage().maxRSS / KILOBYTES,
+    };
   } finally {
     await world.close();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function fill(world: SyncWorld, people: number, changes: number): Promise<void> {
-  const { bi, hr, directory } = world;
-  const role = { kind: 'role' as const, name: 'Alpha' };
-  const group = { kind: 'group' as const, name: 'analysts' };
-  const groupId = bi.addEntitlement(group).id;
-  const roleId = [...bi.entitlements.values()].find(({ name }) => name === role.name)?.id ?? '';
-  for (let from = 0; from < people; from += PAGE) {
-    const subjects = Array.from({ length: Math.min(PAGE, people - from) }, (_, at) => `auth0|${from + at}`);
-    for (const [at, subject] of subjects.entries()) {
-      const extra = from + at < changes ? ['team-new'] : [];
-      hr.add(subject, { groups: ['User', ...extra], email: `${subject}@acme.test`, department: `dept ${at % 40}` });
-    }
-    const saved = await directory.listings.save(
-      subjects.map((subject) => ({
-        assertion: {
-          origin: 'hr',
-          issuer: sourceIssuer('hr'),
-          subject,
-          active: true,
-          claims: { groups: ['User'], email: `${subject}@acme.test` },
-          at: new Date(world.now),
-        },
-        groups: ['User'],
-        description: { displayName: subject, email: `${subject}@acme.test` },
-        owner: 'hr',
-      })),
-    );
-    await world.deps.together(async ({ directory: stores }) => {
-      for (const [at, { id }] of saved.entries()) {
-        const subject = subjects[at] ?? '';
-        const profile = { email: `${subject}@acme.test`, givenName: subject, familyName: 'Adams' };
-        const made = bi.addAccount({ userName: subject, externalId: `hr|${subject}`, profile });
-        made.entitlements.add(roleId).add(groupId);
-        const link = { person: id, target: 'bi', accountId: made.id, userName: subject };
-        await stores.accounts.save({ ...link, created: true, state: 'ready' });
-        const row = { person: id, target: 'bi', rule: 'users', origin: 'hr' };
-        await stores.ledger.intend([
-          { ...row, ...role },
-          { ...row, ...group },
-        ]);
-        const given = [
-          { key: 'role:Alpha', entitlementId: roleId },
-          { key: 'group:analysts', entitlementId: groupId },
-        ];
-        await stores.ledger.confirm(id, 'bi', given);
+const subjectOf = (at: number): string => `auth0|${String(at).padStart(9, '0')}`;
+const emailOf = (at: number): string => `person.${at}@acme.test`;
+
+/** People as they are read off a wire: each a text of their own. */
+function generatedSource(people: number, changes: number): Source {
+  return {
+    name: 'hr',
+    type: 'generated',
+    async *list(): AsyncGenerator<ListedPerson, ListingEnd, undefined> {
+      for (let at = 0; at < people; at += 1) {
+        const groups = at < changes ? ['User', 'team-new'] : ['User'];
+        const claims = { email: emailOf(at), given_name: `Given ${at}`, family_name: `Family ${at}`, groups };
+        yield { subject: subjectOf(at), active: true, claims };
       }
-    });
-  }
+      return { complete: true, unreadable: 0, notes: [] };
+    },
+    probe: async () => {},
+    close: async () => {},
+  };
+}
+
+function generatedTarget(people: number): Target {
+  const refuse = async (): Promise<never> => {
+    throw new LatchgateError('write_refused', 'a plan writes nothing');
+  };
+  const accountAt = (at: number): ActualAccount => ({
+    id: `a${at}`,
+    userName: emailOf(at),
+    externalId: `hr|${subjectOf(at)}`,
+    active: true,
+    profile: { email: emailOf(at), givenName: `Given ${at}`, familyName: `Family ${at}` },
+    entitlements: [ROLE, GROUP],
+    isProtected: false,
+  });
+  return {
+    name: 'bi',
+    type: 'generated',
+    can: {
+      kinds: ['group', 'role'],
+      creates: ['group'],
+      disable: true,
+      delete: true,
+      needsEntitlement: false,
+      uniqueEmail: true,
+      requiredProfile: ['email'],
+      profile: ['givenName', 'familyName', 'email'],
+    },
+    adapt: (desired) => desired,
+    read: async () => ({ complete: true, accounts: Array.from({ length: people }, (_, at) => accountAt(at)) }),
+    find: async () => [],
+    apply: refuse,
+    probe: async () => ({ account: 'generated' }),
+  };
+}
+
+async function fillPage({ directory, deps, now }: SyncWorld, from: number, to: number): Promise<void> {
+  const numbers = Array.from({ length: to - from }, (_, at) => from + at);
+  const saved = await directory.listings.save(
+    numbers.map((at) => ({
+      assertion: {
+        origin: 'hr',
+        issuer: sourceIssuer('hr'),
+        subject: subjectOf(at),
+        active: true,
+        claims: { email: emailOf(at), given_name: `Given ${at}`, family_name: `Family ${at}`, groups: ['User'] },
+        at: new Date(now),
+      },
+      groups: ['User'],
+      description: { displayName: `Given ${at} Family ${at}`, email: emailOf(at) },
+      owner: 'hr',
+    })),
+  );
+  await deps.together(async ({ directory: { accounts, ledger } }) => {
+    for (const [index, { id }] of saved.entries()) {
+      const at = from + index;
+      const link = { person: id, target: 'bi', accountId: `a${at}`, userName: emailOf(at) };
+      await accounts.save({ ...link, created: true, state: 'ready' });
+      const row = { person: id, target: 'bi', rule: 'users', origin: 'hr' };
+      await ledger.intend([
+        { ...row, kind: ROLE.kind, name: ROLE.name },
+        { ...row, kind: GROUP.kind, name: GROUP.name },
+      ]);
+      await ledger.confirm(id, 'bi', [
+        { key: 'role:Alpha', entitlementId: ROLE.id },
+        { key: 'group:analysts', entitlementId: GROUP.id },
+      ]);
+    }
+  });
 }

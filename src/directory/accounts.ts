@@ -3,7 +3,7 @@ import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
 import type { AccountLink, Accounts } from './directory.ts';
 import { isUniqueViolation } from './failure.ts';
-import { byPeople, PAGE } from './pages.ts';
+import { byPeople, PAGE, pageOf, Same } from './pages.ts';
 import type { AccountRow } from './tables.ts';
 
 export function createAccounts(database: Database, clock: Clock): Accounts {
@@ -26,23 +26,37 @@ export function createAccounts(database: Database, clock: Clock): Accounts {
           .where('person_id', '=', person)
           .orderBy('target')
           .execute();
-        return rows.map(toLink);
+        return rows.map((row) => toLink(row));
       }),
-    ofTarget: (target, people) =>
-      byPeople(people, (after, ids) =>
-        database.run(async (db) => {
-          const rows = await db
+    ofTarget: (target, people) => {
+      const same = new Same();
+      return byPeople(people, async (after: AccountLink | undefined, ids) => {
+        const rows = await pageOf(database, LINK_COLUMNS, (db) =>
+          db
             .selectFrom('accounts')
-            .selectAll()
+            .select(LINK_COLUMNS)
             .where('target', '=', target)
             .$if(ids !== undefined, (query) => query.where('person_id', 'in', ids ?? []))
             .$if(after !== undefined, (query) => query.where('person_id', '>', after?.person ?? ''))
             .orderBy('person_id')
-            .limit(PAGE)
-            .execute();
-          return rows.map(toLink);
-        }),
-      ),
+            .limit(PAGE),
+        );
+        return rows.map(([person, id, userName, created, state, updatedAt]) =>
+          toLink(
+            {
+              person_id: person as string,
+              target,
+              account_id: id as string | null,
+              user_name: userName as string,
+              created: created as number,
+              state: state as AccountRow['state'],
+              updated_at: updatedAt as number,
+            },
+            same,
+          ),
+        );
+      });
+    },
     owner: (target, accountId) =>
       database.run(async (db) => {
         const row = await db
@@ -70,6 +84,8 @@ export function createAccounts(database: Database, clock: Clock): Accounts {
   };
 }
 
+const LINK_COLUMNS = ['person_id', 'account_id', 'user_name', 'created', 'state', 'updated_at'] as const;
+
 async function save(database: Database, clock: Clock, link: Omit<AccountLink, 'updatedAt'>): Promise<void> {
   const facts = {
     account_id: link.accountId ?? null,
@@ -95,14 +111,14 @@ async function save(database: Database, clock: Clock, link: Omit<AccountLink, 'u
   }
 }
 
-function toLink(row: AccountRow): AccountLink {
+function toLink(row: AccountRow, same = new Same()): AccountLink {
   return {
     person: row.person_id,
     target: row.target,
     ...(row.account_id === null ? {} : { accountId: row.account_id }),
     userName: row.user_name,
     created: row.created === 1,
-    state: row.state,
-    updatedAt: new Date(row.updated_at),
+    state: same.text(row.state) as AccountLink['state'],
+    updatedAt: same.date(row.updated_at),
   };
 }

@@ -3,7 +3,7 @@ import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
 import type { Ledger } from './directory.ts';
-import { byPeople, PAGE } from './pages.ts';
+import { byPeople, PAGE, pageOf, Same } from './pages.ts';
 import type { GrantRow } from './tables.ts';
 
 export function createLedger(database: Database, clock: Clock): Ledger {
@@ -34,11 +34,11 @@ export function createLedger(database: Database, clock: Clock): Ledger {
       }),
     ofTarget: (target, people) => {
       const same = new Same();
-      return byPeople(people, (after, ids) =>
-        database.run(async (db) => {
-          const rows = await db
+      return byPeople(people, async (after: Grant | undefined, ids) => {
+        const rows = await pageOf(database, GRANT_COLUMNS, (db) =>
+          db
             .selectFrom('grants')
-            .selectAll()
+            .select(GRANT_COLUMNS)
             .where('target', '=', target)
             .$if(ids !== undefined, (query) => query.where('person_id', 'in', ids ?? []))
             .$if(after !== undefined, (query) =>
@@ -49,11 +49,26 @@ export function createLedger(database: Database, clock: Clock): Ledger {
             .orderBy('person_id')
             .orderBy('key')
             .orderBy('origin')
-            .limit(PAGE)
-            .execute();
-          return rows.map((row) => toGrant(row, same));
-        }),
-      );
+            .limit(PAGE),
+        );
+        return rows.map(([person, kind, name, scope, rule, origin, id, confirmed, since]) =>
+          toGrant(
+            {
+              person_id: person as string,
+              target,
+              kind: kind as GrantRow['kind'],
+              name: name as string,
+              scope: scope as string | null,
+              rule: rule as string,
+              origin: origin as string,
+              entitlement_id: id as string | null,
+              confirmed: confirmed as number,
+              since: since as number,
+            },
+            same,
+          ),
+        );
+      });
     },
     intend: (grants) => intend(database, clock, grants),
     confirm: (person, target, given) => confirm(database, person, target, given),
@@ -69,6 +84,18 @@ export function createLedger(database: Database, clock: Clock): Ledger {
       }),
   };
 }
+
+const GRANT_COLUMNS = [
+  'person_id',
+  'kind',
+  'name',
+  'scope',
+  'rule',
+  'origin',
+  'entitlement_id',
+  'confirmed',
+  'since',
+] as const;
 
 async function intend(database: Database, clock: Clock, grants: Parameters<Ledger['intend']>[0]): Promise<void> {
   if (grants.length === 0) return;
@@ -144,29 +171,11 @@ function inKeyOrder<T extends { readonly key: string; readonly origin?: string }
   return rows.toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
 }
 
-/** Texts and times that are in many rows, once each: of everybody's grants nearly all are. */
-class Same {
-  readonly #texts = new Map<string, string>();
-  readonly #dates = new Map<number, Date>();
-
-  text(text: string): string {
-    const known = this.#texts.get(text);
-    if (known === undefined) this.#texts.set(text, text);
-    return known ?? text;
-  }
-
-  date(at: number): Date {
-    const known = this.#dates.get(at) ?? new Date(at);
-    this.#dates.set(at, known);
-    return known;
-  }
-}
-
-function toGrant(row: GrantRow, same = new Same()): Grant {
+function toGrant(row: Omit<GrantRow, 'key'>, same = new Same()): Grant {
   return {
-    person: row.person_id,
+    person: same.next(row.person_id),
     target: same.text(row.target),
-    kind: row.kind,
+    kind: same.text(row.kind) as Grant['kind'],
     name: same.text(row.name),
     ...(row.scope === null ? {} : { scope: same.text(row.scope) }),
     rule: same.text(row.rule),

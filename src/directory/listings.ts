@@ -12,7 +12,7 @@ import type {
   Person,
   RememberedAssertion,
 } from './directory.ts';
-import { PAGE } from './pages.ts';
+import { PAGE, pageOf, Same } from './pages.ts';
 import { ensureIn, shown, toAssertion, toPerson, upsertAssertion } from './people.ts';
 import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
@@ -36,13 +36,25 @@ export function createListings(database: Database, clock: Clock): Listings {
   };
 }
 
+const SUBJECT_COLUMNS = [
+  'subject',
+  'person_id',
+  'disabled',
+  'disabled_at',
+  'owner',
+  'left_at',
+  'active',
+  'remembered_groups',
+] as const;
+
 async function* subjects(
   database: Database,
   issuer: string,
   origin: string,
 ): AsyncGenerator<readonly ListedSubject[], void> {
+  const same = new Same();
   for (let after: string | undefined; ; ) {
-    const rows = await database.run((db) =>
+    const rows = await pageOf(database, SUBJECT_COLUMNS, (db) =>
       db
         .selectFrom('subjects')
         .innerJoin('people', 'people.id', 'subjects.person_id')
@@ -65,20 +77,19 @@ async function* subjects(
         .where('subjects.issuer', '=', issuer)
         .$if(after !== undefined, (query) => query.where('subjects.subject', '>', after ?? ''))
         .orderBy('subjects.subject')
-        .limit(PAGE)
-        .execute(),
+        .limit(PAGE),
     );
-    yield rows.map((row) => ({
-      subject: row.subject,
-      person: row.person_id,
-      disabled: row.disabled === 1,
-      ...(row.disabled_at === null ? {} : { disabledAt: new Date(row.disabled_at) }),
-      ...(row.owner === null ? {} : { owner: row.owner }),
-      ...(row.left_at === null ? {} : { leftAt: new Date(row.left_at) }),
-      ...(row.active === null ? {} : { active: row.active === 1 }),
-      ...(row.remembered_groups === null ? {} : { rememberedGroups: JSON.parse(row.remembered_groups) as string[] }),
+    yield rows.map(([subject, person, disabled, disabledAt, owner, leftAt, active, groups]) => ({
+      subject: subject as string,
+      person: person as string,
+      disabled: disabled === 1,
+      ...(disabledAt === null ? {} : { disabledAt: same.date(disabledAt as number) }),
+      ...(owner === null ? {} : { owner: same.text(owner as string) }),
+      ...(leftAt === null ? {} : { leftAt: same.date(leftAt as number) }),
+      ...(active === null ? {} : { active: active === 1 }),
+      ...(groups === null ? {} : { rememberedGroups: same.list(groups as string) }),
     }));
-    after = rows.at(-1)?.subject;
+    after = rows.at(-1)?.[0] as string | undefined;
     if (rows.length < PAGE) return;
   }
 }

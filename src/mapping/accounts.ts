@@ -15,6 +15,8 @@ export interface AccountOwner {
   readonly leaveAlone: readonly string[];
   /** True when the config has this one origin alone. */
   readonly isOnlyOrigin: boolean;
+  /** What a new account would be is not asked for. */
+  readonly hasAccount: boolean;
 }
 
 /** Attributes that make the user name of a new account, best first, when the target's config does not say. */
@@ -35,7 +37,8 @@ export function desiredAccount(
   const key = externalId ?? owner.subject;
   const keepsIds = target.external_ids === undefined ? owner.isOnlyOrigin : target.external_ids === owner.origin;
   const userNames = userNameCandidates(target.user_name ?? USER_NAME[target.type], owner.attributes, key);
-  const forNew = profileForNew(owner.attributes, userNames[0]);
+  const said = profileOf(owner.attributes);
+  const forNew = owner.hasAccount ? { profile: said, notes: [] } : profileForNew(owner.attributes, userNames[0]);
   const account: DesiredAccount = {
     person: owner.person,
     target: name,
@@ -44,7 +47,7 @@ export function desiredAccount(
     key,
     userNames,
     active: owner.active,
-    profile: profileOf(owner.attributes),
+    profile: said,
     profileIfNew: forNew.profile,
     emailTrusted: owner.emailTrusted,
     entitlements: withoutRepeats(given),
@@ -59,8 +62,17 @@ function userNameCandidates(names: readonly string[], attributes: Attributes, ke
   return [...new Set(values.filter((value) => value !== undefined))];
 }
 
+/** What one rule gave, in order: most people are given the same list. */
+const inOrder = new WeakMap<readonly GrantedEntitlement[], readonly GrantedEntitlement[]>();
+
 /** One row for each entitlement and origin, in an order that does not depend on that of the rules. */
 function withoutRepeats(given: readonly GrantedEntitlement[]): readonly GrantedEntitlement[] {
+  const known = inOrder.get(given) ?? sorted(given);
+  inOrder.set(given, known);
+  return known;
+}
+
+function sorted(given: readonly GrantedEntitlement[]): readonly GrantedEntitlement[] {
   const rows = new Map<string, GrantedEntitlement>();
   const sortable = given.map((row) => ({ row, key: `${entitlementKey(row)}\u0000${row.origin}` }));
   sortable.sort((a, b) => compare(a.key, b.key) || compare(a.row.rule, b.row.rule));

@@ -37,6 +37,8 @@ export interface MappingInput {
   readonly current: string;
   /** Only the account in this target is wanted. Default: those in all. */
   readonly only?: string;
+  /** True: the accounts are there, and what a new one would be is not worked out. Default false. */
+  readonly hasAccount?: boolean;
 }
 
 /** Pure: the same input gives the same decision. */
@@ -133,7 +135,7 @@ class CompiledMapping {
     return typeof id === 'string' ? filled(id) : undefined;
   }
 
-  map({ person, assertions, current, only }: MappingInput): Decision {
+  map({ person, assertions, current, only, hasAccount = false }: MappingInput): Decision {
     const mine = latest(assertions.filter((assertion) => assertion.origin === current));
     const origin = this.#origins.get(current);
     if (mine === undefined || origin === undefined) {
@@ -150,7 +152,7 @@ class CompiledMapping {
     );
     this.#applyRules(draft);
     if (draft.denial === undefined) this.#applyDefault(draft);
-    if (draft.denial === undefined) this.#makeAccounts(draft, person, only);
+    if (draft.denial === undefined) this.#makeAccounts(draft, person, only, hasAccount);
     return draft.decision();
   }
 
@@ -222,7 +224,7 @@ class CompiledMapping {
     }
   }
 
-  #makeAccounts(draft: Draft, person: PersonId, only: string | undefined): void {
+  #makeAccounts(draft: Draft, person: PersonId, only: string | undefined, hasAccount: boolean): void {
     const { assertion, read } = draft.current;
     const owner = {
       person,
@@ -233,6 +235,7 @@ class CompiledMapping {
       emailTrusted: read.emailTrusted,
       leaveAlone: draft.leaveAlone(),
       isOnlyOrigin: this.#isOnlyOrigin,
+      hasAccount,
     };
     for (const [name, target] of Object.entries(this.#config.targets)) {
       const given = only === undefined || only === name ? draft.given.get(name) : undefined;
@@ -252,7 +255,7 @@ class Draft {
   readonly readings: Reading[];
   readonly rules: RuleTrace[] = [];
   readonly notes: string[];
-  readonly given = new Map<string, GrantedEntitlement[]>();
+  readonly given = new Map<string, readonly GrantedEntitlement[]>();
   readonly accounts = new Map<string, DesiredAccount>();
   readonly #spoiled = new Set<string>();
   denial: { readonly code: string; readonly message: string | undefined } | undefined;
@@ -273,7 +276,8 @@ class Draft {
   }
 
   give(target: string, entitlements: readonly GrantedEntitlement[]): void {
-    this.given.set(target, [...(this.given.get(target) ?? []), ...entitlements]);
+    const before = this.given.get(target);
+    this.given.set(target, before === undefined ? entitlements : [...before, ...entitlements]);
   }
 
   /** The first denial stands. */

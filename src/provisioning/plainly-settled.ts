@@ -25,6 +25,7 @@ export function isPlainlySettled(
   if (match[0] !== 'link' || link?.state !== 'ready') return false;
   if (link.accountId !== account.id || link.userName !== account.userName) return false;
   if (!desired.active || !account.active || account.isProtected || neverTouch(account)) return false;
+  if (can.needsEntitlement && account.entitlements.length === 0) return false;
   return (
     saysTheSame(desired, account, can) &&
     ledger.every((grant) => grant.confirmed && isGiven(grant, desired) && hasById(account, grant)) &&

@@ -47,8 +47,11 @@ export class Deciding {
     this.#parts = parts;
   }
 
-  /** Somebody whom the source lists, by one subject or several. `known` is absent for people who are new to the directory. */
-  listed(listed: readonly ListedPerson[], person: PersonId, known: Known | undefined): Decided {
+  /**
+   * Somebody whom the source lists, by one subject or several. `known` is absent for people who are new to the directory,
+   * `account` is given when theirs is there, so that it need not be said what a new one would be.
+   */
+  listed(listed: readonly ListedPerson[], person: PersonId, known: Known | undefined, account?: string): Decided {
     const { origin, leaver, now, others } = this.#parts;
     const owner = origin.ownerOf(known?.owner);
     const isOwner = owner === origin.name;
@@ -57,7 +60,9 @@ export class Deciding {
     const active = listed.filter((one) => one.active);
     if (active.length === 0) return isOwner ? this.#leaves(known, owner) : this.#byOthers(person);
     const assertions = [...(others.get(person) ?? []), ...active.map((one) => this.assertionOf(one, known))];
-    return this.#goal(this.#parts.mapping.map({ person, assertions, current: origin.name, only: this.#parts.target }));
+    const { mapping, target } = this.#parts;
+    const hasAccount = account !== undefined;
+    return this.#goal(mapping.map({ person, assertions, current: origin.name, only: target, hasAccount }));
   }
 
   /** Somebody whom the source has listed before and lacks now. */

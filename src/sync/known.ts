@@ -5,6 +5,8 @@ import type { PersonId } from '../model/person.ts';
 /** Whom the directory knows among those whom a source can list, and what others say of them. */
 export interface KnownPeople {
   readonly subjects: ReadonlyMap<string, ListedSubject>;
+  /** People with several subjects among these. */
+  readonly twins: ReadonlySet<PersonId>;
   readonly others: ReadonlyMap<PersonId, readonly RememberedAssertion[]>;
 }
 
@@ -24,10 +26,12 @@ export async function readKnown(
 ): Promise<KnownPeople> {
   const subjects = new Map<string, ListedSubject>();
   const ids = new Set<PersonId>();
+  const twins = new Set<PersonId>();
   for await (const page of listings.subjects(issuer, origin)) {
     for (const row of page) {
       subjects.set(row.subject, row);
-      ids.add(row.person);
+      if (ids.has(row.person)) twins.add(row.person);
+      else ids.add(row.person);
     }
   }
   const others = new Map<PersonId, RememberedAssertion[]>();
@@ -58,8 +62,9 @@ export async function readKnown(
       ...(owner === undefined ? {} : { owner }),
       ...(leftAt === undefined ? {} : { leftAt }),
     });
-    ids.add(person);
+    if (ids.has(person)) twins.add(person);
+    else ids.add(person);
   }
   for (const person of others.keys()) if (!ids.has(person)) others.delete(person);
-  return { subjects, others };
+  return { subjects, twins, others };
 }

@@ -3,13 +3,18 @@ import type { Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Memory, PlanReads } from '../provisioning/job.ts';
 
-const NOTHING: readonly Grant[] = [];
+const NOTHING: Memory = { link: undefined, ledger: [] };
+
+interface Remembered extends Memory {
+  link: AccountLink | undefined;
+  readonly ledger: Grant[];
+}
 
 /** What we remember of everybody, or of these people, in one target. */
 export class TargetMemory {
-  readonly #links = new Map<PersonId, AccountLink>();
-  readonly #ledger = new Map<PersonId, Grant[]>();
-  readonly #owners = new Map<string, PersonId>();
+  readonly #people = new Map<PersonId, Remembered>();
+  /** Made when it is first asked for: of people who are as they were left nobody asks. */
+  #owners: Map<string, PersonId> | undefined;
 
   static async read(
     { accounts, ledger }: Pick<Directory, 'accounts' | 'ledger'>,
@@ -17,41 +22,56 @@ export class TargetMemory {
     people?: readonly PersonId[],
   ): Promise<TargetMemory> {
     const memory = new TargetMemory();
-    for await (const page of accounts.ofTarget(target, people)) for (const link of page) memory.#addLink(link);
-    for await (const page of ledger.ofTarget(target, people)) for (const grant of page) memory.#addGrant(grant);
+    for await (const page of accounts.ofTarget(target, people)) {
+      for (const link of page) memory.#people.set(link.person, { link, ledger: [] });
+    }
+    for await (const page of ledger.ofTarget(target, people)) memory.#addGrants(page);
     return memory;
   }
 
   of(person: PersonId): Memory {
-    return { link: this.#links.get(person), ledger: this.#ledger.get(person) ?? NOTHING };
+    return this.#people.get(person) ?? NOTHING;
   }
 
   owner(accountId: string): PersonId | undefined {
-    return this.#owners.get(accountId);
+    return this.#ownersNow().get(accountId);
   }
 
   /** Everybody who has something of ours there now: what a removal can be counted against. */
   holders(): number {
     let count = 0;
-    for (const [person, { state }] of this.#links) if (state !== 'disabled' || this.#ledger.has(person)) count += 1;
-    for (const person of this.#ledger.keys()) if (!this.#links.has(person)) count += 1;
+    for (const { link, ledger } of this.#people.values()) {
+      if (ledger.length > 0 || (link !== undefined && link.state !== 'disabled')) count += 1;
+    }
     return count;
   }
 
   /** From now on this account counts as the person's: one that is planned. */
   expect(accountId: string, person: PersonId): void {
-    this.#owners.set(accountId, person);
+    this.#ownersNow().set(accountId, person);
   }
 
-  #addLink(link: AccountLink): void {
-    this.#links.set(link.person, link);
-    if (link.accountId !== undefined) this.#owners.set(link.accountId, link.person);
+  /** Rows of one person stand one after the other. */
+  #addGrants(page: readonly Grant[]): void {
+    let last: Remembered | undefined;
+    let person: PersonId | undefined;
+    for (const grant of page) {
+      if (last === undefined || grant.person !== person) {
+        person = grant.person;
+        last = this.#people.get(person) ?? { link: undefined, ledger: [] };
+        this.#people.set(person, last);
+      }
+      last.ledger.push(grant);
+    }
   }
 
-  #addGrant(grant: Grant): void {
-    const rows = this.#ledger.get(grant.person);
-    if (rows === undefined) this.#ledger.set(grant.person, [grant]);
-    else rows.push(grant);
+  #ownersNow(): Map<string, PersonId> {
+    if (this.#owners !== undefined) return this.#owners;
+    this.#owners = new Map();
+    for (const [person, { link }] of this.#people) {
+      if (link?.accountId !== undefined) this.#owners.set(link.accountId, person);
+    }
+    return this.#owners;
   }
 }
 

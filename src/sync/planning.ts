@@ -99,6 +99,8 @@ class Drafting {
   readonly #out: Leaver[] = [];
   readonly #gone: ListedSubject[] = [];
   readonly #unheard = new Set<string>();
+  /** Of people who have several subjects those whom the source lists by one. */
+  readonly #listedTwins = new Set<PersonId>();
   #before = 0;
   #missing = 0;
 
@@ -114,17 +116,17 @@ class Drafting {
 
   async run(signal: AbortSignal): Promise<Draft> {
     const breath = createBreath(signal);
-    const { listing, known } = this.#read;
-    const listed = new Set<string>();
-    for (const [person, several] of this.#byPerson(listing.people)) {
-      for (const { subject } of several) listed.add(subject);
-      await this.#planListed(person, several, signal);
-      await breath();
+    for (const [person, several] of this.#byPerson()) {
+      if (!this.#isSettled(person, several)) await this.#planListed(person, several, signal);
+      // Nearly everybody is settled: waiting for nothing would take longer than the look at them.
+      const pause = breath();
+      if (pause !== undefined) await pause;
     }
-    for (const subject of known.subjects.values()) {
+    const isListed = this.#listed();
+    for (const subject of this.#read.known.subjects.values()) {
       if (subject.active === undefined) continue;
       if (subject.active) this.#before += 1;
-      if (listed.has(subject.subject)) continue;
+      if (isListed(subject.subject)) continue;
       if (subject.active) this.#missing += 1;
       await this.#planGone(subject, signal);
       await breath();
@@ -142,13 +144,26 @@ class Drafting {
   }
 
   /** A person who is listed by two subjects is one person. */
-  #byPerson(people: readonly ListedPerson[]): Iterable<readonly [PersonId, readonly ListedPerson[]]> {
-    const byPerson = new Map<PersonId, readonly ListedPerson[]>();
-    for (const listed of people) {
-      const person = this.#read.known.subjects.get(listed.subject)?.person ?? standIn(listed.subject);
-      byPerson.set(person, [...(byPerson.get(person) ?? []), listed]);
+  *#byPerson(): Iterable<readonly [PersonId, readonly ListedPerson[]]> {
+    const { listing, known } = this.#read;
+    const several = new Map<PersonId, ListedPerson[]>();
+    for (const listed of listing.people) {
+      const person = known.subjects.get(listed.subject)?.person ?? standIn(listed.subject);
+      if (!known.twins.has(person)) yield [person, [listed]];
+      else several.set(person, [...(several.get(person) ?? []), listed]);
     }
-    return byPerson;
+    for (const person of several.keys()) this.#listedTwins.add(person);
+    yield* several;
+  }
+
+  /** Whether the source lists a subject that the directory knows. */
+  #listed(): (subject: string) => boolean {
+    const { listing, known } = this.#read;
+    let found = 0;
+    for (const { subject } of listing.people) if (known.subjects.has(subject)) found += 1;
+    if (found === known.subjects.size) return () => true;
+    const subjects = new Set(listing.people.map(({ subject }) => subject));
+    return (subject) => subjects.has(subject);
   }
 
   async #planListed(person: PersonId, listed: readonly ListedPerson[], signal: AbortSignal): Promise<void> {
@@ -161,7 +176,6 @@ class Drafting {
     }
     const decided = this.#read.deciding.listed(listed, person, known);
     if ('refused' in decided) return this.#refuse(person, listed, decided.refused, decided.message);
-    if (this.#isSettled(person, decided.goal)) return;
     const planned = await this.#plan(person, first.subject, decided.goal, signal);
     if (planned !== undefined && !this.#isComplete && takesSomething(planned)) {
       // What of a person a part of a listing lacks may be in the rest of it.
@@ -178,7 +192,7 @@ class Drafting {
   async #planGone(known: ListedSubject, signal: AbortSignal): Promise<void> {
     const { person, subject } = known;
     // Their other subject is listed, and says what is to become of them.
-    if (this.#listedPeople().has(person)) {
+    if (this.#listedTwins.has(person)) {
       if (this.#listsEverybody && known.active === true) this.#gone.push(known);
       return;
     }
@@ -194,23 +208,19 @@ class Drafting {
     if (decided.isOut) this.#out.push({ person, subject, leaves: decided.leaves });
   }
 
-  #people: ReadonlySet<PersonId> | undefined;
-  #listedPeople(): ReadonlySet<PersonId> {
-    const { listing, known } = this.#read;
-    this.#people ??= new Set(listing.people.flatMap(({ subject }) => known.subjects.get(subject)?.person ?? []));
-    return this.#people;
-  }
-
-  #isSettled(person: PersonId, goal: Goal): boolean {
-    const { memory, snapshot } = this.#read;
+  /** Whether a look is enough to see that nothing is to be done about somebody. */
+  #isSettled(person: PersonId, listed: readonly ListedPerson[]): boolean {
+    const { memory, snapshot, known, listing, deciding } = this.#read;
     const mine = memory.of(person);
-    const id = 'desired' in goal ? mine.link?.accountId : undefined;
-    const account = id === undefined ? undefined : snapshot.byId(id);
-    if (account === undefined || !('desired' in goal)) return false;
-    const desired = adapted(snapshot, goal.desired);
-    return (
-      desired !== undefined && isPlainlySettled({ desired, memory: mine, account, can: snapshot.can }, this.#context)
-    );
+    const account = mine.link?.accountId === undefined ? undefined : snapshot.byId(mine.link.accountId);
+    const [first] = listed;
+    if (account === undefined || first === undefined) return false;
+    if (listed.some(({ subject }) => listing.doubled.has(subject))) return false;
+    const decided = deciding.listed(listed, person, known.subjects.get(first.subject), account.id);
+    if (!('goal' in decided) || !('desired' in decided.goal)) return false;
+    const desired = adapted(snapshot, decided.goal.desired);
+    if (desired === undefined) return false;
+    return isPlainlySettled({ desired, memory: mine, account, can: snapshot.can }, this.#context);
   }
 
   async #plan(person: PersonId, subject: string, goal: Goal, signal: AbortSignal): Promise<Planned | undefined> {

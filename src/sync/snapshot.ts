@@ -17,9 +17,8 @@ export class TargetSnapshot implements Target {
   readonly accounts: readonly ActualAccount[];
   readonly #real: Target;
   readonly #byId = new Map<string, ActualAccount>();
-  readonly #byExternalId = new Index();
-  readonly #byUserName = new Index();
-  readonly #byEmail = new Index();
+  /** By further keys, made when one is first asked for: of people who are as they were left nobody asks. */
+  #indexes: Indexes | undefined;
   readonly #entitlements = new Map<string, ActualEntitlement | null>();
 
   constructor(real: Target, { complete, accounts }: ActualState) {
@@ -29,7 +28,7 @@ export class TargetSnapshot implements Target {
     this.can = real.can;
     this.complete = complete;
     this.accounts = accounts;
-    for (const account of accounts) this.#add(account);
+    for (const account of accounts) this.#byId.set(account.id, account);
   }
 
   adapt(desired: DesiredAccount): DesiredAccount {
@@ -87,21 +86,40 @@ export class TargetSnapshot implements Target {
 
   #add(account: ActualAccount): void {
     this.#byId.set(account.id, account);
-    this.#byExternalId.add(account.externalId, account);
-    this.#byUserName.add(account.userName.toLowerCase(), account);
-    this.#byEmail.add(account.profile.email?.toLowerCase(), account);
+    if (this.#indexes !== undefined) addTo(this.#indexes, account);
   }
 
   /** What differs in case alone is among it: the planner compares, and needs to know of names that would clash. */
   #find({ accountId, externalId, userNames, email }: Lookup): readonly ActualAccount[] {
+    const indexes = this.#indexesNow();
     const found = new Set<ActualAccount>();
     const byId = accountId === undefined ? undefined : this.#byId.get(accountId);
     if (byId !== undefined) found.add(byId);
-    for (const account of this.#byExternalId.get(externalId)) found.add(account);
-    for (const name of userNames) for (const account of this.#byUserName.get(name.toLowerCase())) found.add(account);
-    for (const account of this.#byEmail.get(email?.toLowerCase())) found.add(account);
+    for (const account of indexes.externalId.get(externalId)) found.add(account);
+    for (const name of userNames) for (const account of indexes.userName.get(name.toLowerCase())) found.add(account);
+    for (const account of indexes.email.get(email?.toLowerCase())) found.add(account);
     return [...found];
   }
+
+  #indexesNow(): Indexes {
+    if (this.#indexes !== undefined) return this.#indexes;
+    const indexes = { externalId: new Index(), userName: new Index(), email: new Index() };
+    for (const account of this.#byId.values()) addTo(indexes, account);
+    this.#indexes = indexes;
+    return indexes;
+  }
+}
+
+interface Indexes {
+  readonly externalId: Index;
+  readonly userName: Index;
+  readonly email: Index;
+}
+
+function addTo({ externalId, userName, email }: Indexes, account: ActualAccount): void {
+  externalId.add(account.externalId, account);
+  userName.add(account.userName.toLowerCase(), account);
+  email.add(account.profile.email?.toLowerCase(), account);
 }
 
 const NONE: readonly ActualAccount[] = [];
