@@ -4,21 +4,17 @@ import type { Clock } from '../ops/clock.ts';
 import { sha256 } from '../ops/hash.ts';
 import { randomText } from '../ops/random.ts';
 import { cookieValues, deriveKey } from '../session/cookie.ts';
+import { HiddenTexts } from './hidden-texts.ts';
 import type { Transaction } from './provider.ts';
-import { SealedTexts } from './sealed-state.ts';
 
 /** How long a person may take at the provider. */
 export const LOGIN_LIMIT_MS = 600_000;
 const PURPOSE = 'login-state';
 /** Request lines of 4,096 bytes are a common limit of providers; the rest of the address needs its part. */
 const LONGEST_TICKET = 2_660;
-/** Of a place to return to whose ticket is kept for a second. */
-const LONGEST_KEPT = 256;
-const MOST_TICKETS = 256;
 const SECRET_BYTES = 32;
 /** Of the 86 characters of an HMAC-SHA-512 in base64url. */
 const HALF = 43;
-const texts = new SealedTexts(PURPOSE);
 
 export interface LoginStatesOptions {
   readonly publicUrl: string;
@@ -55,10 +51,9 @@ export interface OpenedState {
 }
 
 /**
- * Logins under way, kept by nobody: everything is in `state`, which is made of two parts. A ticket says where a login
- * leads; it is sealed (RFC 7516, A256GCM), and all who set out for the same place in the same second share one. Behind it
- * stands what is of one login alone: random bytes and the hash of a random cookie, by which it is bound to the browser,
- * under an HMAC over all of it. Only used states are remembered, until they would have run out.
+ * Logins under way, kept by nobody: everything is in `state`. A ticket says where a login leads, encrypted; behind it stand
+ * random bytes and the hash of a random cookie, by which it is bound to the browser, and an HMAC over all of it. Only used
+ * states are remembered, until they would have run out.
  */
 export interface LoginStates {
   readonly cookieName: string;
@@ -81,7 +76,7 @@ interface Ticket {
 
 /** Both out of one secret. */
 interface Keys {
-  readonly seal: Buffer;
+  readonly tickets: HiddenTexts;
   readonly mac: Buffer;
 }
 
@@ -90,10 +85,10 @@ export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginSt
   const cookieName = secure ? '__Host-latchgate-login' : 'latchgate-login';
   const attributes = `Path=/; Max-Age=${LOGIN_LIMIT_MS / 1_000}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
   const keys = secrets.map((secret) => ({
-    seal: deriveKey(secret, PURPOSE),
+    tickets: new HiddenTexts(deriveKey(secret, `${PURPOSE} ticket`)),
     mac: deriveKey(secret, `${PURPOSE} mac`),
   }));
-  const tickets = new SealedTickets((keys[0] as Keys).seal);
+  const own = keys[0] as Keys;
   const bindingOf = (header: string | undefined): string | undefined => {
     const [value, ...more] = cookieValues(header, cookieName);
     return value !== undefined && more.length === 0 && /^[\w-]{43}$/.test(value) ? value : undefined;
@@ -103,11 +98,12 @@ export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginSt
     cookieName,
     start: ({ provider, returnTo, restarts, cookieHeader }) => {
       const binding = bindingOf(cookieHeader) ?? randomText(SECRET_BYTES);
-      const { ticket, sealed } = tickets.for(provider, returnTo, restarts, Math.floor(clock.now() / 1_000));
-      const own = `${sealed}.${randomText(SECRET_BYTES)}.${sha256(binding)}`;
-      const { tag, codeVerifier } = authenticate(own, (keys[0] as Keys).mac);
+      const content = { p: provider, t: Math.floor(clock.now() / 1_000), n: restarts };
+      const { ticket, hidden } = hideToFit(content, returnTo, own.tickets);
+      const said = `${hidden}.${randomText(SECRET_BYTES)}.${sha256(binding)}`;
+      const { tag, codeVerifier } = authenticate(said, own.mac);
       const transaction = transactionOf(ticket, codeVerifier);
-      return { state: `${own}.${tag}`, transaction, cookie: `${cookieName}=${binding}; ${attributes}` };
+      return { state: `${said}.${tag}`, transaction, cookie: `${cookieName}=${binding}; ${attributes}` };
     },
     open: (state, cookieHeader) => {
       const opened = openState(state, keys);
@@ -125,37 +121,15 @@ export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginSt
   };
 }
 
-/** Tickets of the current second, for who comes next to set out for the same place. */
-class SealedTickets {
-  readonly #key: Buffer;
-  readonly #known = new Map<string, { readonly ticket: Ticket; readonly sealed: string }>();
-  #second = 0;
-
-  constructor(key: Buffer) {
-    this.#key = key;
-  }
-
-  for(provider: string, returnTo: string, restarts: number, second: number) {
-    if (second !== this.#second || this.#known.size >= MOST_TICKETS) this.#known.clear();
-    this.#second = second;
-    const name = `${provider} ${restarts} ${returnTo}`;
-    const known = this.#known.get(name);
-    if (known !== undefined) return known;
-    const made = sealToFit({ p: provider, t: second, n: restarts }, returnTo, this.#key);
-    if (returnTo.length <= LONGEST_KEPT) this.#known.set(name, made);
-    return made;
-  }
-}
-
 /** A deep link that is too long loses its query rather than the login. */
-function sealToFit(content: Omit<Ticket, 'r'>, returnTo: string, key: Buffer) {
+function hideToFit(content: Omit<Ticket, 'r'>, returnTo: string, tickets: HiddenTexts) {
   for (const target of [returnTo, returnTo.split(/[?#]/, 1)[0] as string]) {
     const ticket = { ...content, r: target };
-    const sealed = texts.seal(JSON.stringify(ticket), key);
-    if (sealed.length <= LONGEST_TICKET) return { ticket, sealed };
+    const hidden = tickets.hide(JSON.stringify(ticket));
+    if (hidden.length <= LONGEST_TICKET) return { ticket, hidden };
   }
   const ticket = { ...content, r: '/' };
-  return { ticket, sealed: texts.seal(JSON.stringify(ticket), key) };
+  return { ticket, hidden: tickets.hide(JSON.stringify(ticket)) };
 }
 
 /**
@@ -171,15 +145,15 @@ function transactionOf({ p: provider, r: returnTo, t: startedAt }: Ticket, codeV
   return { provider, nonce: sha256(`nonce ${codeVerifier}`), codeVerifier, returnTo, startedAt };
 }
 
-/** Undefined also for what another version has sealed: the login begins anew. */
+/** Undefined also for what another version has made: the login begins anew. */
 function openState(state: string, keys: readonly Keys[]) {
   if (state.length > 2 * LONGEST_TICKET) return undefined;
-  const [tag, browser, secret, ...ticketParts] = state.split('.').reverse();
-  if (tag === undefined || browser === undefined || secret === undefined) return undefined;
-  const sealed = ticketParts.reverse().join('.');
-  for (const { seal, mac } of keys) {
-    const expected = authenticate(`${sealed}.${secret}.${browser}`, mac);
-    const text = isEqual(expected.tag, tag) ? texts.open(sealed, seal) : undefined;
+  const [hidden, secret, browser, tag, ...more] = state.split('.');
+  if (hidden === undefined || secret === undefined || browser === undefined || tag === undefined) return undefined;
+  if (more.length > 0) return undefined;
+  for (const { tickets, mac } of keys) {
+    const expected = authenticate(`${hidden}.${secret}.${browser}`, mac);
+    const text = isEqual(expected.tag, tag) ? tickets.open(hidden) : undefined;
     if (text !== undefined) {
       return { ticket: JSON.parse(text) as Ticket, browser, codeVerifier: expected.codeVerifier };
     }
