@@ -39,6 +39,14 @@ const FOLLOW_UP_MS = 15_000;
 /** Who left, read at a time. */
 const PEOPLE_AT_ONCE = 100;
 
+/** No origin says that the person is to have access, and none that owns them says that they left. */
+const NOBODY_SPEAKS: Leaving = {
+  policy: 'disable',
+  reason: 'no origin speaks for this person',
+  person: false,
+  leaveAlone: [],
+};
+
 /** What a login, and later a push or a sync, does with an assertion. */
 export class Engine implements Provisioner {
   readonly #deps: EngineDeps;
@@ -244,6 +252,9 @@ export class Engine implements Provisioner {
   }
 
   async #goalNow(person: PersonId, target: string): Promise<Goal | undefined> {
+    const assertions = await this.#deps.directory.people.assertions(person);
+    // Not out, or their owner would have said so: then only what we gave goes.
+    if (assertions.length > 0 && !assertions.some(({ active }) => active)) return { leaving: NOBODY_SPEAKS };
     const decision = await this.#remapped(person);
     if (decision === undefined) return undefined;
     // Refused by the config of today: what cannot be read changes nothing.
@@ -260,10 +271,16 @@ export class Engine implements Provisioner {
     await directory.retries.put(person, target, code, due).catch(() => undefined);
   }
 
-  /** What is remembered, decided by the config of today; `current` is the origin that spoke last, unless it is given. */
+  /**
+   * What is remembered, decided by the config of today; `current` is the origin that spoke last of those that speak for
+   * the person, unless it is given.
+   */
   async #remapped(person: PersonId, current?: string): Promise<Decision | undefined> {
     const assertions = await this.#deps.directory.people.assertions(person);
-    const latest = [...assertions].sort((a, b) => b.at.getTime() - a.at.getTime())[0];
+    const speaking = assertions.filter(({ active }) => active);
+    const latest = (speaking.length > 0 ? speaking : [...assertions]).sort(
+      (a, b) => b.at.getTime() - a.at.getTime(),
+    )[0];
     if (latest === undefined) return undefined;
     return this.#deps.mapping.map({ person, assertions, current: current ?? latest.origin });
   }
