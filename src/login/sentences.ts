@@ -56,6 +56,10 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
     title: 'Too many attempts',
     text: 'From your network there were too many attempts that failed. Please try again in a minute.',
   },
+  too_many_at_once: {
+    title: 'Too much at once',
+    text: 'Very many of your requests are under way already. Please wait until some of them have ended, and try again.',
+  },
   login_unknown: { title: 'There is no such login', text: 'The address names a login that is not set up here.' },
   provider_unavailable: {
     title: 'Your identity provider does not answer',
@@ -126,6 +130,7 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
   privileged_needs_exact: ACCOUNT_PROBLEM,
   role_missing: ACCOUNT_PROBLEM,
   group_missing: ACCOUNT_PROBLEM,
+  permission_missing: ACCOUNT_PROBLEM,
   entitlement_conflict: ACCOUNT_PROBLEM,
   entitlement_invalid: ACCOUNT_PROBLEM,
   entitlement_missing: ACCOUNT_PROBLEM,
