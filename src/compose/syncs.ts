@@ -79,6 +79,7 @@ function depsOf(config: Config, engines: Engines): SyncDeps {
     stopIf: { removals, ...(newUsersPerHour === undefined ? {} : { newUsersPerHour }) },
     managesAll: safety.manage === 'all',
     endSessions: async (person) => void (await sessions.destroyFor({ person })),
+    again: (person, target, actor, requestId) => engine.again(person, target, actor, requestId),
     leave: (person, target, actor, requestId) => engine.leave(person, target, actor, requestId),
   };
 }

@@ -198,6 +198,13 @@ export class Engine implements Provisioner {
     return this.#runs.run(person, target, { leaving: this.#leaves(who) }, actor, requestId);
   }
 
+  /** Brings somebody to what everybody who speaks of them says by now, in one target. For syncs. */
+  async again(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState> {
+    const who = await this.#deps.directory.people.get(person);
+    const goal = whyOut(who) === undefined ? await this.#goalNow(person, target) : { leaving: this.#leaves(who) };
+    return goal === undefined ? { status: 'none' } : this.#runs.run(person, target, goal, actor, requestId);
+  }
+
   async #retry(person: PersonId, target: string): Promise<void> {
     const { directory, targets } = this.#deps;
     const who = await directory.people.get(person);

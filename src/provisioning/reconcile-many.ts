@@ -1,15 +1,15 @@
 import type { Audit } from '../audit/audit.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { ActualAccount, Applied, ChangeSet } from '../model/change.ts';
-import { type LatchgateError, toLatchgateError } from '../model/errors.ts';
+import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Target } from '../targets/target.ts';
 import { writeFailure } from './failed.ts';
 import type { Memory, ReconcileContext } from './job.ts';
-import { type Goal, whyOut } from './outcome.ts';
+import { type Goal, isErrorCode, whyOut } from './outcome.ts';
 import type { Missing } from './plan.ts';
 import { type Planned, recall } from './plan-one.ts';
-import { reconcile } from './reconcile.ts';
+import type { AccountState } from './provision.ts';
 import { intend, record, remaining } from './written.ts';
 
 /** Several stores at once, all or nothing. Kept short: nothing slow is called in it. */
@@ -19,6 +19,8 @@ export type Together = <T>(
 
 export interface ManyContext extends ReconcileContext {
   readonly together: Together;
+  /** Brings one person to what everybody who speaks of them says by now. */
+  readonly again: (person: PersonId, target: string, actor: string, requestId: string) => Promise<AccountState>;
 }
 
 export interface ManyInput {
@@ -48,8 +50,8 @@ const AT_ONCE = 8;
 /**
  * `reconcile` for many people whose plans are made: the leases, what is intended and what was done are written for all
  * of them at once, and the target gets all changes together where it can. A person of whom something else is remembered
- * by now than when the plan was made, or on whom somebody else works, goes through `reconcile` alone. Never throws for
- * one row. Answers in the order of the rows.
+ * by now than when the plan was made, or on whom somebody else works, is planned anew and alone, by what everybody says by
+ * then: a login may have come since. Never throws for one row. Answers in the order of the rows.
  */
 export async function reconcileMany(
   context: ManyContext,
@@ -72,7 +74,7 @@ export async function reconcileMany(
   return rows.map((row) => outcomes.get(row) ?? { outcome: 'already' });
 }
 
-/** Writes ahead for all whose plan still stands. The others are left to `reconcile`. */
+/** Writes ahead for all whose plan still stands. The others are planned anew. */
 async function intendMany(
   context: ManyContext,
   input: ManyInput,
@@ -194,12 +196,13 @@ async function recordMany(
 }
 
 async function reconcileAlone(context: ManyContext, input: ManyInput, row: ReadyRow): Promise<RowOutcome> {
-  const { person, goal } = row;
   try {
-    const signal = AbortSignal.timeout(PATIENCE_MS + input.timeoutMs);
-    const { changes } = await reconcile(context, { ...input, person, goal, signal });
-    await context.directory.retries.done(person, input.target.name);
-    return { outcome: changes.length === 0 ? 'already' : 'applied' };
+    const state = await context.again(row.person, input.target.name, input.actor, input.requestId);
+    if (state.status === 'failed') {
+      const code = isErrorCode(state.code) ? state.code : 'internal';
+      return { error: new LatchgateError(code, 'the account could not be brought to what it should be') };
+    }
+    return { outcome: state.status === 'ready' && state.changes.length === 0 ? 'already' : 'applied' };
   } catch (thrown) {
     return failed(context, input, row, toLatchgateError(thrown));
   }

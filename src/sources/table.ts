@@ -109,6 +109,7 @@ export class Table {
   #take(person: Gathered, { claims, kind }: Column, raw: unknown): void {
     if (raw instanceof Uint8Array) {
       this.#binary.add(claims[0] ?? '');
+      if (kind === 'groups') this.#unreadable += 1;
       return;
     }
     if (kind === 'groups') {

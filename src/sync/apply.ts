@@ -23,9 +23,11 @@ export async function applyPrepared(
   options: ApplyOptions,
 ): Promise<ApplyResult> {
   const { draft, plan } = prepared;
+  await seeOff(deps, setup, prepared, options);
   const ids = await rememberListing(deps, setup, draft);
   await rememberGone(deps, setup, draft);
-  await seeOff(deps, setup, prepared, options);
+  // Whoever was in the middle of a login when it began is out now too.
+  for (const { person } of leaving(prepared)) await deps.endSessions(person);
   const run = new Run(deps, setup, options);
   await run.elsewhere(prepared);
   await setup.target.prepare?.(AbortSignal.timeout(PREPARE_MS));
@@ -34,15 +36,21 @@ export async function applyPrepared(
   return run.result(plan);
 }
 
-/** In this order: no new login, which is written by now, then no session, then no account. */
+/** Who leaves by this plan, and had not before. */
+function leaving({ draft: { out, known } }: Prepared): Prepared['draft']['out'] {
+  return out.filter(({ leaves, subject }) => leaves && known.subjects.get(subject)?.leftAt === undefined);
+}
+
+/** Ahead of the word that they have left: a run that dies before it is written does this once more. */
 async function seeOff(
   { audit, endSessions }: SyncDeps,
   { origin }: SyncSetup,
-  { draft: { out, rows, known } }: Prepared,
+  prepared: Prepared,
   { actor, requestId }: ApplyOptions,
 ): Promise<void> {
+  const { out, rows } = prepared.draft;
   const losing = new Set(rows.map(({ person }) => person));
-  const left = out.filter(({ leaves, subject }) => leaves && known.subjects.get(subject)?.leftAt === undefined);
+  const left = leaving(prepared);
   const ending = new Set([...left, ...out.filter(({ person }) => losing.has(person))].map(({ person }) => person));
   for (const person of ending) await endSessions(person);
   const entries = left.map(({ person }) => ({ event: 'person.left', actor, person, origin: origin.name, requestId }));
@@ -120,7 +128,12 @@ class Run {
   async nobodys(sets: readonly ChangeSet[]): Promise<void> {
     const { actor, requestId } = this.#options;
     for (let from = 0; from < sets.length; from += ROWS_AT_ONCE) {
-      const batch = sets.slice(from, from + ROWS_AT_ONCE);
+      // An account that a login was given meanwhile is somebody's.
+      const batch: ChangeSet[] = [];
+      for (const set of sets.slice(from, from + ROWS_AT_ONCE)) {
+        const owner = await this.#deps.directory.accounts.owner(this.#setup.target.name, set.actual?.id ?? '');
+        if (owner === undefined) batch.push(set);
+      }
       const results = this.#isStopped() ? undefined : await applySets(this.#input(), batch);
       for (const [at, set] of batch.entries()) {
         const result = results?.[at];

@@ -29,7 +29,7 @@ export interface ElsewhereOptions {
  * targets are not read for it. They are when it is done.
  */
 export async function planElsewhere(
-  directory: Pick<Directory, 'accounts' | 'ledger'>,
+  directory: Pick<Directory, 'accounts' | 'ledger' | 'retries'>,
   leavers: readonly Leaver[],
   { targets, except, policy, reason }: ElsewhereOptions,
 ): Promise<readonly AccountElsewhere[]> {
@@ -42,7 +42,9 @@ export async function planElsewhere(
     const memory = await TargetMemory.read(directory, name, people);
     for (const person of people) {
       const { link, ledger } = memory.of(person);
-      if (link === undefined || isShut(link, ledger)) continue;
+      if (link === undefined) continue;
+      // Written down ahead of the call, and then not done: what follows up says so.
+      if (isShut(link, ledger) && (await directory.retries.get(person, name)) === undefined) continue;
       const { changes } = planLeaver({
         person,
         target: name,
@@ -70,8 +72,8 @@ function isShut({ state }: AccountLink, ledger: readonly Grant[]): boolean {
   return state === 'disabled' || (state === 'closed' && ledger.length === 0);
 }
 
-/** The account as we remember it. */
-function remembered({ accountId, userName, state }: AccountLink, ledger: readonly Grant[]): ActualAccount {
+/** The account as we remember it; whether it is on, only the target knows. */
+function remembered({ accountId, userName }: AccountLink, ledger: readonly Grant[]): ActualAccount {
   const entitlements = new Map(
     ledger.map(({ kind, name, scope, entitlementId, ...grant }) => {
       const entitlement = { kind, name, ...(scope === undefined ? {} : { scope }) };
@@ -82,7 +84,7 @@ function remembered({ accountId, userName, state }: AccountLink, ledger: readonl
   return {
     id: accountId ?? '',
     userName,
-    active: state !== 'disabled',
+    active: true,
     profile: {},
     entitlements: [...entitlements.values()],
     isProtected: false,

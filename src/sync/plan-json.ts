@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LatchgateError } from '../model/errors.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import type { SyncPlan } from './sync.ts';
 
 const entitlement = z.object({
@@ -104,6 +105,9 @@ export function parsePlan(text: string): SyncPlan {
   if (data === undefined) {
     const where = error?.issues[0]?.path.join('.') ?? '';
     throw new LatchgateError('plan_invalid', `the plan is not one of ours${where === '' ? '' : `: see ${where}`}`);
+  }
+  if (fingerprintOf(data.changes, data.held) !== data.fingerprint) {
+    throw new LatchgateError('plan_invalid', 'the plan is not what was written: its changes are others');
   }
   const { version: _, brake, createdAt, ...rest } = data;
   return { ...rest, createdAt: new Date(createdAt), ...(brake === null ? {} : { brake }) };

@@ -41,6 +41,19 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
     ...nobodys.flatMap((set) => set.changes),
     ...elsewhere.flatMap((account) => account.changes),
   ];
+  // Without an account anywhere they lose their login all the same, which nobody should approve unseen.
+  const shown = new Set(changes.map(({ person }) => person));
+  for (const { person, subject, leaves } of draft.out) {
+    if (!leaves || shown.has(person) || draft.known.subjects.get(subject)?.leftAt !== undefined) continue;
+    changes.push({
+      op: 'disable',
+      type: 'user',
+      key: subject,
+      person,
+      subject,
+      reason: `gone from ${setup.origin.name}: no login any more`,
+    });
+  }
   const brake = brakeFor(await brakeInput(deps, setup, draft, changes));
   const plan: SyncPlan = {
     id: `plan_${randomUUID()}`,

@@ -110,7 +110,7 @@ class Drafting {
     this.#context = { directory: reads, match, privileged, neverTouch, isManaged };
     this.#setup = setup;
     this.#read = read;
-    this.#isComplete = read.listing.end.complete;
+    this.#isComplete = read.listing.end.complete && read.listing.end.unreadable === 0;
     this.#listsEverybody = listsEverybody(read.listing);
   }
 
@@ -185,6 +185,7 @@ class Drafting {
     }
     this.#keep(person, first.subject, decided.goal, planned);
     if (decided.isOut && known !== undefined) {
+      if (decided.leaves && known.active === true) this.#missing += 1;
       this.#out.push({ person, subject: first.subject, leaves: decided.leaves });
     }
   }

@@ -74,6 +74,8 @@ export class SyncSchedule {
     for (;;) {
       const stored = await readDue(sync.name, values);
       const now = clock.now();
+      // Under way or to be tried again: an instance with another schedule does not begin it anew.
+      if (stored !== undefined && stored.state.attempts > 0) return stored;
       if (stored?.state.schedule === schedule && !isTooFar(stored.state, sync, now)) return stored;
       const due = nextDue(sync, now, stored === undefined ? undefined : now);
       const fresh = { due, start: this.#startOf(sync, due), attempts: 0, schedule };

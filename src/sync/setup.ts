@@ -45,5 +45,6 @@ export interface SyncDeps extends ReconcileContext {
   /** Ends every session of a person on every instance. */
   readonly endSessions: (person: PersonId) => Promise<void>;
   /** Brings somebody who left to what leavers are, in one target. */
+  readonly again: (person: PersonId, target: string, actor: string, requestId: string) => Promise<AccountState>;
   readonly leave: (person: PersonId, target: string, actor: string, requestId: string) => Promise<AccountState>;
 }

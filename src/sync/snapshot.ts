@@ -38,8 +38,10 @@ export class TargetSnapshot implements Target {
   async read(scope: Scope, signal: AbortSignal): Promise<ActualState> {
     if (scope.kind === 'all') return { complete: this.complete, accounts: this.accounts };
     const found = this.#find(scope.lookup);
-    if (this.complete || found.length > 0) return { complete: this.complete, accounts: found };
-    // Not everything was read: what is not here may be there.
+    const { accountId } = scope.lookup;
+    const isThere = accountId === undefined || this.#byId.has(accountId);
+    if (isThere && (this.complete || found.length > 0)) return { complete: this.complete, accounts: found };
+    // Not everything was read, or what was there before is not: some lists lag behind, and only a look at the one tells.
     return this.#real.read(scope, signal);
   }
 

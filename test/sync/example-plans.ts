@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { fingerprintOf } from '../../src/sync/fingerprint.ts';
 import type { HeldPlannedChange, PlannedChange, PlanSummary, SyncPlan } from '../../src/sync/sync.ts';
 
 type Parts = Partial<Omit<SyncPlan, 'summary' | 'fingerprint'>>;
@@ -29,9 +29,7 @@ export function planOf(changes: readonly PlannedChange[], parts: Parts = {}): Sy
     changes,
     held,
     summary,
-    fingerprint: createHash('sha256')
-      .update(JSON.stringify([changes, held]))
-      .digest('hex'),
+    fingerprint: fingerprintOf(changes, held),
   };
 }
 

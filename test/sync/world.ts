@@ -128,6 +128,7 @@ export class SyncWorld {
       origins: new Set(Object.keys(config.origins)),
       stopIf: options.stopIf ?? { removals: { percent: 100 } },
       managesAll: manage === 'all',
+      again: (person, target, actor, requestId) => this.engine.again(person, target, actor, requestId),
       leave: (person, target, actor, requestId) => this.engine.leave(person, target, actor, requestId),
     };
     const lease = options.leaseMs === undefined ? {} : { syncLeaseMs: options.leaseMs };

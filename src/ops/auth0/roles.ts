@@ -19,11 +19,15 @@ async function pagesOf(
   signal: AbortSignal,
 ): Promise<readonly Auth0RoleRecord[]> {
   const roles = new Map<string, Auth0RoleRecord>();
+  let total: number | undefined;
   for (let page = 0; ; page += 1) {
     const query = { per_page: PAGE_SIZE, page, include_totals: true };
     const response = await api.call({ method: 'GET', path, query, signal }, expected);
     if (response.status === 404) return [];
     const answer = api.parse(rolesPage, response);
+    // One that went moves the others to pages that were read already.
+    if (total !== undefined && total !== answer.total) return pagesOf(api, path, expected, signal);
+    total = answer.total;
     for (const role of answer.roles) roles.set(role.id, role);
     if (roles.size >= answer.total) return [...roles.values()];
     if (answer.roles.length > 0 && page < MAX_PAGES) continue;

@@ -74,9 +74,14 @@ async function changePermissions(
   };
 }
 
-async function removeAccount({ api }: ApplyParts, { actual }: ChangeSet, signal: AbortSignal): Promise<Applied> {
+async function removeAccount(parts: ApplyParts, { actual }: ChangeSet, signal: AbortSignal): Promise<Applied> {
   if (actual === undefined || !isValidId(actual.id)) throw conflict('there is no account to remove');
-  const response = await api.call({ method: 'DELETE', path: `entities/users/${actual.id}`, signal }, [200, 204, 404]);
+  // An id is free again for anybody once its account is gone.
+  if ((await parts.accounts.byId(actual.id, signal)) !== undefined) await readAgain(parts, actual, signal);
+  const response = await parts.api.call(
+    { method: 'DELETE', path: `entities/users/${actual.id}`, signal },
+    [200, 204, 404],
+  );
   const outcome = response.status === 404 ? 'already' : 'applied';
   return { outcome, account: { ...actual, active: false, entitlements: [] } };
 }

@@ -227,12 +227,13 @@ it('lists by another attribute when told to, and counts who has none or that of 
     { id: 'u1', externalId: 'e1' },
     { id: 'u2' },
     { id: 'u3', externalId: '' },
+    // Somebody who came back: which of the two counts is not for us to say.
     { id: 'u4', externalId: 'e1' },
     { id: 'u5', externalId: 'e5' },
   ];
   const { people, end } = await listAll(sourceOf(scim.url, { key: 'externalId' }));
-  expect(people.map(({ subject }) => subject)).toEqual(['e1', 'e5']);
-  expect(end).toMatchObject({ complete: true, unreadable: 3 });
+  expect(people.map(({ subject }) => subject)).toEqual(['e5']);
+  expect(end).toMatchObject({ complete: true, unreadable: 4 });
 });
 
 it('gives attributes of extensions under their own names', async () => {
