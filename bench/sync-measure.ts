@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { run } from '../src/cli/program.ts';
+import { keepHeapSmall } from '../src/ops/heap.ts';
 import { startGoodDataEmulator } from '../test/emulators/gooddata/server.ts';
 import { listAll, startTenant, users } from '../test/sources/auth0/tenant.ts';
 import { fillState, measurePlan, type PlanFigures } from './sync-plan.ts';
@@ -112,6 +113,8 @@ async function measureRead(people: number): Promise<ReadFigures> {
 
 /** The database is filled by a process of its own, so that memory is what the plan takes. */
 async function planFilled(people: number, changes: number): Promise<PlanFigures> {
+  // As every command of the product does.
+  keepHeapSmall();
   const folder = mkdtempSync(join(tmpdir(), 'latchgate-bench-'));
   const database = `sqlite:${join(folder, 'state.db')}`;
   try {

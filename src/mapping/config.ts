@@ -42,6 +42,7 @@ export interface MappingConfig {
 export interface MappingSections {
   readonly login: LoginConfig;
   readonly sources?: Readonly<Record<string, SourceConfig>>;
+  readonly sync?: Readonly<Record<string, { readonly from: string; readonly to: string }>>;
   readonly identity: IdentityConfig;
   readonly groups: GroupsConfig;
   readonly rules: RulesConfig;
@@ -51,10 +52,29 @@ export interface MappingSections {
 }
 
 export function mappingConfigOf(sections: MappingSections): MappingConfig {
-  const { login, sources = {}, identity, groups, rules, targets, safety } = sections;
+  const { login, sources = {}, identity, groups, rules, safety } = sections;
   const listed = Object.entries(sources).map(([name, source]) => [name, originOf(source)] as const);
   const origins = { ...login, ...Object.fromEntries(listed) };
-  return { origins, identity, groups, rules, default: sections.default, targets, privileged: safety.privileged };
+  const targets = Object.entries(sections.targets).map(([name, target]) => {
+    const only = target.external_ids ?? onlyFeeder(name, sections);
+    return [name, only === undefined ? target : { ...target, external_ids: only }] as const;
+  });
+  return {
+    origins,
+    identity,
+    groups,
+    rules,
+    default: sections.default,
+    targets: Object.fromEntries(targets),
+    privileged: safety.privileged,
+  };
+}
+
+/** The one origin that feeds a target, a source counting as the login whose people it lists; undefined: there are several. */
+function onlyFeeder(target: string, { login, sources = {}, sync = {} }: MappingSections): string | undefined {
+  const synced = Object.values(sync).filter(({ to }) => to === target);
+  const feeders = new Set([...Object.keys(login), ...synced.map(({ from }) => sources[from]?.login ?? from)]);
+  return feeders.size === 1 ? [...feeders][0] : undefined;
 }
 
 function originOf(source: SourceConfig): OriginConfig {

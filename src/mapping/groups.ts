@@ -84,6 +84,9 @@ function refused(code: Refusal['code'], note: string): SentGroups {
   return { kind: 'refused', refusal: { code, note } };
 }
 
+/** As many different lists of groups are kept with what came of them. */
+const FILTERED_KEPT = 1_000;
+
 export interface FilteredGroups {
   /** After strip, rename and allow; without repeats, in the order in which they arrived. */
   readonly names: readonly string[];
@@ -104,8 +107,17 @@ export function compileGroupFilter(config: Pick<GroupsConfig, 'strip' | 'rename'
     if (line === -1) return { value, name, kept: false, by: 'no line of groups.allow fits' };
     return { value, name, kept: true, by: `groups.allow[${line}]` };
   };
-  return (values) => {
+  const filter = (values: readonly string[]): FilteredGroups => {
     const trace = values.map(decide);
     return { names: [...new Set(trace.filter((group) => group.kept).map((group) => group.name))], trace };
+  };
+  // Most people are in the same few groups.
+  const filtered = new Map<string, FilteredGroups>();
+  return (values) => {
+    const key = JSON.stringify(values);
+    const known = filtered.get(key) ?? filter(values);
+    if (filtered.size >= FILTERED_KEPT) filtered.clear();
+    filtered.set(key, known);
+    return known;
   };
 }

@@ -10,15 +10,19 @@ export interface Listing {
 
 /** Reads a source to its end. Throws what the source throws: a part of a listing is none. */
 export async function readListing(source: Source, signal: AbortSignal): Promise<Listing> {
-  const people = new Map<string, ListedPerson>();
+  const people: ListedPerson[] = [];
+  const subjects = new Set<string>();
   const doubled = new Set<string>();
   const listing = source.list(signal);
   for (;;) {
     const next = await listing.next();
-    if (next.done === true) return { people: [...people.values()], end: next.value, doubled };
+    if (next.done === true) return { people, end: next.value, doubled };
     const { subject } = next.value;
-    if (people.has(subject)) doubled.add(subject);
-    else people.set(subject, next.value);
+    if (subjects.has(subject)) doubled.add(subject);
+    else {
+      subjects.add(subject);
+      people.push(next.value);
+    }
   }
 }
 

@@ -88,6 +88,14 @@ export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortS
 
 type Read = Pick<Draft, 'listing' | 'known' | 'memory' | 'snapshot' | 'deciding'>;
 
+/** Somebody whom the source lists, by however many subjects. */
+interface ListedTogether {
+  readonly person: PersonId;
+  readonly listed: readonly ListedPerson[];
+  /** By the first of the subjects. */
+  readonly known: ListedSubject | undefined;
+}
+
 class Drafting {
   readonly #context: PlanContext;
   readonly #setup: SyncSetup;
@@ -101,6 +109,8 @@ class Drafting {
   readonly #unheard = new Set<string>();
   /** Of people who have several subjects those whom the source lists by one. */
   readonly #listedTwins = new Set<PersonId>();
+  /** Subjects that are listed and known. */
+  #found = 0;
   #before = 0;
   #missing = 0;
 
@@ -116,8 +126,8 @@ class Drafting {
 
   async run(signal: AbortSignal): Promise<Draft> {
     const breath = createBreath(signal);
-    for (const [person, several] of this.#byPerson()) {
-      if (!this.#isSettled(person, several)) await this.#planListed(person, several, signal);
+    for (const one of this.#byPerson()) {
+      if (!this.#isSettled(one)) await this.#planListed(one, signal);
       // Nearly everybody is settled: waiting for nothing would take longer than the look at them.
       const pause = breath();
       if (pause !== undefined) await pause;
@@ -144,32 +154,33 @@ class Drafting {
   }
 
   /** A person who is listed by two subjects is one person. */
-  *#byPerson(): Iterable<readonly [PersonId, readonly ListedPerson[]]> {
+  *#byPerson(): Iterable<ListedTogether> {
     const { listing, known } = this.#read;
-    const several = new Map<PersonId, ListedPerson[]>();
+    const several = new Map<PersonId, ListedTogether & { readonly listed: ListedPerson[] }>();
     for (const listed of listing.people) {
-      const person = known.subjects.get(listed.subject)?.person ?? standIn(listed.subject);
-      if (!known.twins.has(person)) yield [person, [listed]];
-      else several.set(person, [...(several.get(person) ?? []), listed]);
+      const before = known.subjects.get(listed.subject);
+      if (before !== undefined) this.#found += 1;
+      const person = before?.person ?? standIn(listed.subject);
+      const together = known.twins.has(person) ? several.get(person) : undefined;
+      if (together !== undefined) together.listed.push(listed);
+      else if (known.twins.has(person)) several.set(person, { person, known: before, listed: [listed] });
+      else yield { person, known: before, listed: [listed] };
     }
     for (const person of several.keys()) this.#listedTwins.add(person);
-    yield* several;
+    yield* several.values();
   }
 
-  /** Whether the source lists a subject that the directory knows. */
+  /** Whether the source lists a subject that the directory knows; asked when everybody who is listed was looked at. */
   #listed(): (subject: string) => boolean {
     const { listing, known } = this.#read;
-    let found = 0;
-    for (const { subject } of listing.people) if (known.subjects.has(subject)) found += 1;
-    if (found === known.subjects.size) return () => true;
+    if (this.#found === known.subjects.size) return () => true;
     const subjects = new Set(listing.people.map(({ subject }) => subject));
     return (subject) => subjects.has(subject);
   }
 
-  async #planListed(person: PersonId, listed: readonly ListedPerson[], signal: AbortSignal): Promise<void> {
+  async #planListed({ person, listed, known }: ListedTogether, signal: AbortSignal): Promise<void> {
     const [first] = listed;
     if (first === undefined) return;
-    const known = this.#read.known.subjects.get(first.subject);
     if (listed.some(({ subject }) => this.#read.listing.doubled.has(subject))) {
       const error = new LatchgateError('source_answer_invalid', 'the source lists this person more than once');
       return this.#refuse(person, listed, error.code, error.message);
@@ -210,14 +221,14 @@ class Drafting {
   }
 
   /** Whether a look is enough to see that nothing is to be done about somebody. */
-  #isSettled(person: PersonId, listed: readonly ListedPerson[]): boolean {
-    const { memory, snapshot, known, listing, deciding } = this.#read;
+  #isSettled({ person, listed, known }: ListedTogether): boolean {
+    const { memory, snapshot, listing, deciding } = this.#read;
     const mine = memory.of(person);
     const account = mine.link?.accountId === undefined ? undefined : snapshot.byId(mine.link.accountId);
     const [first] = listed;
     if (account === undefined || first === undefined) return false;
     if (listed.some(({ subject }) => listing.doubled.has(subject))) return false;
-    const decided = deciding.listed(listed, person, known.subjects.get(first.subject), account.id);
+    const decided = deciding.listed(listed, person, known, account.id);
     if (!('goal' in decided) || !('desired' in decided.goal)) return false;
     const desired = adapted(snapshot, decided.goal.desired);
     if (desired === undefined) return false;
