@@ -15,12 +15,12 @@ const TARGETS = {
     type: gooddata
     url: "\${GOODDATA_URL}"
     token: "\${GOODDATA_TOKEN}"
-    timeout: 5s`,
+    timeout: 10s`,
   superset: `
   superset:
     type: superset
     url: "\${SUPERSET_URL}"
-    timeout: 5s`,
+    timeout: 10s`,
 };
 
 const COMPANY: Sections = {

@@ -71,7 +71,7 @@ interface Scene {
 /** In a company of its own, so that all of them can wait at the same time for what the dead process held. */
 function scene(sections: Sections, groups: readonly string[], play: (scene: Scene) => Promise<void>) {
   return async () => {
-    const targets = sections['targets']?.replaceAll('timeout: 5s', 'timeout: 30s') ?? '';
+    const targets = sections['targets']?.replaceAll('timeout: 10s', 'timeout: 30s') ?? '';
     const people = [person('ann', { groups })];
     const journey = await startJourney({ people, sections: { ...sections, targets }, start: false });
     try {

@@ -46,7 +46,7 @@ beforeAll(async () => {
     start: false,
     sections: {
       ...BOTH,
-      targets: BOTH['targets']?.replaceAll('timeout: 5s', 'timeout: 2s') ?? '',
+      targets: BOTH['targets']?.replaceAll('timeout: 10s', 'timeout: 2s') ?? '',
       log: '{ level: debug, access: true }',
       session: `{ secrets: [${SESSION_SECRET}] }`,
       login: `

@@ -37,7 +37,7 @@ describe.each(BACKENDS)('%s at a login', (name, sections) => {
   let journey: Journey;
   let people = 0;
   beforeAll(async () => {
-    const targets = sections['targets']?.replace('timeout: 5s', 'timeout: 4s') ?? '';
+    const targets = sections['targets']?.replace('timeout: 10s', 'timeout: 4s') ?? '';
     journey = await startJourney({ people: [person('first')], sections: { ...sections, targets } });
     await journey.logIn('first');
   });

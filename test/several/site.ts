@@ -192,7 +192,7 @@ function siteConfig(options: SiteOptions, { url, port, database, login, backend 
   ${TARGET}:
     type: superset
     url: ${JSON.stringify(backend)}
-    timeout: 5s`,
+    timeout: 10s`,
     routes: `[{ path: /, to: ${TARGET} }]`,
     ...options.sections,
   });
