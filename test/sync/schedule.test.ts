@@ -66,6 +66,16 @@ describe('a due run', () => {
     }
   });
 
+  it('happens once where another instance with another schedule looks while it is under way', async () => {
+    const b = await instance('b');
+    const a = await instance('a', async () => {
+      await b.look({ ...HOURLY, every: 2 * HOUR });
+      return 'ended';
+    });
+    for (let again = 0; again < 5; again += 1) await a.look();
+    expect(runs).toEqual(['a hr']);
+  });
+
   it('is left alone while another instance is at it, and is then done', async () => {
     const { work, end } = endless();
     const [a, b] = [await instance('a', work), await instance('b')];

@@ -1,0 +1,49 @@
+import { startTenant } from '../targets/auth0/subject.ts';
+import { lines, SyncWorld, type SyncWorldOptions } from './world.ts';
+
+/** A target whose list of all lacks what was made a moment ago, while it is found by its id. */
+let world: SyncWorld;
+
+async function start(options: SyncWorldOptions = {}) {
+  world = await new SyncWorld().open(options);
+  world.hr.add('ann', { groups: ['User'] });
+  world.hr.add('bob', { groups: ['User'] });
+  await world.apply();
+  world.hr.people.delete('bob');
+}
+afterEach(() => world.close());
+
+it('somebody who left is switched off, also while the list lacks them', async () => {
+  await start();
+  world.planning = (target) => ({
+    name: target.name,
+    type: target.type,
+    can: target.can,
+    adapt: (desired) => target.adapt(desired),
+    find: (entitlements, signal) => target.find(entitlements, signal),
+    probe: (signal) => target.probe(signal),
+    apply: () => Promise.reject(new Error('a plan writes nothing')),
+    read: async (scope, signal) => {
+      const { complete, accounts } = await target.read(scope, signal);
+      const lacking = accounts.filter(({ userName }) => scope.kind === 'person' || userName !== 'bob');
+      return { complete, accounts: lacking };
+    },
+  });
+  expect(lines((await world.plan()).changes)).toEqual(['disable bob']);
+  await world.apply();
+  expect(world.accounts()).toMatchObject({ bob: '(group:analysts role:Alpha)' });
+});
+
+it('somebody made in Auth0 a moment ago is blocked there when they are gone from the source', async () => {
+  const { target, emulator, close } = await startTenant({ emulated: { lagMs: 600_000 } });
+  const rules = { users: { when: { groups: 'User' }, grant: { bi: {} } } };
+  await start({ target: { ...target, name: 'bi' }, rules });
+  const blocked = () =>
+    Object.fromEntries([...emulator.state.users.values()].map(({ email, blocked }) => [email, blocked === true]));
+  expect(blocked()).toEqual({ 'ann@acme.test': false, 'bob@acme.test': false });
+  await world.apply();
+  emulator.settle();
+  await world.apply();
+  expect(blocked()).toEqual({ 'ann@acme.test': false, 'bob@acme.test': true });
+  await close();
+});
