@@ -55,9 +55,9 @@ they are: config/sql-to-auth0.yaml and config/auth0-to-gooddata.yaml. Everything
     `plans approve ${plan}`,
   );
   await step(
-    '7. GoodData follows: whoever is blocked in the tenant loses every group.',
+    '7. GoodData follows: whoever is blocked in the tenant loses every group. The brake would ask again; we know already.',
     GOODDATA,
-    'apply auth0-to-gooddata',
+    'apply auth0-to-gooddata --approve',
   );
   await step('8. A second plan has nothing left to do: here,', SQL, 'plan users-to-auth0');
   await step('   and there.', GOODDATA, 'plan auth0-to-gooddata');

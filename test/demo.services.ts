@@ -47,7 +47,7 @@ describe('npm run demo:sync', () => {
       const text = demo.log.join('\n');
       for (const shown of [
         'users-to-auth0: 7 create, 5 grant',
-        'HELD: 3 of 7 people whom the source listed before are missing',
+        'HELD: 3 of 7 people whom the source listed before are missing or blocked there',
         /plan_\S+ +users-to-auth0 .* held +source_short/,
         /latchgate plans approve plan_/,
         'users-to-auth0: nothing to change',

@@ -38,7 +38,7 @@ function sourceBrake({ source, known, stopIf }: BrakeInput): Brake | undefined {
   }
   if (source.listed === 0) return brake('source_empty', 'the source listed nobody');
   if (isAbove(known.missing, known.before, stopIf)) {
-    const text = `${known.missing} of ${known.before} people whom the source listed before are missing`;
+    const text = `${known.missing} of ${known.before} people whom the source listed before are missing or blocked there`;
     return brake('source_short', `${text}; more than ${limitText(stopIf)} wait for a person`);
   }
   return undefined;
