@@ -32,7 +32,7 @@ interface Run {
 }
 
 const ACCOUNT_CACHE_MS = 2_000;
-const ACCOUNT_CACHE_SIZE = 20_000;
+const ACCOUNT_CACHE_SIZE = 5_000;
 
 /**
  * Reconciles under way and what they led to. Work on one account of one person is shared: callers who want the same

@@ -9,7 +9,9 @@ import { areGroupsTooLong, identityHeaders } from './identity-headers.ts';
 import { headerLines } from './upstream/request-head.ts';
 
 /** Sessions whose headers are kept ready. */
-const MAX_SESSIONS = 10_000;
+const MAX_SESSIONS = 3_000;
+/** People of whom it is known how much they have under way. */
+const MAX_SHARES = 10_000;
 /** How long an account counts as ready without being asked for again. */
 const ACCOUNT_FRESH_MS = 1_000;
 /** An account is waited for at least so long. */
@@ -208,7 +210,7 @@ export class PreparedTarget {
 export class PreparedSessions {
   readonly #sessions = new BoundedMap<PreparedSession>(MAX_SESSIONS);
   /** By person. */
-  readonly #shares = new BoundedMap<Share>(MAX_SESSIONS);
+  readonly #shares = new BoundedMap<Share>(MAX_SHARES);
   /** Those that something is being prepared for, which may be forgotten meanwhile and still end. */
   readonly #waiting = new Set<PreparedSession>();
 

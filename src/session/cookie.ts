@@ -8,7 +8,7 @@ import { sessionHandle } from './seal.ts';
 import type { Session, SessionStore } from './store.ts';
 
 /** Verified cookies that are remembered, so that the hot path does neither HMAC nor hash. */
-const REMEMBERED = 10_000;
+const REMEMBERED = 3_000;
 
 /** Every cookie name that is ours on some deployment: never forwarded to an upstream, never taken from one. */
 const RESERVED_NAMES = ['latchgate', 'latchgate-login'].flatMap((name) => [name, `__Host-${name}`, `__Secure-${name}`]);

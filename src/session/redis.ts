@@ -38,12 +38,12 @@ const RECHECK_EVERY_MS = 30_000;
 /** An end is written once more after this: a failover may have lost it. */
 const SAY_AGAIN_AFTER_MS = 10_000;
 const SAID_KEPT = 10_000;
-const CACHED_SESSIONS = 10_000;
+const CACHED_SESSIONS = 3_000;
 
 export interface RedisSessionsOptions {
   readonly clock: Clock;
   readonly log?: Pick<Log, 'warn' | 'info'>;
-  /** Records kept decrypted in memory. Default 10,000. */
+  /** Records kept decrypted in memory. Default 3,000. */
   readonly cached?: number;
 }
 

@@ -12,7 +12,7 @@ import type { JwksRegistrar } from './jwks.ts';
 const LIFETIME_S = 300;
 /** Of the claim `name`, in characters. */
 const MAX_NAME = 511;
-const MAX_KEPT = 10_000;
+const MAX_KEPT = 2_000;
 /** How often refused tokens may make us ask whether the key is still registered. */
 const RECHECK_MS = 60_000;
 
