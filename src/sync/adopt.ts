@@ -9,10 +9,10 @@ import { descriptionOf, isTargetFault, whyOut } from '../provisioning/outcome.ts
 import { planOne } from '../provisioning/plan-one.ts';
 import type { Target } from '../targets/target.ts';
 import { createBreath } from './breath.ts';
+import { isStandIn, standIn } from './draft.ts';
 import { readKnown } from './known.ts';
 import { readListing } from './listing.ts';
 import { planReads, TargetMemory } from './memory.ts';
-import { isStandIn, standIn } from './planning.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import { TargetSnapshot } from './snapshot.ts';
 import type { AdoptedRow, Adoption, AdoptPlan } from './sync.ts';

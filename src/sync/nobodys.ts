@@ -1,7 +1,7 @@
 import type { ActualAccount, Change, ChangeSet } from '../model/change.ts';
 import { nobody } from '../provisioning/leaver.ts';
+import type { Draft } from './draft.ts';
 import { listsEverybody } from './listing.ts';
-import type { Draft } from './planning.ts';
 
 /**
  * Under `safety.manage: all` the accounts that belong to nobody, to be switched off, or emptied where there is no switch.

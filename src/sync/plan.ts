@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { Audit } from '../audit/audit.ts';
 import type { ChangeSet } from '../model/change.ts';
 import { type BrakeInput, brakeFor } from './brake.ts';
+import { type Draft, whose } from './draft.ts';
 import { type AccountElsewhere, planElsewhere } from './elsewhere.ts';
 import { fingerprintOf, summaryOf } from './fingerprint.ts';
 import { listsEverybody } from './listing.ts';
 import { nobodysAccounts } from './nobodys.ts';
-import { type Draft, draftSync, whose } from './planning.ts';
+import { draftSync } from './planning.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { PlannedChange, SyncPlan } from './sync.ts';
 

@@ -1,7 +1,7 @@
 import type { GoneSubject, ListedAssertion } from '../directory/directory.ts';
 import type { PersonId } from '../model/person.ts';
 import { descriptionOf } from '../provisioning/outcome.ts';
-import { type Draft, standIn } from './planning.ts';
+import { type Draft, standIn } from './draft.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 
 /** People whose assertions are written in one transaction. */
