@@ -20,6 +20,8 @@ export class TargetSnapshot implements Target {
   /** By further keys, made when one is first asked for: of people who are as they were left nobody asks. */
   #indexes: Indexes | undefined;
   readonly #entitlements = new Map<string, ActualEntitlement | null>();
+  /** Accounts that are there only by a plan. */
+  readonly #expected = new Set<string>();
 
   constructor(real: Target, { complete, accounts }: ActualState) {
     this.#real = real;
@@ -39,10 +41,12 @@ export class TargetSnapshot implements Target {
     if (scope.kind === 'all') return { complete: this.complete, accounts: this.accounts };
     const found = this.#find(scope.lookup);
     const { accountId } = scope.lookup;
-    const isThere = accountId === undefined || this.#byId.has(accountId);
-    if (isThere && (this.complete || found.length > 0)) return { complete: this.complete, accounts: found };
+    const isThere = accountId !== undefined && this.#byId.has(accountId);
+    const isKnown = isThere || (this.complete && accountId === undefined);
+    if (isKnown) return { complete: this.complete, accounts: found };
     // Not everything was read, or what was there before is not: some lists lag behind, and only a look at the one tells.
-    return this.#real.read(scope, signal);
+    const { complete, accounts } = await this.#real.read(scope, signal);
+    return { complete, accounts: [...accounts, ...found.filter(({ id }) => this.#expected.has(id))] };
   }
 
   async find(entitlements: readonly Entitlement[], signal: AbortSignal): Promise<readonly ActualEntitlement[]> {
@@ -79,6 +83,7 @@ export class TargetSnapshot implements Target {
       isProtected: false,
     };
     this.#add(account);
+    this.#expected.add(account.id);
     return account;
   }
 
