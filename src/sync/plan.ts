@@ -56,11 +56,12 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
     });
   }
   const brake = brakeFor(await brakeInput(deps, setup, draft, changes));
+  const [source, target] = [setup.source.name, setup.planning.name];
   const plan: SyncPlan = {
     id: `plan_${randomUUID()}`,
     sync: setup.name,
-    source: setup.source.name,
-    target: setup.planning.name,
+    source,
+    target,
     createdAt: new Date(clock.now()),
     complete: listsEverybody(listing) && snapshot.complete,
     listed: listing.people.length,
@@ -69,7 +70,7 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
     ...(brake === undefined ? {} : { brake }),
     summary: summaryOf(changes, held),
     notes: notesOf(draft),
-    fingerprint: fingerprintOf(changes, held),
+    fingerprint: fingerprintOf({ source, target, brake, changes, held }),
   };
   return { plan, draft, nobodys, elsewhere };
 }
