@@ -16,6 +16,8 @@ import { timeText } from './table.ts';
 
 const OPERATOR = 'operator';
 const EXIT_FAILED = 1;
+/** Of those who are held, so many are named at the end of a run. */
+const MOST_HELD = 5;
 
 export interface ApplyCommandOptions {
   /** File that `plan --out` has written: applied only while it is still true. In place of the name. */
@@ -200,9 +202,19 @@ function sayEnd({ outcome, plan, kept, skipped, failed }: AppliedSync, say: (lin
     const how = kept === undefined ? `latchgate apply ${plan.sync} --approve` : `latchgate plans approve ${kept.id}`;
     say(`plan_held: nothing was written: ${show(plan.brake?.message ?? 'the brake holds it')} (${how})`);
   }
+  if (outcome === 'applied' || outcome === 'partial') for (const line of heldLines(plan)) say(line);
   if (outcome === 'stopped') {
     say(`stopped with ${peopleText(skipped)} left; latchgate apply ${plan.sync} goes on there`);
   } else if (failed > 0) {
     say(`${peopleText(failed)} failed; latchgate apply ${plan.sync} tries them again`);
   }
+}
+
+/** Who was left out, and what to do about it. */
+function heldLines({ sync, held }: SyncPlan): readonly string[] {
+  const about = held
+    .slice(0, MOST_HELD)
+    .map(({ key, code, reason }) => `held: ${show(key)} (${code}): ${show(reason)}`);
+  const more = held.length - about.length;
+  return more === 0 ? about : [...about, `and ${more} more are held: latchgate plan ${sync} shows them`];
 }

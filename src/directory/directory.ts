@@ -48,6 +48,12 @@ export interface People {
   subjects(person: PersonId): Promise<readonly (SubjectKey & { readonly origin: string })[]>;
   /** A further subject of a person; one that is somebody's already stays theirs. Returns whose it is now. */
   addSubject(person: PersonId, subject: SubjectKey, origin: string): Promise<PersonId>;
+  /**
+   * Makes one person of two: the subjects of `other`, and what origins said by them, are this person's from now on, and
+   * `other` is no more. Somebody whom their owner lists by one of them has not left. Throws `not_found`; `account_taken`
+   * when `other` has an account.
+   */
+  absorb(person: PersonId, other: PersonId): Promise<Person>;
   /** Who left or was disabled before, and still has an account somewhere; by id, those after `after`. */
   goneBefore(before: Date, limit: number, after?: PersonId): Promise<readonly Person[]>;
   setDisabled(person: PersonId, disabled: boolean): Promise<void>;
@@ -288,7 +294,7 @@ export interface SyncRun {
   readonly startedAt: Date;
   readonly finishedAt?: Date;
   readonly outcome?: 'planned' | 'applied' | 'partial' | 'held' | 'stale' | 'stopped' | 'failed';
-  /** Of the failure or the brake. */
+  /** Of the failure or the brake; else why most of those were held who were held one by one. */
   readonly code?: string;
   readonly planId?: string;
   readonly counts: Readonly<Record<string, number>>;

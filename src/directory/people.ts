@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { LatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
+import { absorb } from './absorb.ts';
 import type { Database } from './database.ts';
 import type { People, Person, RememberedAssertion } from './directory.ts';
 import { newPersonId } from './person-id.ts';
@@ -57,6 +58,7 @@ export function createPeople(database: Database, clock: Clock): People {
         if (await insertSubject(trx, person, subject, origin)) return person;
         return (await rowBySubject(trx, subject))?.id ?? person;
       }),
+    absorb: (person, other) => absorb(database, person, other),
     goneBefore: (before, limit, after) => database.run((db) => goneBefore(db, before.getTime(), limit, after ?? '')),
     setDisabled: (person, disabled) => setDisabled(database, clock, person, disabled),
   };

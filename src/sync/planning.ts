@@ -19,6 +19,7 @@ import type { SyncDeps, SyncSetup } from './setup.ts';
 import { TargetSnapshot } from './snapshot.ts';
 
 import type { HeldPlannedChange, PlannedChange } from './sync.ts';
+import { whyHeld } from './taken.ts';
 import { hasWork, takesSomething } from './weighing.ts';
 
 /** Reads source, target and directory, and plans everybody. Writes nothing anywhere. */
@@ -218,7 +219,12 @@ class Drafting {
       this.#hold(
         person,
         subject,
-        { op: link === undefined ? 'create' : 'update', type: 'user', key, reason: error.message },
+        {
+          op: link === undefined ? 'create' : 'update',
+          type: 'user',
+          key,
+          reason: whyHeld(error, person, subject, memory),
+        },
         error.code,
       );
       return undefined;

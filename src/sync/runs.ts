@@ -64,7 +64,8 @@ export async function applySync(name: string, options: ApplyOptions, deps: SyncR
     const { plan, outcome, applied, failed, skipped } = result;
     const kept = outcome === 'held' ? await keepForDecision(plan, deps) : undefined;
     if (outcome === 'applied' || outcome === 'partial') await deps.plans.settle(name);
-    const code = outcome === 'held' ? plan.brake?.code : outcome === 'stale' ? 'plan_stale' : firstFailure;
+    const code =
+      outcome === 'held' ? plan.brake?.code : outcome === 'stale' ? 'plan_stale' : (firstFailure ?? heldBy(plan));
     return {
       result: kept === undefined ? result : { ...result, kept },
       end: {
@@ -75,6 +76,14 @@ export async function applySync(name: string, options: ApplyOptions, deps: SyncR
       },
     };
   });
+}
+
+/** Why people were held one by one: by what most were, of those that a person has to do something about. */
+function heldBy({ held }: SyncPlan): string | undefined {
+  const people = new Map<string, number>();
+  for (const { code, entitlement } of held)
+    if (entitlement === undefined) people.set(code, (people.get(code) ?? 0) + 1);
+  return [...people].sort(([, one], [, other]) => other - one)[0]?.[0];
 }
 
 /** A plan that changes nothing, though the brake is free, asks nobody anything. */
