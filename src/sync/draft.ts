@@ -5,6 +5,7 @@ import type { Goal } from '../provisioning/outcome.ts';
 import type { Planned } from '../provisioning/plan-one.ts';
 import type { Deciding } from './deciding.ts';
 import type { KnownPeople } from './known.ts';
+import type { Lately } from './lately.ts';
 import type { Listing } from './listing.ts';
 import type { TargetMemory } from './memory.ts';
 import type { TargetSnapshot } from './snapshot.ts';
@@ -34,6 +35,7 @@ export interface Draft {
   readonly memory: TargetMemory;
   readonly snapshot: TargetSnapshot;
   readonly deciding: Deciding;
+  readonly lately: Lately;
   readonly rows: readonly PlannedRow[];
   readonly held: readonly HeldPlannedChange[];
   readonly out: readonly Leaver[];

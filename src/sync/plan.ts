@@ -6,7 +6,7 @@ import { type Draft, whose } from './draft.ts';
 import { type AccountElsewhere, planElsewhere } from './elsewhere.ts';
 import { fingerprintOf, summaryOf } from './fingerprint.ts';
 import { listsEverybody } from './listing.ts';
-import { nobodysAccounts } from './nobodys.ts';
+import { nobodysNow } from './nobodys.ts';
 import { draftSync } from './planning.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { PlannedChange, SyncPlan } from './sync.ts';
@@ -32,7 +32,7 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
     draft.out.filter(({ leaves }) => leaves),
     { targets, except: setup.planning.name, policy: leaver.now, reason: `gone from ${setup.origin.name}` },
   );
-  const nobodys = managesAll ? nobodysAccounts(draft, neverTouch) : [];
+  const nobodys = managesAll ? await nobodysNow(draft, neverTouch, signal) : [];
   const changes: PlannedChange[] = [
     ...draft.rows.flatMap(({ person, subject, planned }) =>
       planned.plan.changes.map((change) =>

@@ -1,6 +1,4 @@
 import type { ListedSubject } from '../directory/directory.ts';
-import type { Change } from '../model/change.ts';
-import type { DesiredAccount } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { PlanContext } from '../provisioning/job.ts';
@@ -10,22 +8,22 @@ import { type Planned, planOne } from '../provisioning/plan-one.ts';
 import type { ListedPerson } from '../sources/source.ts';
 import { createBreath } from './breath.ts';
 import { Deciding } from './deciding.ts';
-import { type Draft, type Leaver, type PlannedRow, standIn, whose } from './draft.ts';
+import { type Draft, type Leaver, type PlannedRow, standIn } from './draft.ts';
+import { Held, isOutBefore } from './held.ts';
 import { readKnown } from './known.ts';
+import { type Lately, NOTHING_LATELY, writtenSince } from './lately.ts';
 import { listsEverybody, readListing } from './listing.ts';
 import { planReads, TargetMemory } from './memory.ts';
 import { SaidBefore } from './said-before.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import { TargetSnapshot } from './snapshot.ts';
 
-import type { HeldPlannedChange, PlannedChange } from './sync.ts';
-import { whyHeld } from './taken.ts';
 import { hasWork, takesSomething } from './weighing.ts';
 
 /** Reads source, target and directory, and plans everybody. Writes nothing anywhere. */
 export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortSignal): Promise<Draft> {
   const { source, origin, planning, login } = setup;
-  const { directory, mapping, origins, leaver, clock } = deps;
+  const { directory, audit, mapping, origins, leaver, clock } = deps;
   const now = new Date(clock.now());
   const [listing, state] = await Promise.all([readListing(source, signal), planning.read({ kind: 'all' }, signal)]);
   const known = await readKnown(directory, {
@@ -42,12 +40,21 @@ export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortS
   const isPart = !isWhole(listing.end);
   const parts = { listings: directory.listings, origin, known, mapping };
   const saidBefore = isPart ? await SaidBefore.read(parts) : undefined;
-  return new Drafting(deps, setup, read, saidBefore).run(signal);
+  const { listLagMs } = planning.can;
+  const since = new Date(now.getTime() - (listLagMs ?? 0));
+  const lately = listLagMs === undefined ? NOTHING_LATELY : await writtenSince(audit, planning.name, since);
+  return new Drafting(deps, setup, read, { saidBefore, lately }).run(signal);
 }
 
 /** Whether everything is there that the source says of those whom it lists. */
 function isWhole({ complete, unreadable }: Draft['listing']['end']): boolean {
   return complete && unreadable === 0;
+}
+
+interface Besides {
+  /** Absent: everything is there that the source says of those whom it lists. */
+  readonly saidBefore: SaidBefore | undefined;
+  readonly lately: Lately;
 }
 
 type Read = Pick<Draft, 'listing' | 'known' | 'memory' | 'snapshot' | 'deciding'>;
@@ -64,14 +71,15 @@ class Drafting {
   readonly #context: PlanContext;
   readonly #setup: SyncSetup;
   readonly #read: Read;
-  /** Absent: everything is there that the source says of those whom it lists. */
   readonly #saidBefore: SaidBefore | undefined;
   readonly #listsEverybody: boolean;
   readonly #rows: PlannedRow[] = [];
-  readonly #held: HeldPlannedChange[] = [];
+  readonly #held: Held;
   readonly #out: Leaver[] = [];
   readonly #gone: ListedSubject[] = [];
   readonly #unheard = new Set<string>();
+  readonly #lately: Lately;
+  readonly #later = new Map<PersonId, () => Promise<void>>();
   /** Of people who have several subjects those whom the source lists by one. */
   readonly #listedTwins = new Set<PersonId>();
   /** Subjects that are listed and known. */
@@ -79,13 +87,15 @@ class Drafting {
   #before = 0;
   #missing = 0;
 
-  constructor(deps: SyncDeps, setup: SyncSetup, read: Read, saidBefore: SaidBefore | undefined) {
+  constructor(deps: SyncDeps, setup: SyncSetup, read: Read, { saidBefore, lately }: Besides) {
     const { match, privileged, neverTouch, isManaged, directory } = deps;
     const reads = planReads(directory, setup.planning.name, read.memory);
     this.#context = { directory: reads, match, privileged, neverTouch, isManaged };
     this.#setup = setup;
     this.#read = read;
     this.#saidBefore = saidBefore;
+    this.#held = new Held(read.memory);
+    this.#lately = lately;
     this.#listsEverybody = listsEverybody(read.listing);
   }
 
@@ -106,10 +116,12 @@ class Drafting {
       await this.#planGone(subject, signal);
       await breath();
     }
+    await this.#planLater(signal);
     return {
       ...this.#read,
+      lately: this.#lately,
       rows: this.#rows,
-      held: this.#held,
+      held: this.#held.rows,
       out: this.#out,
       gone: this.#gone,
       unheard: this.#unheard,
@@ -153,11 +165,15 @@ class Drafting {
     const decided = this.#read.deciding.listed(listed, person, known);
     if ('refused' in decided) return this.#refuse(person, listed, decided.refused, decided.message);
     const planned = await this.#plan(person, first.subject, decided.goal, signal);
+    if (planned === 'later') {
+      this.#later.set(person, () => this.#planListed({ person, listed, known }, signal));
+      return;
+    }
     const isLess = planned !== undefined && takesSomething(planned);
     const isOut = decided.isOut && known !== undefined;
     if (this.#saidBefore !== undefined && (isLess || isOut || this.#mayBeHalf({ person, listed, known }))) {
       // What of a person a part of a listing lacks may be in the rest of it.
-      this.#holdBack(person, first.subject, planned, known);
+      this.#held.back(person, first.subject, planned, known);
       for (const { subject } of listed) this.#unheard.add(subject);
       return;
     }
@@ -178,10 +194,14 @@ class Drafting {
     const decided = this.#read.deciding.gone(person, known);
     if ('refused' in decided) return this.#refuse(person, [], decided.refused, decided.message, subject);
     const planned = await this.#plan(person, subject, decided.goal, signal);
+    if (planned === 'later') {
+      this.#later.set(person, () => this.#planGone(known, signal));
+      return;
+    }
     // Whoever was out before is so whatever this listing lacks.
     if (!this.#listsEverybody && !isOutBefore(known)) {
       if (known.active === true || (planned !== undefined && hasWork(planned, decided.goal))) {
-        this.#holdBack(person, subject, planned, known);
+        this.#held.back(person, subject, planned, known);
       }
       return;
     }
@@ -200,40 +220,52 @@ class Drafting {
     if (listed.some(({ subject }) => listing.doubled.has(subject))) return false;
     const decided = deciding.listed(listed, person, known, account.id);
     if (!('goal' in decided) || !('desired' in decided.goal)) return false;
-    const desired = adapted(snapshot, decided.goal.desired);
+    const desired = snapshot.adapted(decided.goal.desired);
     if (desired === undefined) return false;
     return isPlainlySettled({ desired, memory: mine, account, can: snapshot.can }, this.#context);
   }
 
-  async #plan(person: PersonId, subject: string, goal: Goal, signal: AbortSignal): Promise<Planned | undefined> {
+  /** `later`: the target's list may show an account as it was; it is looked at by itself, and planned then. */
+  async #plan(
+    person: PersonId,
+    subject: string,
+    goal: Goal,
+    signal: AbortSignal,
+  ): Promise<Planned | 'later' | undefined> {
     const { snapshot, memory } = this.#read;
     const input = { person, target: snapshot, missing: this.#setup.missing, goal, signal };
+    const mayLag = this.#mayLag(person);
     try {
-      return await planOne(this.#context, input, memory.of(person));
+      const planned = await planOne(this.#context, input, memory.of(person));
+      return mayLag && hasWork(planned, goal) ? 'later' : planned;
     } catch (thrown) {
       const error = toLatchgateError(thrown);
       if (isTargetFault(error.code) || error.code === 'internal' || error.code === 'state_unavailable') throw error;
-      const { link } = memory.of(person);
-      const names = 'desired' in goal ? goal.desired.userNames : [];
-      const key = link?.userName ?? names[0] ?? subject;
-      this.#hold(
-        person,
-        subject,
-        {
-          op: link === undefined ? 'create' : 'update',
-          type: 'user',
-          key,
-          reason: whyHeld(error, person, subject, memory),
-        },
-        error.code,
-      );
+      if (mayLag) return 'later';
+      this.#held.failed(person, subject, goal, error);
       return undefined;
     }
   }
 
+  #mayLag(person: PersonId): boolean {
+    if (!this.#lately.people.has(person) || this.#later.has(person)) return false;
+    const id = this.#read.memory.of(person).link?.accountId;
+    return id !== undefined && this.#read.snapshot.byId(id) !== undefined;
+  }
+
+  /** Accounts of whom the list would change something that was written a moment ago, looked at one by one. */
+  async #planLater(signal: AbortSignal): Promise<void> {
+    const { memory, snapshot } = this.#read;
+    await snapshot.refresh(
+      [...this.#later.keys()].flatMap((person) => memory.of(person).link?.accountId ?? []),
+      signal,
+    );
+    for (const plan of this.#later.values()) await plan();
+  }
+
   #keep(person: PersonId, subject: string, goal: Goal, planned: Planned | undefined): void {
     if (planned === undefined) return;
-    for (const { code, ...change } of planned.plan.held) this.#hold(person, subject, change, code);
+    for (const { code, ...change } of planned.plan.held) this.#held.add(person, subject, change, code);
     if (!hasWork(planned, goal)) return;
     const { memory, snapshot } = this.#read;
     this.#rows.push({ person, subject, goal, memory: memory.of(person), planned });
@@ -244,21 +276,8 @@ class Drafting {
   }
 
   #refuse(person: PersonId, listed: readonly ListedPerson[], code: string, reason: string, gone?: string): void {
-    const subject = listed[0]?.subject ?? gone ?? '';
     for (const one of listed) this.#unheard.add(one.subject);
-    const { link } = this.#read.memory.of(person);
-    const op = link === undefined ? 'create' : 'update';
-    this.#hold(person, subject, { op, type: 'user', key: link?.userName ?? subject, reason }, code);
-  }
-
-  #holdBack(person: PersonId, subject: string, planned: Planned | undefined, known: ListedSubject | undefined): void {
-    for (const { code, ...change } of planned?.plan.held ?? []) this.#hold(person, subject, change, code);
-    const changes: readonly Change[] = planned?.plan.changes ?? [];
-    for (const change of changes) this.#hold(person, subject, change, 'source_incomplete');
-    if (changes.length > 0 || (known !== undefined && isOutBefore(known))) return;
-    const key = this.#read.memory.of(person).link?.userName ?? subject;
-    const reason = 'less is said of this person than before, or nothing';
-    this.#hold(person, subject, { op: 'update', type: 'user', key, reason }, 'source_incomplete');
+    this.#held.refused(person, listed[0]?.subject ?? gone ?? '', code, reason);
   }
 
   /** Whether what is said of somebody would take something from them, in whichever target, that the rest may still give. */
@@ -270,21 +289,4 @@ class Drafting {
       now.map((one) => this.#read.deciding.assertionOf(one, this.#read.known.subjects.get(one.subject))),
     );
   }
-
-  #hold(person: PersonId, subject: string, change: PlannedChange, code: string): void {
-    this.#held.push({ ...change, ...whose(person, subject), code });
-  }
-}
-
-/** Undefined when it cannot be: why is said by the plan. */
-function adapted(target: TargetSnapshot, desired: DesiredAccount): DesiredAccount | undefined {
-  try {
-    return target.adapt(desired);
-  } catch {
-    return undefined;
-  }
-}
-
-function isOutBefore({ disabled, leftAt }: ListedSubject): boolean {
-  return disabled || leftAt !== undefined;
 }

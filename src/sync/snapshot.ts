@@ -4,6 +4,8 @@ import { type ActualEntitlement, type Entitlement, entitlementKey } from '../mod
 import { LatchgateError } from '../model/errors.ts';
 import type { ActualState, Capabilities, Lookup, Scope, Target } from '../targets/target.ts';
 
+const LOOKS_AT_ONCE = 8;
+
 /**
  * A target as it was when it was read, so that many accounts are planned without a call for each. What a plan is going to
  * make counts as there for the plans after it: the same group is made once, the same user name is given once. It can
@@ -14,7 +16,6 @@ export class TargetSnapshot implements Target {
   readonly type: string;
   readonly can: Capabilities;
   readonly complete: boolean;
-  readonly accounts: readonly ActualAccount[];
   readonly #real: Target;
   readonly #byId = new Map<string, ActualAccount>();
   /** By further keys, made when one is first asked for: of people who are as they were left nobody asks. */
@@ -29,12 +30,25 @@ export class TargetSnapshot implements Target {
     this.type = real.type;
     this.can = real.can;
     this.complete = complete;
-    this.accounts = accounts;
     for (const account of accounts) this.#byId.set(account.id, account);
+  }
+
+  /** Those of the target, without those that are only planned. */
+  get accounts(): readonly ActualAccount[] {
+    return [...this.#byId.values()].filter(({ id }) => !this.#expected.has(id));
   }
 
   adapt(desired: DesiredAccount): DesiredAccount {
     return this.#real.adapt(desired);
+  }
+
+  /** Undefined when it cannot be: a plan says why. */
+  adapted(desired: DesiredAccount): DesiredAccount | undefined {
+    try {
+      return this.adapt(desired);
+    } catch {
+      return undefined;
+    }
   }
 
   async read(scope: Scope, signal: AbortSignal): Promise<ActualState> {
@@ -85,6 +99,22 @@ export class TargetSnapshot implements Target {
     this.#add(account);
     this.#expected.add(account.id);
     return account;
+  }
+
+  /** Looks at these accounts by themselves, for a list that lags behind. */
+  async refresh(accountIds: readonly string[], signal: AbortSignal): Promise<void> {
+    if (accountIds.length === 0) return;
+    const waiting = accountIds.values();
+    const worker = async (): Promise<void> => {
+      for (const accountId of waiting) {
+        const { accounts } = await this.#real.read({ kind: 'person', lookup: { accountId, userNames: [] } }, signal);
+        const account = accounts.find(({ id }) => id === accountId);
+        if (account === undefined) this.#byId.delete(accountId);
+        else this.#byId.set(accountId, account);
+      }
+    };
+    await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, worker));
+    this.#indexes = undefined;
   }
 
   byId(accountId: string): ActualAccount | undefined {

@@ -47,3 +47,61 @@ it('somebody made in Auth0 a moment ago is blocked there when they are gone from
   expect(blocked()).toEqual({ 'ann@acme.test': false, 'bob@acme.test': true });
   await close();
 });
+
+describe('a second plan is empty while the list still shows what was before', () => {
+  const rules = {
+    users: { when: { groups: 'User' }, grant: { bi: { roles: ['viewer'] } } },
+    admins: { when: { groups: 'Admin' }, grant: { bi: { roles: ['admin'] } } },
+  };
+  let tenant: Awaited<ReturnType<typeof startTenant>>;
+
+  async function lagging(options: SyncWorldOptions = {}) {
+    tenant = await startTenant({ emulated: { lagMs: 600_000 } });
+    for (const name of ['viewer', 'admin']) {
+      tenant.emulator.state.roles.set(`rol_${name}`, { id: `rol_${name}`, name, members: new Map() });
+    }
+    world = await new SyncWorld().open({ target: { ...tenant.target, name: 'bi' }, rules, ...options });
+    world.hr.add('ann', { groups: ['User'], given_name: 'Ann', family_name: 'Lee' });
+    world.hr.add('bob', { groups: ['User'], given_name: 'Bob', family_name: 'Lee' });
+    await applied();
+    tenant.emulator.settle();
+  }
+  afterEach(() => tenant.close());
+
+  async function applied() {
+    expect(await world.apply()).toMatchObject({ outcome: 'applied' });
+    expect(await world.plan()).toMatchObject({ changes: [], held: [] });
+    expect(await world.apply()).toMatchObject({ outcome: 'applied', applied: 0 });
+  }
+
+  it('after accounts are made', () => lagging());
+
+  it('after names, roles and the switch are turned, and turned back', async () => {
+    await lagging();
+    world.hr.add('ann', { groups: ['Admin'], given_name: 'Anne', family_name: 'Lee' });
+    world.hr.people.delete('bob');
+    await applied();
+    world.hr.add('ann', { groups: ['User'], given_name: 'Ann', family_name: 'Lee' });
+    world.hr.add('bob', { groups: ['User'], given_name: 'Bob', family_name: 'Lee' });
+    await applied();
+    tenant.emulator.settle();
+    await applied();
+  });
+
+  it('after accounts of nobody are switched off', async () => {
+    await lagging({ manage: 'all' });
+    tenant.plant({ email: 'carl@acme.test' });
+    tenant.emulator.settle();
+    expect(lines((await world.plan()).changes)).toEqual(['disable carl@acme.test']);
+    await applied();
+  });
+
+  it('and looks at nobody by themselves of whom nothing was written lately', async () => {
+    await lagging();
+    world.now += 3_600_000;
+    world.hr.add('ann', { groups: ['User'], given_name: 'Anne', family_name: 'Lee' });
+    tenant.calls();
+    expect(lines((await world.plan()).changes)).toEqual(['update ann@acme.test']);
+    expect(tenant.calls().filter((call) => call.startsWith('GET users/'))).toEqual([]);
+  });
+});
