@@ -14,6 +14,7 @@ import { readKnown } from './known.ts';
 import { type Lately, NOTHING_LATELY, writtenSince } from './lately.ts';
 import { listsEverybody, readListing } from './listing.ts';
 import { planReads, TargetMemory } from './memory.ts';
+import { withOverlooked } from './overlooked.ts';
 import { SaidBefore } from './said-before.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import { TargetSnapshot } from './snapshot.ts';
@@ -25,7 +26,7 @@ export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortS
   const { source, origin, planning, login } = setup;
   const { directory, audit, mapping, origins, leaver, clock } = deps;
   const now = new Date(clock.now());
-  const [listing, state] = await Promise.all([readListing(source, signal), planning.read({ kind: 'all' }, signal)]);
+  const [listed, state] = await Promise.all([readListing(source, signal), planning.read({ kind: 'all' }, signal)]);
   const known = await readKnown(directory, {
     origin: origin.name,
     issuer: origin.issuer,
@@ -33,6 +34,7 @@ export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortS
     origins,
     ...(login === undefined ? {} : { login }),
   });
+  const listing = await withOverlooked(source, listed, known, signal);
   const memory = await TargetMemory.read(directory, planning.name);
   const snapshot = new TargetSnapshot(planning, state);
   const deciding = new Deciding({ origin, target: planning.name, mapping, leaver, others: known.others, now });

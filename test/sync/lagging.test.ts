@@ -34,6 +34,46 @@ it('somebody who left is switched off, also while the list lacks them', async ()
   expect(world.accounts()).toMatchObject({ bob: '(group:analysts role:Alpha)' });
 });
 
+describe('of a source whose list is behind', () => {
+  const asked: string[][] = [];
+  beforeEach(async () => {
+    asked.length = 0;
+    await start();
+    const bob = { subject: 'bob', active: true, claims: { email: 'bob@acme.test', groups: ['User'] } };
+    world.hr.lookUp = async (subjects) => {
+      asked.push([...subjects]);
+      return subjects.includes('bob') ? [bob] : [];
+    };
+  });
+
+  it('nobody is gone who is there when asked for, and the notes say so', async () => {
+    const { changes, notes } = await world.plan();
+    expect(changes).toEqual([]);
+    expect(notes.at(-1)).toBe('not in the list and there all the same, so read one by one: 1');
+    await world.apply();
+    expect(world.accounts()).toMatchObject({ bob: 'group:analysts role:Alpha' });
+    expect(asked).toEqual([['bob'], ['bob']]);
+  });
+
+  it('whoever is not there then is gone, and is asked for no more', async () => {
+    world.hr.people.delete('ann');
+    world.hr.add('cyd', { groups: ['User'] });
+    await world.apply();
+    expect(world.accounts()).toMatchObject({ ann: '(group:analysts role:Alpha)', bob: 'group:analysts role:Alpha' });
+    await world.plan();
+    expect(asked.map((subjects) => subjects.sort())).toEqual([['ann', 'bob'], ['bob']]);
+  });
+
+  it('nobody is asked for when it lists nobody, or says itself that it is not whole', async () => {
+    world.hr.end = { complete: false, unreadable: 0, notes: [] };
+    await world.plan();
+    world.hr.end = { complete: true, unreadable: 0, notes: [] };
+    world.hr.people.clear();
+    expect((await world.plan()).brake).toMatchObject({ code: 'source_empty' });
+    expect(asked).toEqual([]);
+  });
+});
+
 it('somebody made in Auth0 a moment ago is blocked there when they are gone from the source', async () => {
   const { target, emulator, close } = await startTenant({ emulated: { lagMs: 600_000 } });
   const rules = { users: { when: { groups: 'User' }, grant: { bi: {} } } };
