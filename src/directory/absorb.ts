@@ -2,7 +2,7 @@ import { LatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Database } from './database.ts';
 import type { Person } from './directory.ts';
-import { toPerson } from './people.ts';
+import { toPerson } from './person-rows.ts';
 
 /** Makes one person of two, as `People.absorb` says. */
 export async function absorb(database: Database, person: PersonId, other: PersonId): Promise<Person> {
