@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/audit.ts';
-import type { Plans, StoredPlan } from '../directory/directory.ts';
+import type { Plans, StoredPlan } from '../directory/sync-history.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import { parsePlan, planJson } from '../sync/plan-json.ts';

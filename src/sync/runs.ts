@@ -1,4 +1,4 @@
-import type { Plans, StoredPlan, SyncRun, SyncRuns } from '../directory/directory.ts';
+import type { Plans, StoredPlan, SyncRun, SyncRuns } from '../directory/sync-history.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import { planJson } from './plan-json.ts';
