@@ -16,6 +16,8 @@ import { timeText } from './table.ts';
 
 const OPERATOR = 'operator';
 const EXIT_FAILED = 1;
+/** Of those who are held, so many are named at the end of a run. */
+const MOST_HELD = 5;
 
 export interface ApplyCommandOptions {
   /** File that `plan --out` has written: applied only while it is still true. In place of the name. */
@@ -29,8 +31,8 @@ export interface ApplyCommandOptions {
 /**
  * `latchgate apply (NAME | --plan P)`: reads again and applies. On a terminal a bar shows how it goes; otherwise each
  * change is a line of JSON (the members of `plan --json`, with `outcome` and, if it failed, `code`), and the last line is
- * `{"result":{…}}`. Exit code 0; 1 when some failed, were skipped, or the saved plan is not true any more; 11 when the
- * brake holds it. Throws `usage`, `not_found`, `plan_invalid`, `source_*`, `target_*`.
+ * `{"result":{…}}`. Exit code 0; 1 when some failed, were skipped, the saved plan is not true any more, or it was stopped
+ * while it still read, when there is no such line; 11 when the brake holds it. Throws `usage`, `not_found`, `plan_invalid`, `source_*`, `target_*`.
  */
 export async function apply(
   name: string | undefined,
@@ -53,30 +55,41 @@ export async function apply(
   return exitCode(result);
 }
 
-/** Applies, and shows how it goes and how it ended. */
+/** Applies, and shows how it goes and how it ended. Undefined: it was stopped before anything was written. */
 export async function applyWithProgress(
   name: string,
   what: Pick<ApplyOptions, 'approve' | 'expect'>,
   options: { readonly json?: boolean },
   deps: SyncRunsDeps,
   io: Io,
-): Promise<AppliedSync> {
+): Promise<AppliedSync | undefined> {
   const view = viewOf(options.json === true || !io.isTTY, what.approve, io);
   const interruption = interruptible(() => view.say('stopping: what is under way is finished; once more ends at once'));
   const requestId = newRequestId();
+  const { stop } = interruption;
+  let isPlanned = false;
   try {
-    const { stop } = interruption;
-    const { onPlan, onRow } = view;
+    const { onRow } = view;
+    const onPlan = (plan: SyncPlan): void => {
+      isPlanned = true;
+      view.onPlan(plan);
+    };
     const result = await applySync(name, { ...what, actor: OPERATOR, requestId, stop, onPlan, onRow }, deps);
     view.end(result);
     return result;
+  } catch (thrown) {
+    if (!stop.aborted || isPlanned) throw thrown;
+    view.say('stopped; nothing was written');
+    return undefined;
   } finally {
     view.close();
     interruption.release();
   }
 }
 
-export function exitCode({ outcome, failed }: AppliedSync): number {
+export function exitCode(result: AppliedSync | undefined): number {
+  if (result === undefined) return EXIT_FAILED;
+  const { outcome, failed } = result;
   if (outcome === 'held') return EXIT_HELD;
   return outcome === 'applied' && failed === 0 ? 0 : EXIT_FAILED;
 }
@@ -189,9 +202,19 @@ function sayEnd({ outcome, plan, kept, skipped, failed }: AppliedSync, say: (lin
     const how = kept === undefined ? `latchgate apply ${plan.sync} --approve` : `latchgate plans approve ${kept.id}`;
     say(`plan_held: nothing was written: ${show(plan.brake?.message ?? 'the brake holds it')} (${how})`);
   }
+  if (outcome === 'applied' || outcome === 'partial') for (const line of heldLines(plan)) say(line);
   if (outcome === 'stopped') {
     say(`stopped with ${peopleText(skipped)} left; latchgate apply ${plan.sync} goes on there`);
   } else if (failed > 0) {
     say(`${peopleText(failed)} failed; latchgate apply ${plan.sync} tries them again`);
   }
+}
+
+/** Who was left out, and what to do about it. */
+function heldLines({ sync, held }: SyncPlan): readonly string[] {
+  const about = held
+    .slice(0, MOST_HELD)
+    .map(({ key, code, reason }) => `held: ${show(key)} (${code}): ${show(reason)}`);
+  const more = held.length - about.length;
+  return more === 0 ? about : [...about, `and ${more} more are held: latchgate plan ${sync} shows them`];
 }

@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/audit.ts';
-import type { Plans, StoredPlan } from '../directory/directory.ts';
+import type { Plans, StoredPlan } from '../directory/sync-history.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import { parsePlan, planJson } from '../sync/plan-json.ts';
@@ -90,7 +90,8 @@ export async function plansApprove(
   if (stored.state !== 'approved') await decide(stored, 'approved', deps);
   const what = { approve: true, expect: stored.fingerprint };
   const result = await applyWithProgress(stored.sync, what, options, deps, io);
-  const to = result.outcome === 'stale' ? 'replaced' : result.outcome === 'stopped' ? undefined : 'applied';
+  const outcome = result?.outcome ?? 'stopped';
+  const to = outcome === 'stale' ? 'replaced' : outcome === 'stopped' ? undefined : 'applied';
   if (to !== undefined) {
     await deps.plans.decide(id, { from: ['approved'], to, by: OPERATOR, at: new Date(deps.clock.now()) });
   }

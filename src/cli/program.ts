@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { composeProviders, type Engines, planFor } from '../compose/engine.ts';
+import type { State } from '../compose/state.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { adopt } from './adopt.ts';
 import { apply } from './apply.ts';
@@ -17,6 +18,7 @@ import { serve } from './serve.ts';
 import { sessionsEnd, sessionsList } from './sessions.ts';
 import { syncsList, syncsRuns } from './syncs.ts';
 import { type UsersChangeDeps, usersDisable, usersEnable, usersList, usersShow } from './users.ts';
+import { type UsersLinkDeps, usersLink, usersRelease } from './users-link.ts';
 import { why } from './why.ts';
 import { withEngines, withState, withSyncs } from './with-state.ts';
 
@@ -149,6 +151,22 @@ function addCommands(program: Command, add: Add, io: Io): void {
   add(users, 'enable <user>', 'let a disabled person log in again', (options, [user]) =>
     withEngines(options, io, (engines) => usersEnable(String(user), options, changing(engines), io)),
   ).option(...json);
+  const linking = (state: State): UsersLinkDeps => ({ ...state.directory, ...state });
+  add(
+    users,
+    'link <user> <other>',
+    'say that the two are one person, who keeps the accounts of the first',
+    (options, [user, other]) =>
+      withState(options, io, (state) => usersLink(String(user), String(other), options, linking(state), io)),
+  ).option(...json);
+  add(
+    users,
+    'release <user>',
+    'let go of the accounts of somebody who is out: they may be given to another',
+    (options, [user]) => withState(options, io, (state) => usersRelease(String(user), options, linking(state), io)),
+  )
+    .option('--target <name>', 'in this target alone')
+    .option(...json);
 }
 
 function addSyncCommands(program: Command, add: Add, io: Io): void {

@@ -1,4 +1,5 @@
-import type { StateValues, SyncRun, SyncRuns } from '../directory/directory.ts';
+import type { StateValues } from '../directory/directory.ts';
+import type { SyncRun, SyncRuns } from '../directory/sync-history.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { scheduleText } from '../sync/due.ts';
 import { dueTime } from '../sync/schedule-state.ts';

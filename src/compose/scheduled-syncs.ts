@@ -103,7 +103,10 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
       else log.info('a sync was applied', fields);
       return outcome === 'stopped' ? 'stopped' : 'ended';
     } catch (thrown) {
-      if (stop.aborted) return 'stopped';
+      if (stop.aborted) {
+        ended('stopped', 'ok');
+        return 'stopped';
+      }
       ended('failed', toLatchgateError(thrown).code);
       throw thrown;
     }

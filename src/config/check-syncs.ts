@@ -7,7 +7,7 @@ import type { Config } from './schema.ts';
 type Sync = readonly [string, Config['sync'][string]];
 
 /** Syncs against sources, targets, themselves and each other. */
-export function checkSyncs({ sync = {} }: Partial<Config>, declared: Declared): Checked {
+export function checkSyncs({ sync = {}, sources = {}, safety }: Partial<Config>, declared: Declared): Checked {
   const syncs = Object.entries(sync);
   return {
     complaints: syncs.flatMap(([name, { from, to, every, cron }]) => [
@@ -15,8 +15,36 @@ export function checkSyncs({ sync = {} }: Partial<Config>, declared: Declared): 
       ...unknownTarget(to, ['sync', name, 'to'], declared),
       ...(every === undefined || cron === undefined ? [] : [twoSchedules(name)]),
     ]),
-    warnings: [...twins(syncs), ...syncs.flatMap(withoutEffect)],
+    warnings: [
+      ...twins(syncs),
+      ...syncs.flatMap(withoutEffect),
+      ...unusedEvents(syncs, sources),
+      ...(safety?.manage === 'all' ? sharedTargets(syncs) : []),
+    ],
   };
+}
+
+/** Events only have a schedule begin sooner. */
+function unusedEvents(syncs: readonly Sync[], sources: Config['sources']): readonly Finding[] {
+  const scheduled = new Set(syncs.flatMap(([, { from, every, cron }]) => ((every ?? cron) === undefined ? [] : from)));
+  return Object.entries(sources).flatMap(([name, source]): Finding[] => {
+    if (source.type !== 'auth0' || !source.events || scheduled.has(name)) return [];
+    const message = `\`sources.${name}.events\` does nothing: no sync from there has \`every\` or \`cron\``;
+    return [{ path: ['sources', name, 'events'], at: 'key', code: 'no_effect', message }];
+  });
+}
+
+/** Whom only the other source lists has an account that is nobody's, until the sync of that one has run. */
+function sharedTargets(syncs: readonly Sync[]): readonly Finding[] {
+  const first = new Map<string, Sync>();
+  return syncs.flatMap(([name, sync]): Finding[] => {
+    const other = first.get(sync.to);
+    if (other === undefined) first.set(sync.to, [name, sync]);
+    if (other === undefined || other[1].from === sync.from) return [];
+    const message = `\`sync.${name}\` and \`sync.${other[0]}\` lead from two sources to one target, and \`safety.manage: all\` has each switch off the accounts that belong to nobody yet`;
+    const hint = 'run `latchgate adopt` first, which knows both, or let `manage` be `mapped`';
+    return [{ path: ['sync', name, 'to'], code: 'shared_target', message, hint }];
+  });
 }
 
 function unknownSource(name: string, path: Path, declared: Declared): readonly Finding[] {

@@ -13,7 +13,8 @@ import type {
   RememberedAssertion,
 } from './directory.ts';
 import { PAGE, pageOf, Same } from './pages.ts';
-import { ensureIn, shown, toAssertion, toPerson, upsertAssertion } from './people.ts';
+import { ensureIn, shown, upsertAssertion } from './people.ts';
+import { toAssertion, toPerson } from './person-rows.ts';
 import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
 export function createListings(database: Database, clock: Clock): Listings {

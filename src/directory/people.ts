@@ -2,10 +2,12 @@ import { type Kysely, sql } from 'kysely';
 import { LatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
+import { absorb } from './absorb.ts';
 import type { Database } from './database.ts';
-import type { People, Person, RememberedAssertion } from './directory.ts';
+import type { People, Person } from './directory.ts';
 import { newPersonId } from './person-id.ts';
-import type { AssertionRow, PersonRow, Tables } from './tables.ts';
+import { toAssertion, toPerson } from './person-rows.ts';
+import type { PersonRow, Tables } from './tables.ts';
 
 const SHOWN_LENGTH = 256;
 
@@ -57,6 +59,7 @@ export function createPeople(database: Database, clock: Clock): People {
         if (await insertSubject(trx, person, subject, origin)) return person;
         return (await rowBySubject(trx, subject))?.id ?? person;
       }),
+    absorb: (person, other) => absorb(database, person, other),
     goneBefore: (before, limit, after) => database.run((db) => goneBefore(db, before.getTime(), limit, after ?? '')),
     setDisabled: (person, disabled) => setDisabled(database, clock, person, disabled),
   };
@@ -255,30 +258,4 @@ async function setDisabled(database: Database, clock: Clock, person: PersonId, d
       .executeTakeFirst(),
   );
   if (result.numUpdatedRows === 0n) throw new LatchgateError('not_found', 'there is no such person');
-}
-
-export function toPerson(row: PersonRow): Person {
-  return {
-    id: row.id,
-    displayName: row.display_name,
-    ...(row.email === null ? {} : { email: row.email }),
-    disabled: row.disabled === 1,
-    createdAt: new Date(row.created_at),
-    ...(row.last_seen_at === null ? {} : { lastSeenAt: new Date(row.last_seen_at) }),
-    ...(row.owner === null ? {} : { owner: row.owner }),
-    ...(row.left_at === null ? {} : { leftAt: new Date(row.left_at) }),
-    ...(row.disabled_at === null ? {} : { disabledAt: new Date(row.disabled_at) }),
-  };
-}
-
-export function toAssertion(row: AssertionRow): RememberedAssertion {
-  return {
-    issuer: row.issuer,
-    subject: row.subject,
-    origin: row.origin,
-    active: row.active === 1,
-    claims: JSON.parse(row.claims) as Assertion['claims'],
-    at: new Date(row.at),
-    ...(row.remembered_groups === null ? {} : { rememberedGroups: JSON.parse(row.remembered_groups) as string[] }),
-  };
 }

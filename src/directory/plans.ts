@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Database } from './database.ts';
-import type { PlanState, Plans, StoredPlan } from './directory.ts';
+import type { PlanState, Plans, StoredPlan } from './sync-history.ts';
 import type { PlanRow } from './tables.ts';
 
 const WAITING: readonly PlanState[] = ['held', 'saved'];

@@ -1,5 +1,5 @@
 import type { Database } from './database.ts';
-import type { SyncRun, SyncRuns } from './directory.ts';
+import type { SyncRun, SyncRuns } from './sync-history.ts';
 import type { SyncRunRow } from './tables.ts';
 
 export function createSyncRuns(database: Database): SyncRuns {

@@ -1,17 +1,16 @@
-import type { Attributes, Decision, DesiredAccount, OriginTrace, RuleTrace } from '../model/desired.ts';
-import type { GrantedEntitlement } from '../model/entitlement.ts';
+import type { Decision } from '../model/desired.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
 import { desiredAccount } from './accounts.ts';
-import { type AttributeReader, compileAttributes, type ReadAttributes } from './attributes.ts';
+import { type AttributeReader, compileAttributes } from './attributes.ts';
 import { compileClaimName } from './claims.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
 import { attributesOf, type ConditionSubject } from './conditions.ts';
 import type { MappingConfig, OriginConfig } from './config.ts';
+import { Draft, type Reading } from './draft.ts';
 import {
   checkGroups,
   compileGroupFilter,
-  type FilteredGroups,
   type GroupFilter,
   type ReadGroupsOptions,
   readGroups,
@@ -71,15 +70,6 @@ export function compileMapping(config: MappingConfig): Mapping {
     sentGroups: (assertion) => compiled.sentGroups(assertion),
     externalId: (assertion) => compiled.externalId(assertion),
   };
-}
-
-/** What one assertion comes to. */
-interface Reading {
-  readonly assertion: RememberedAssertion;
-  readonly read: ReadAttributes;
-  readonly groups: FilteredGroups;
-  readonly groupsAbsent: 'keep' | 'empty' | undefined;
-  readonly refusals: readonly Refusal[];
 }
 
 class CompiledMapping {
@@ -246,77 +236,6 @@ class CompiledMapping {
     }
     if (!assertion.active) draft.notes.push(`${assertion.origin}: says that this person is not to have access`);
   }
-}
-
-/** A decision in the making. */
-class Draft {
-  readonly current: Reading;
-  /** Readings that count, the current one first. */
-  readonly readings: Reading[];
-  readonly rules: RuleTrace[] = [];
-  readonly notes: string[];
-  readonly given = new Map<string, readonly GrantedEntitlement[]>();
-  readonly accounts = new Map<string, DesiredAccount>();
-  readonly #spoiled = new Set<string>();
-  denial: { readonly code: string; readonly message: string | undefined } | undefined;
-
-  constructor(current: Reading) {
-    this.current = current;
-    this.readings = [current];
-    this.notes = [...current.read.notes];
-  }
-
-  /** What another origin said earlier and is refused by now neither gives nor takes; it can still deny. */
-  add(reading: Reading): void {
-    this.readings.push(reading);
-    if (reading.refusals.length === 0) return;
-    this.#spoiled.add(reading.assertion.origin);
-    const reasons = reading.refusals.map(({ code, note }) => `${note} (${code})`).join('; ');
-    this.notes.push(`${reading.assertion.origin}: left as it is, because ${reasons}`);
-  }
-
-  give(target: string, entitlements: readonly GrantedEntitlement[]): void {
-    const before = this.given.get(target);
-    this.given.set(target, before === undefined ? entitlements : [...before, ...entitlements]);
-  }
-
-  /** The first denial stands. */
-  deny(code: string, message: string | undefined): void {
-    this.denial ??= { code, message };
-  }
-
-  leaveAlone(): readonly string[] {
-    const kept = this.readings
-      .filter(({ groupsAbsent }) => groupsAbsent === 'keep')
-      .map(({ assertion }) => assertion.origin);
-    return [...new Set([...kept, ...this.#spoiled])];
-  }
-
-  refused(refusals: readonly Refusal[]): Decision {
-    const [first] = refusals;
-    this.notes.push(...refusals.map(({ code, note }) => `refused: ${note} (${code})`));
-    this.deny(first?.code ?? 'internal', undefined);
-    return { ...this.decision(), groups: [] };
-  }
-
-  decision(): Decision {
-    const attributes: Attributes = this.current.read.attributes;
-    return {
-      decision: this.denial === undefined ? 'allow' : 'deny',
-      ...(this.denial === undefined ? {} : { code: this.denial.code }),
-      ...(this.denial?.message === undefined ? {} : { message: this.denial.message }),
-      accounts: this.accounts,
-      leaveAlone: this.leaveAlone(),
-      attributes,
-      groups: this.current.groups.names,
-      trace: { origins: this.readings.map(originTrace), rules: this.rules, notes: [...new Set(this.notes)] },
-    };
-  }
-}
-
-function originTrace({ assertion, read, groups, groupsAbsent }: Reading): OriginTrace {
-  const trace = { origin: assertion.origin, attributes: read.trace, groups: groups.trace };
-  return groupsAbsent === undefined ? trace : { ...trace, groupsAbsent };
 }
 
 function latest(assertions: readonly RememberedAssertion[]): RememberedAssertion | undefined {

@@ -1,9 +1,8 @@
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
-import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
+import { Agent, request as undiciRequest } from 'undici';
 import { LatchgateError } from '../model/errors.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
-import type { HttpClient, HttpRequest, HttpResponse, RetryPolicy } from './http-client.ts';
+import { type RawAnswer, readAnswer, toHttpResponse } from './http-answer.ts';
+import type { HttpClient, HttpRequest, RetryPolicy } from './http-client.ts';
 import type { Limiter, Limiters } from './limiter.ts';
 import type { Log } from './log.ts';
 import { backoff, canRetry, delayBeforeRetry, isConnectionFailure, pause, retryAfterMs } from './retry.ts';
@@ -41,24 +40,11 @@ interface Call {
   readonly bucket?: string | undefined;
 }
 
-interface RawAnswer {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly body: Buffer;
-}
-
 const LONGEST_WAIT_MS = 60_000;
 /** After 429, where a limiter keeps everybody else waiting meanwhile: whatever the call is, it was not done. */
 const REFUSED_ATTEMPTS = 5;
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
-const inflaters: Readonly<Record<string, (body: Buffer, limits: { maxOutputLength: number }) => Promise<Buffer>>> = {
-  gzip: promisify(gunzip),
-  'x-gzip': promisify(gunzip),
-  br: promisify(brotliDecompress),
-  deflate: promisify(inflate),
-};
-
 /** A client with its own connections. One per configured service, so that a slow one cannot starve another. */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = DEFAULT_MAX_BYTES, maxConcurrent = 32 } = options;
@@ -225,54 +211,7 @@ async function once(agent: Agent, call: Call, signal: AbortSignal): Promise<RawA
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  const headers = flatHeaders(answer.headers);
-  const raw = await readLimited(answer.body, call);
-  const body = await decompress(raw, headers['content-encoding'], call);
-  return { status: answer.statusCode, headers, body };
-}
-
-function flatHeaders(headers: Dispatcher.ResponseData['headers']): Record<string, string> {
-  const flat: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return flat;
-}
-
-async function readLimited(body: Dispatcher.ResponseData['body'], call: Call): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > call.maxBytes) {
-      // Leaving the loop destroys the body and with it the connection: the rest is never read.
-      throw tooLarge(call);
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, size);
-}
-
-async function decompress(body: Buffer, encoding: string | undefined, call: Call): Promise<Buffer> {
-  const name = encoding?.trim().toLowerCase() ?? 'identity';
-  if (name === 'identity' || name === '' || body.length === 0) return body;
-  const inflater = inflaters[name];
-  const detail = { host: call.url.host };
-  if (inflater === undefined) {
-    throw new LatchgateError('target_answer_invalid', 'the answer has an encoding that was not asked for', { detail });
-  }
-  try {
-    return await inflater(body, { maxOutputLength: call.maxBytes });
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(call);
-    throw new LatchgateError('target_answer_invalid', 'the answer cannot be decompressed', { detail, cause: thrown });
-  }
-}
-
-function tooLarge(call: Call): LatchgateError {
-  return new LatchgateError('answer_too_large', 'the answer is longer than its limit', {
-    detail: { host: call.url.host, maxBytes: call.maxBytes },
-  });
+  return readAnswer(answer, call);
 }
 
 function asFailure(thrown: unknown, call: Call, deadline: Deadline): LatchgateError {
@@ -285,26 +224,4 @@ function asFailure(thrown: unknown, call: Call, deadline: Deadline): LatchgateEr
   }
   const message = call.signal?.aborted === true ? 'the call was given up' : `no connection to ${call.url.host}`;
   return new LatchgateError('target_unavailable', message, { detail, cause: thrown });
-}
-
-function toHttpResponse(answer: RawAnswer, url: URL): HttpResponse {
-  const text = answer.body.toString('utf8');
-  return {
-    status: answer.status,
-    headers: answer.headers,
-    text,
-    json: () => {
-      const detail = { host: url.host, status: answer.status };
-      const type = (answer.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-      if (!/^application\/(?:[\w.-]+\+)?json$/.test(type)) {
-        throw new LatchgateError('target_answer_invalid', 'the answer is not JSON by its type', { detail });
-      }
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        // Without the cause: JSON.parse quotes the text that it could not read.
-        throw new LatchgateError('target_answer_invalid', 'the answer is not JSON', { detail });
-      }
-    },
-  };
 }

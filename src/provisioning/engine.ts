@@ -2,28 +2,18 @@ import type { Person } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { Decision, DesiredAccount } from '../model/desired.ts';
 import { type LatchgateError, toLatchgateError } from '../model/errors.ts';
-import { aliasIssuer } from '../model/origin.ts';
-import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
+import type { Assertion, PersonId } from '../model/person.ts';
+import { Aliases } from './aliases.ts';
 import { recordAllowed, recordRefusal } from './decided.ts';
 import { LAST_RETRY_MS } from './failed.ts';
 import type { Leaving } from './job.ts';
 import { type LeaverPolicy, personLeaves } from './leaver.ts';
-import {
-  denial,
-  descriptionOf,
-  displayName,
-  type Goal,
-  goalFor,
-  identityOf,
-  isPolicy,
-  refusal,
-  wantSame,
-  whyOut,
-} from './outcome.ts';
+import { denial, descriptionOf, displayName, goalFor, identityOf, isPolicy, refusal, whyOut } from './outcome.ts';
 import type { AccountPlan } from './plan.ts';
 import { planOne, recall } from './plan-one.ts';
 import type { AccountState, AssertOptions, Provisioned, Provisioner } from './provision.ts';
 import { type ConfiguredTarget, Runs, type RunsDeps, withSignal } from './runs.ts';
+import { Said } from './said.ts';
 
 export interface EngineDeps extends RunsDeps {
   readonly mapping: Mapping;
@@ -39,23 +29,19 @@ const FOLLOW_UP_MS = 15_000;
 /** Who left, read at a time. */
 const PEOPLE_AT_ONCE = 100;
 
-/** No origin says that the person is to have access, and none that owns them says that they left. */
-const NOBODY_SPEAKS: Leaving = {
-  policy: 'disable',
-  reason: 'no origin speaks for this person',
-  person: false,
-  leaveAlone: [],
-};
-
 /** What a login, and later a push or a sync, does with an assertion. */
 export class Engine implements Provisioner {
   readonly #deps: EngineDeps;
   readonly #runs: Runs;
+  readonly #said: Said;
+  readonly #aliases: Aliases;
   readonly #stop = new AbortController();
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
     this.#runs = new Runs(deps);
+    this.#said = new Said(deps);
+    this.#aliases = new Aliases(deps);
   }
 
   account(person: PersonId, target: string, signal: AbortSignal): Promise<AccountState> {
@@ -66,13 +52,13 @@ export class Engine implements Provisioner {
     const { directory } = this.#deps;
     const { requestId, occasion = 'login', target } = options;
     const at = { occasion, requestId, assertion };
-    const known = (await directory.people.bySubject(assertion)) ?? (await this.#byAlias(assertion));
+    const known = (await directory.people.bySubject(assertion)) ?? (await this.#aliases.personOf(assertion));
     const out = whyOut(known);
     if (out !== undefined) {
       await recordRefusal(this.#deps, { ...at, person: known, decision: undefined }, out);
       throw out;
     }
-    const heard = await this.#decide(known?.id ?? 'new', assertion);
+    const heard = await this.#said.decide(known?.id ?? 'new', assertion);
     if (heard.decision === 'deny' && !isPolicy(heard.code)) {
       // What cannot be read changes nothing: not even a person is made of it.
       const error = denial(heard);
@@ -80,12 +66,12 @@ export class Engine implements Provisioner {
       throw error;
     }
     const person = known ?? (await directory.people.ensure(assertion, assertion.origin, displayName(assertion, heard)));
-    await this.#addSubjects(person.id, assertion);
-    const decision = person.id === known?.id ? heard : await this.#decide(person.id, assertion);
+    await this.#aliases.addTo(person.id, assertion);
+    const decision = person.id === known?.id ? heard : await this.#said.decide(person.id, assertion);
     const identity = identityOf(person, assertion, decision);
     const isAllowed = decision.decision === 'allow';
     const isSame =
-      occasion === 'refresh' && isAllowed && (await this.#wantsSame(person.id, decision, assertion.origin));
+      occasion === 'refresh' && isAllowed && (await this.#said.wantsSame(person.id, decision, assertion.origin));
     // Ahead of what it is about: whoever dies before the reconciles have begun is followed up by the scheduler.
     if (occasion === 'refresh' && !isSame) await this.#followUp(person.id, [...this.#deps.targets.keys()]);
     const groups = this.#deps.mapping.sentGroups(assertion);
@@ -201,7 +187,7 @@ export class Engine implements Provisioner {
   /** Brings somebody to what everybody who speaks of them says by now, in one target. For syncs. */
   async again(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState> {
     const who = await this.#deps.directory.people.get(person);
-    const goal = whyOut(who) === undefined ? await this.#goalNow(person, target) : { leaving: this.#leaves(who) };
+    const goal = whyOut(who) === undefined ? await this.#said.goalNow(person, target) : { leaving: this.#leaves(who) };
     return goal === undefined ? { status: 'none' } : this.#runs.run(person, target, goal, actor, requestId);
   }
 
@@ -210,7 +196,7 @@ export class Engine implements Provisioner {
     const who = await directory.people.get(person);
     if (who === undefined || !targets.has(target)) return directory.retries.done(person, target);
     const requestId = `retry-${person.slice(-8)}-${this.#deps.clock.now().toString(36)}`;
-    const goal = whyOut(who) === undefined ? await this.#goalNow(person, target) : { leaving: this.#leaves(who) };
+    const goal = whyOut(who) === undefined ? await this.#said.goalNow(person, target) : { leaving: this.#leaves(who) };
     if (goal === undefined) return directory.retries.done(person, target);
     await this.#runs.run(person, target, goal, 'scheduler', requestId);
   }
@@ -219,54 +205,9 @@ export class Engine implements Provisioner {
     return personLeaves(this.#deps.leaver, who, this.#deps.clock.now());
   }
 
-  /** The id by which a source lists the people of this login; undefined when none does. */
-  #aliasOf(assertion: Assertion): SubjectKey | undefined {
-    if (!this.#deps.aliases.has(assertion.origin)) return undefined;
-    const subject = this.#deps.mapping.externalId(assertion);
-    return subject === undefined ? undefined : { issuer: aliasIssuer(assertion.origin), subject };
-  }
-
-  /** Somebody whom a source has listed before they ever logged in. */
-  async #byAlias(assertion: Assertion): Promise<Person | undefined> {
-    const alias = this.#aliasOf(assertion);
-    const person = alias === undefined ? undefined : await this.#deps.directory.people.bySubject(alias);
-    if (person === undefined) return undefined;
-    const subjects = await this.#deps.directory.people.subjects(person.id);
-    // An id that moved on to somebody else: the account at the provider decides who logs in, not the id.
-    return subjects.some(({ origin, issuer }) => origin === assertion.origin && issuer === assertion.issuer)
-      ? undefined
-      : person;
-  }
-
-  async #addSubjects(person: PersonId, assertion: Assertion): Promise<void> {
-    const alias = this.#aliasOf(assertion);
-    if (alias === undefined) return;
-    const { people } = this.#deps.directory;
-    for (const subject of [assertion, alias]) {
-      if ((await people.bySubject(subject)) === undefined) await people.addSubject(person, subject, assertion.origin);
-    }
-  }
-
   async #followUp(person: PersonId, targets: readonly string[]): Promise<void> {
     const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
     for (const target of targets) await this.#deps.directory.retries.put(person, target, 'target_pending', due);
-  }
-
-  /** Whether no target is to be any different from what was last said. That it is so there is not looked at. */
-  async #wantsSame(person: PersonId, decision: Decision, origin: string): Promise<boolean> {
-    const before = await this.#remapped(person, origin);
-    return before !== undefined && wantSame(before, decision, this.#deps.targets.keys());
-  }
-
-  async #goalNow(person: PersonId, target: string): Promise<Goal | undefined> {
-    const assertions = await this.#deps.directory.people.assertions(person);
-    // Not out, or their owner would have said so: then only what we gave goes.
-    if (assertions.length > 0 && !assertions.some(({ active }) => active)) return { leaving: NOBODY_SPEAKS };
-    const decision = await this.#remapped(person);
-    if (decision === undefined) return undefined;
-    // Refused by the config of today: what cannot be read changes nothing.
-    if (decision.decision === 'deny' && !isPolicy(decision.code)) throw denial(decision);
-    return goalFor(decision, target);
   }
 
   /** What cannot even be tried is tried later, and does not stand in the way of what can. */
@@ -276,32 +217,6 @@ export class Engine implements Provisioner {
     log.warn('retry failed', { target, person, code });
     const due = new Date(clock.now() + LAST_RETRY_MS);
     await directory.retries.put(person, target, code, due).catch(() => undefined);
-  }
-
-  /**
-   * What is remembered, decided by the config of today; `current` is the origin that spoke last of those that speak for
-   * the person, unless it is given.
-   */
-  async #remapped(person: PersonId, current?: string): Promise<Decision | undefined> {
-    const assertions = await this.#deps.directory.people.assertions(person);
-    const speaking = assertions.filter(({ active }) => active);
-    const latest = (speaking.length > 0 ? speaking : [...assertions]).sort(
-      (a, b) => b.at.getTime() - a.at.getTime(),
-    )[0];
-    if (latest === undefined) return undefined;
-    return this.#deps.mapping.map({ person, assertions, current: current ?? latest.origin });
-  }
-
-  async #decide(person: PersonId, assertion: Assertion): Promise<Decision> {
-    const { directory, mapping } = this.#deps;
-    const before = person === 'new' ? [] : await directory.people.assertions(person);
-    const same = before.find(
-      (one) => one.origin === assertion.origin && one.issuer === assertion.issuer && one.subject === assertion.subject,
-    );
-    const remembered =
-      same?.rememberedGroups === undefined ? assertion : { ...assertion, rememberedGroups: same.rememberedGroups };
-    const others = before.filter((one) => one !== same);
-    return mapping.map({ person, assertions: [...others, remembered], current: assertion.origin });
   }
 
   #launch(

@@ -33,6 +33,11 @@ export interface Source {
    * part and no listing.
    */
   list(signal: AbortSignal): AsyncGenerator<ListedPerson, ListingEnd, undefined>;
+  /**
+   * Who of these is there, asked one by one: for sources whose list may lack somebody for a while. Throws what `list`
+   * throws. Absent: the list is never behind.
+   */
+  lookUp?(subjects: readonly string[], signal: AbortSignal): Promise<readonly ListedPerson[]>;
   /** Throws what `list` would throw at its first step. For readiness and `doctor`. */
   probe(signal: AbortSignal): Promise<void>;
   /** Gives connections back. */

@@ -1,18 +1,15 @@
 import type { AccountLink } from '../directory/directory.ts';
-import type { RememberedAssertion } from '../mapping/mapping.ts';
 import type { ActualAccount } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
 import { entitlementKey, type GrantedEntitlement } from '../model/entitlement.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
-import type { PersonId } from '../model/person.ts';
 import { descriptionOf, isTargetFault, whyOut } from '../provisioning/outcome.ts';
 import { planOne } from '../provisioning/plan-one.ts';
 import type { Target } from '../targets/target.ts';
+import { everybody, type Somebody } from './adoptees.ts';
 import { createBreath } from './breath.ts';
-import { readKnown } from './known.ts';
-import { readListing } from './listing.ts';
+import { isStandIn } from './draft.ts';
 import { planReads, TargetMemory } from './memory.ts';
-import { isStandIn, standIn } from './planning.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import { TargetSnapshot } from './snapshot.ts';
 import type { AdoptedRow, Adoption, AdoptPlan } from './sync.ts';
@@ -36,14 +33,6 @@ type AdoptOptions = Parameters<Adoption['apply']>[1];
 interface Adopted extends AdoptedRow {
   readonly who: Somebody;
   readonly account: ActualAccount;
-}
-
-/** Everything that origins say of one person now. */
-interface Somebody {
-  readonly person: PersonId;
-  readonly assertions: readonly RememberedAssertion[];
-  /** What the sources said just now; the rest was remembered. */
-  readonly listed: readonly { readonly assertion: RememberedAssertion; readonly owner: string }[];
 }
 
 export function createAdoption(options: AdoptionOptions): Adoption {
@@ -75,9 +64,11 @@ function shown(plan: Omit<AdoptPlan, 'rows'> & { readonly rows: readonly Adopted
 async function planTarget(options: AdoptionOptions, setup: AdoptSetup, signal: AbortSignal) {
   const { directory, mapping, match, privileged, neverTouch, isManaged } = options;
   const notes: string[] = [];
-  const people = await everybody(options, setup, notes, signal);
+  const { people, isPart } = await everybody(options, setup, notes, signal);
   const snapshot = new TargetSnapshot(setup.planning, await setup.planning.read({ kind: 'all' }, signal));
   if (!snapshot.complete) notes.push(`${setup.name} did not show every account`);
+  // The rest may hold somebody else whom the same account fits.
+  const unsure = isPart ? 'source_incomplete' : snapshot.complete ? undefined : 'target_incomplete';
   const memory = await TargetMemory.read(directory, setup.name);
   const reads = planReads(directory, setup.name, memory);
   const context = { directory: reads, match, privileged, neverTouch, isManaged };
@@ -96,8 +87,9 @@ async function planTarget(options: AdoptionOptions, setup: AdoptSetup, signal: A
       const { account, link } = await planOne(context, input, memory.of(who.person));
       if (account === undefined) continue;
       const row = rowOf(setup.name, who, { account, link, desired: snapshot.adapt(desired) }, memory);
-      if (row === undefined) continue;
-      rows.push(row);
+      if (row === undefined || whyOut(await directory.people.get(who.person)) !== undefined) continue;
+      if (unsure === undefined) rows.push(row);
+      else held.push({ target: setup.name, key: row.key, code: unsure });
       memory.expect(account.id, who.person);
     } catch (thrown) {
       const { code } = toLatchgateError(thrown);
@@ -146,61 +138,6 @@ function rowOf(
     who,
     account,
   };
-}
-
-/** Whom the syncs' sources list, and whom any origin has spoken of before. */
-async function everybody(
-  options: AdoptionOptions,
-  { syncs }: AdoptSetup,
-  notes: string[],
-  signal: AbortSignal,
-): Promise<readonly Somebody[]> {
-  const { directory, mapping, origins, clock } = options;
-  const people = new Map<
-    PersonId,
-    { assertions: RememberedAssertion[]; listed: { assertion: RememberedAssertion; owner: string }[] }
-  >();
-  const of = (person: PersonId) => {
-    const found = people.get(person) ?? { assertions: [], listed: [] };
-    people.set(person, found);
-    return found;
-  };
-  for await (const page of directory.listings.others('')) {
-    for (const { person, ...assertion } of page) {
-      if (assertion.active && origins.has(assertion.origin)) of(person).assertions.push(assertion);
-    }
-  }
-  for (const { source, origin, login } of syncs) {
-    const listing = await readListing(source, signal);
-    notes.push(...listing.end.notes);
-    const known = await readKnown(directory, {
-      origin: origin.name,
-      issuer: origin.issuer,
-      mapping,
-      origins,
-      ...(login === undefined ? {} : { login }),
-    });
-    for (const { subject, active, claims } of listing.people) {
-      if (!active || listing.doubled.has(subject)) continue;
-      const before = known.subjects.get(subject);
-      if (before?.disabled === true || before?.leftAt !== undefined) continue;
-      const somebody = of(before?.person ?? standIn(subject));
-      const assertion = {
-        origin: origin.name,
-        issuer: origin.issuer,
-        subject,
-        active,
-        claims,
-        at: new Date(clock.now()),
-      };
-      somebody.assertions = [
-        ...somebody.assertions.filter((one) => one.origin !== origin.name || one.subject !== subject),
-        assertion,
-      ];
-      somebody.listed.push({ assertion, owner: origin.ownerOf(before?.owner) });
-    }
-  }
-  return [...people].map(([person, somebody]) => ({ person, ...somebody }));
 }
 
 /** Writes down that the account and what it has are ours. The target is not written to. */

@@ -2,9 +2,9 @@ import type { ChangeSet } from '../model/change.ts';
 import type { PersonId } from '../model/person.ts';
 import { applySets, type ManyInput, type ReadyRow, reconcileMany } from '../provisioning/reconcile-many.ts';
 import { auditEntries } from '../provisioning/record.ts';
+import { isStandIn, type PlannedRow, whose } from './draft.ts';
 import type { Prepared } from './plan.ts';
-import { isStandIn, type PlannedRow, whose } from './planning.ts';
-import { rememberGone, rememberListing } from './remember.ts';
+import { Leavings, rememberGone, rememberListing } from './remember.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { AppliedRow, ApplyOptions, ApplyResult } from './sync.ts';
 
@@ -23,11 +23,14 @@ export async function applyPrepared(
   options: ApplyOptions,
 ): Promise<ApplyResult> {
   const { draft, plan } = prepared;
-  await seeOff(deps, setup, prepared, options);
-  const ids = await rememberListing(deps, setup, draft);
-  await rememberGone(deps, setup, draft);
+  await endSessions(deps, prepared);
+  const left = leaving(prepared).map(({ person }) => person);
+  const { actor, requestId } = options;
+  const leavings = new Leavings(left, { actor, origin: setup.origin.name, requestId });
+  const ids = await rememberListing(deps, setup, draft, leavings);
+  await rememberGone(deps, setup, draft, leavings);
   // Whoever was in the middle of a login when it began is out now too.
-  for (const { person } of leaving(prepared)) await deps.endSessions(person);
+  for (const person of left) await deps.endSessions(person);
   const run = new Run(deps, setup, options);
   await run.elsewhere(prepared);
   await setup.target.prepare?.(AbortSignal.timeout(PREPARE_MS));
@@ -42,19 +45,11 @@ function leaving({ draft: { out, known } }: Prepared): Prepared['draft']['out'] 
 }
 
 /** Ahead of the word that they have left: a run that dies before it is written does this once more. */
-async function seeOff(
-  { audit, endSessions }: SyncDeps,
-  { origin }: SyncSetup,
-  prepared: Prepared,
-  { actor, requestId }: ApplyOptions,
-): Promise<void> {
+async function endSessions({ endSessions: end }: SyncDeps, prepared: Prepared): Promise<void> {
   const { out, rows } = prepared.draft;
   const losing = new Set(rows.map(({ person }) => person));
-  const left = leaving(prepared);
-  const ending = new Set([...left, ...out.filter(({ person }) => losing.has(person))].map(({ person }) => person));
-  for (const person of ending) await endSessions(person);
-  const entries = left.map(({ person }) => ({ event: 'person.left', actor, person, origin: origin.name, requestId }));
-  if (entries.length > 0) await audit.append(entries);
+  const ending = [...leaving(prepared), ...out.filter(({ person }) => losing.has(person))];
+  for (const person of new Set(ending.map((one) => one.person))) await end(person);
 }
 
 /** The row under the id that the person has by now; undefined when they could not be written down. */

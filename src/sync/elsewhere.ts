@@ -4,8 +4,8 @@ import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import { planLeaver } from '../provisioning/leaver.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
+import type { Leaver } from './draft.ts';
 import { TargetMemory } from './memory.ts';
-import type { Leaver } from './planning.ts';
 import type { PlannedChange } from './sync.ts';
 
 /** An account of somebody who leaves, in another target than the one that is synced. */

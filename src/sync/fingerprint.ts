@@ -1,14 +1,27 @@
 import { hash } from 'node:crypto';
 import { entitlementKey } from '../model/entitlement.ts';
-import type { HeldPlannedChange, PlannedChange, PlanSummary } from './sync.ts';
+import type { HeldPlannedChange, PlannedChange, PlanSummary, SyncPlan } from './sync.ts';
 
-/** SHA-256 in base64url over what a plan changes and holds, whatever the order. Who somebody is in our directory does not count. */
-export function fingerprintOf(changes: readonly PlannedChange[], held: readonly HeldPlannedChange[]): string {
+/**
+ * SHA-256 in base64url over what a plan changes and holds, by which rules and from where, whatever the order, and over why
+ * the brake holds it: whoever approved it did so for that reason. Who somebody is in our directory does not count.
+ */
+export function fingerprintOf({
+  source,
+  target,
+  brake,
+  changes,
+  held,
+}: Pick<SyncPlan, 'source' | 'target' | 'changes' | 'held'> & {
+  readonly brake?: Pick<NonNullable<SyncPlan['brake']>, 'code'> | null | undefined;
+}): string {
   const rows = [...changes.map((change) => lineOf(change)), ...held.map((change) => lineOf(change, change.code))];
-  return hash('sha256', rows.sort().join('\n'), 'base64url');
+  const about = JSON.stringify([source, target, brake?.code ?? null]);
+  return hash('sha256', [about, ...rows.sort()].join('\n'), 'base64url');
 }
 
-function lineOf({ op, type, key, fields, entitlement, subject, target }: PlannedChange, code?: string): string {
+function lineOf(change: PlannedChange, code?: string): string {
+  const { op, type, key, fields, entitlement, subject, target, rule, origin } = change;
   const parts = [
     op,
     type,
@@ -17,6 +30,8 @@ function lineOf({ op, type, key, fields, entitlement, subject, target }: Planned
     entitlement === undefined ? null : [entitlementKey(entitlement), entitlement.id ?? null],
     subject ?? null,
     target ?? null,
+    rule ?? null,
+    origin ?? null,
     code ?? null,
   ];
   return JSON.stringify(parts);

@@ -106,7 +106,7 @@ export function parsePlan(text: string): SyncPlan {
     const where = error?.issues[0]?.path.join('.') ?? '';
     throw new LatchgateError('plan_invalid', `the plan is not one of ours${where === '' ? '' : `: see ${where}`}`);
   }
-  if (fingerprintOf(data.changes, data.held) !== data.fingerprint) {
+  if (fingerprintOf(data) !== data.fingerprint) {
     throw new LatchgateError('plan_invalid', 'the plan is not what was written: its changes are others');
   }
   const { version: _, brake, createdAt, ...rest } = data;

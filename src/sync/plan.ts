@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { Audit } from '../audit/audit.ts';
 import type { ChangeSet } from '../model/change.ts';
 import { type BrakeInput, brakeFor } from './brake.ts';
+import { type Draft, whose } from './draft.ts';
 import { type AccountElsewhere, planElsewhere } from './elsewhere.ts';
 import { fingerprintOf, summaryOf } from './fingerprint.ts';
 import { listsEverybody } from './listing.ts';
-import { nobodysAccounts } from './nobodys.ts';
-import { type Draft, draftSync, whose } from './planning.ts';
+import { nobodysNow } from './nobodys.ts';
+import { draftSync } from './planning.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { PlannedChange, SyncPlan } from './sync.ts';
 
@@ -31,7 +32,7 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
     draft.out.filter(({ leaves }) => leaves),
     { targets, except: setup.planning.name, policy: leaver.now, reason: `gone from ${setup.origin.name}` },
   );
-  const nobodys = managesAll ? nobodysAccounts(draft, neverTouch) : [];
+  const nobodys = managesAll ? await nobodysNow(draft, neverTouch, signal) : [];
   const changes: PlannedChange[] = [
     ...draft.rows.flatMap(({ person, subject, planned }) =>
       planned.plan.changes.map((change) =>
@@ -55,11 +56,12 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
     });
   }
   const brake = brakeFor(await brakeInput(deps, setup, draft, changes));
+  const [source, target] = [setup.source.name, setup.planning.name];
   const plan: SyncPlan = {
     id: `plan_${randomUUID()}`,
     sync: setup.name,
-    source: setup.source.name,
-    target: setup.planning.name,
+    source,
+    target,
     createdAt: new Date(clock.now()),
     complete: listsEverybody(listing) && snapshot.complete,
     listed: listing.people.length,
@@ -68,7 +70,7 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
     ...(brake === undefined ? {} : { brake }),
     summary: summaryOf(changes, held),
     notes: notesOf(draft),
-    fingerprint: fingerprintOf(changes, held),
+    fingerprint: fingerprintOf({ source, target, brake, changes, held }),
   };
   return { plan, draft, nobodys, elsewhere };
 }

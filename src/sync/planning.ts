@@ -1,77 +1,32 @@
-import type { AccountLink, ListedSubject } from '../directory/directory.ts';
-import type { DesiredAccount } from '../model/desired.ts';
+import type { ListedSubject } from '../directory/directory.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
-import type { Memory, PlanContext } from '../provisioning/job.ts';
+import type { PlanContext } from '../provisioning/job.ts';
 import { type Goal, isTargetFault } from '../provisioning/outcome.ts';
 import { isPlainlySettled } from '../provisioning/plainly-settled.ts';
 import { type Planned, planOne } from '../provisioning/plan-one.ts';
-import { isSettled } from '../provisioning/written.ts';
 import type { ListedPerson } from '../sources/source.ts';
 import { createBreath } from './breath.ts';
 import { Deciding } from './deciding.ts';
-import { type KnownPeople, readKnown } from './known.ts';
-import { type Listing, listsEverybody, readListing } from './listing.ts';
+import { type Draft, type Leaver, type PlannedRow, standIn } from './draft.ts';
+import { Held, isOutBefore } from './held.ts';
+import { readKnown } from './known.ts';
+import { type Lately, NOTHING_LATELY, writtenSince } from './lately.ts';
+import { listsEverybody, readListing } from './listing.ts';
 import { planReads, TargetMemory } from './memory.ts';
+import { withOverlooked } from './overlooked.ts';
+import { SaidBefore } from './said-before.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import { TargetSnapshot } from './snapshot.ts';
-import type { HeldPlannedChange, PlannedChange } from './sync.ts';
 
-/** One person's part of a plan, as it will be applied. */
-export interface PlannedRow {
-  /** For people who are new to the directory an id that stands for them until they are in it. */
-  readonly person: PersonId;
-  readonly subject: string;
-  readonly goal: Goal;
-  readonly memory: Memory;
-  readonly planned: Planned;
-}
-
-/** Somebody whose sessions end, and, when the owner says that they are gone, who leaves everywhere. */
-export interface Leaver {
-  readonly person: PersonId;
-  readonly subject: string;
-  readonly leaves: boolean;
-}
-
-/** What was read and what follows from it, person by person. */
-export interface Draft {
-  readonly listing: Listing;
-  readonly known: KnownPeople;
-  readonly memory: TargetMemory;
-  readonly snapshot: TargetSnapshot;
-  readonly deciding: Deciding;
-  readonly rows: readonly PlannedRow[];
-  readonly held: readonly HeldPlannedChange[];
-  readonly out: readonly Leaver[];
-  /** Subjects that a complete listing lacks. */
-  readonly gone: readonly ListedSubject[];
-  /** Subjects that were listed and of whom nothing is remembered: what was said of them is refused, or may be half of it. */
-  readonly unheard: ReadonlySet<string>;
-  /** Whom the source listed before. */
-  readonly before: number;
-  /** Of these, whom it lacks, be the listing complete or not. */
-  readonly missing: number;
-}
-
-const STAND_IN = 'new ';
-
-/** An id for somebody who is not in the directory yet. */
-export function standIn(subject: string): PersonId {
-  return `${STAND_IN}${subject}`;
-}
-
-/** Whether the id only stands for somebody who is not in the directory yet. */
-export function isStandIn(person: PersonId): boolean {
-  return person.startsWith(STAND_IN);
-}
+import { hasWork, takesSomething } from './weighing.ts';
 
 /** Reads source, target and directory, and plans everybody. Writes nothing anywhere. */
 export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortSignal): Promise<Draft> {
   const { source, origin, planning, login } = setup;
-  const { directory, mapping, origins, leaver, clock } = deps;
+  const { directory, audit, mapping, origins, leaver, clock } = deps;
   const now = new Date(clock.now());
-  const [listing, state] = await Promise.all([readListing(source, signal), planning.read({ kind: 'all' }, signal)]);
+  const [listed, state] = await Promise.all([readListing(source, signal), planning.read({ kind: 'all' }, signal)]);
   const known = await readKnown(directory, {
     origin: origin.name,
     issuer: origin.issuer,
@@ -79,11 +34,29 @@ export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortS
     origins,
     ...(login === undefined ? {} : { login }),
   });
+  const listing = await withOverlooked(source, listed, known, signal);
   const memory = await TargetMemory.read(directory, planning.name);
   const snapshot = new TargetSnapshot(planning, state);
   const deciding = new Deciding({ origin, target: planning.name, mapping, leaver, others: known.others, now });
-  const drafting = new Drafting(deps, setup, { listing, known, memory, snapshot, deciding });
-  return drafting.run(signal);
+  const read = { listing, known, memory, snapshot, deciding };
+  const isPart = !isWhole(listing.end);
+  const parts = { listings: directory.listings, origin, known, mapping };
+  const saidBefore = isPart ? await SaidBefore.read(parts) : undefined;
+  const { listLagMs } = planning.can;
+  const since = new Date(now.getTime() - (listLagMs ?? 0));
+  const lately = listLagMs === undefined ? NOTHING_LATELY : await writtenSince(audit, planning.name, since);
+  return new Drafting(deps, setup, read, { saidBefore, lately }).run(signal);
+}
+
+/** Whether everything is there that the source says of those whom it lists. */
+function isWhole({ complete, unreadable }: Draft['listing']['end']): boolean {
+  return complete && unreadable === 0;
+}
+
+interface Besides {
+  /** Absent: everything is there that the source says of those whom it lists. */
+  readonly saidBefore: SaidBefore | undefined;
+  readonly lately: Lately;
 }
 
 type Read = Pick<Draft, 'listing' | 'known' | 'memory' | 'snapshot' | 'deciding'>;
@@ -100,13 +73,15 @@ class Drafting {
   readonly #context: PlanContext;
   readonly #setup: SyncSetup;
   readonly #read: Read;
-  readonly #isComplete: boolean;
+  readonly #saidBefore: SaidBefore | undefined;
   readonly #listsEverybody: boolean;
   readonly #rows: PlannedRow[] = [];
-  readonly #held: HeldPlannedChange[] = [];
+  readonly #held: Held;
   readonly #out: Leaver[] = [];
   readonly #gone: ListedSubject[] = [];
   readonly #unheard = new Set<string>();
+  readonly #lately: Lately;
+  readonly #later = new Map<PersonId, () => Promise<void>>();
   /** Of people who have several subjects those whom the source lists by one. */
   readonly #listedTwins = new Set<PersonId>();
   /** Subjects that are listed and known. */
@@ -114,20 +89,22 @@ class Drafting {
   #before = 0;
   #missing = 0;
 
-  constructor(deps: SyncDeps, setup: SyncSetup, read: Read) {
+  constructor(deps: SyncDeps, setup: SyncSetup, read: Read, { saidBefore, lately }: Besides) {
     const { match, privileged, neverTouch, isManaged, directory } = deps;
     const reads = planReads(directory, setup.planning.name, read.memory);
     this.#context = { directory: reads, match, privileged, neverTouch, isManaged };
     this.#setup = setup;
     this.#read = read;
-    this.#isComplete = read.listing.end.complete && read.listing.end.unreadable === 0;
+    this.#saidBefore = saidBefore;
+    this.#held = new Held(read.memory);
+    this.#lately = lately;
     this.#listsEverybody = listsEverybody(read.listing);
   }
 
   async run(signal: AbortSignal): Promise<Draft> {
     const breath = createBreath(signal);
     for (const one of this.#byPerson()) {
-      if (!this.#isSettled(one)) await this.#planListed(one, signal);
+      if (this.#mayBeHalf(one) || !this.#isSettled(one)) await this.#planListed(one, signal);
       // Nearly everybody is settled: waiting for nothing would take longer than the look at them.
       const pause = breath();
       if (pause !== undefined) await pause;
@@ -141,10 +118,12 @@ class Drafting {
       await this.#planGone(subject, signal);
       await breath();
     }
+    await this.#planLater(signal);
     return {
       ...this.#read,
+      lately: this.#lately,
       rows: this.#rows,
-      held: this.#held,
+      held: this.#held.rows,
       out: this.#out,
       gone: this.#gone,
       unheard: this.#unheard,
@@ -188,9 +167,15 @@ class Drafting {
     const decided = this.#read.deciding.listed(listed, person, known);
     if ('refused' in decided) return this.#refuse(person, listed, decided.refused, decided.message);
     const planned = await this.#plan(person, first.subject, decided.goal, signal);
-    if (planned !== undefined && !this.#isComplete && takesSomething(planned)) {
+    if (planned === 'later') {
+      this.#later.set(person, () => this.#planListed({ person, listed, known }, signal));
+      return;
+    }
+    const isLess = planned !== undefined && takesSomething(planned);
+    const isOut = decided.isOut && known !== undefined;
+    if (this.#saidBefore !== undefined && (isLess || isOut || this.#mayBeHalf({ person, listed, known }))) {
       // What of a person a part of a listing lacks may be in the rest of it.
-      this.#holdBack(person, first.subject, planned);
+      this.#held.back(person, first.subject, planned, known);
       for (const { subject } of listed) this.#unheard.add(subject);
       return;
     }
@@ -211,8 +196,15 @@ class Drafting {
     const decided = this.#read.deciding.gone(person, known);
     if ('refused' in decided) return this.#refuse(person, [], decided.refused, decided.message, subject);
     const planned = await this.#plan(person, subject, decided.goal, signal);
-    if (!this.#listsEverybody && known.active === true) {
-      if (planned !== undefined) this.#holdBack(person, subject, planned);
+    if (planned === 'later') {
+      this.#later.set(person, () => this.#planGone(known, signal));
+      return;
+    }
+    // Whoever was out before is so whatever this listing lacks.
+    if (!this.#listsEverybody && !isOutBefore(known)) {
+      if (known.active === true || (planned !== undefined && hasWork(planned, decided.goal))) {
+        this.#held.back(person, subject, planned, known);
+      }
       return;
     }
     if (known.active === true || (decided.leaves && known.leftAt === undefined)) this.#gone.push(known);
@@ -230,35 +222,52 @@ class Drafting {
     if (listed.some(({ subject }) => listing.doubled.has(subject))) return false;
     const decided = deciding.listed(listed, person, known, account.id);
     if (!('goal' in decided) || !('desired' in decided.goal)) return false;
-    const desired = adapted(snapshot, decided.goal.desired);
+    const desired = snapshot.adapted(decided.goal.desired);
     if (desired === undefined) return false;
     return isPlainlySettled({ desired, memory: mine, account, can: snapshot.can }, this.#context);
   }
 
-  async #plan(person: PersonId, subject: string, goal: Goal, signal: AbortSignal): Promise<Planned | undefined> {
+  /** `later`: the target's list may show an account as it was; it is looked at by itself, and planned then. */
+  async #plan(
+    person: PersonId,
+    subject: string,
+    goal: Goal,
+    signal: AbortSignal,
+  ): Promise<Planned | 'later' | undefined> {
     const { snapshot, memory } = this.#read;
     const input = { person, target: snapshot, missing: this.#setup.missing, goal, signal };
+    const mayLag = this.#mayLag(person);
     try {
-      return await planOne(this.#context, input, memory.of(person));
+      const planned = await planOne(this.#context, input, memory.of(person));
+      return mayLag && hasWork(planned, goal) ? 'later' : planned;
     } catch (thrown) {
       const error = toLatchgateError(thrown);
       if (isTargetFault(error.code) || error.code === 'internal' || error.code === 'state_unavailable') throw error;
-      const { link } = memory.of(person);
-      const names = 'desired' in goal ? goal.desired.userNames : [];
-      const key = link?.userName ?? names[0] ?? subject;
-      this.#hold(
-        person,
-        subject,
-        { op: link === undefined ? 'create' : 'update', type: 'user', key, reason: error.message },
-        error.code,
-      );
+      if (mayLag) return 'later';
+      this.#held.failed(person, subject, goal, error);
       return undefined;
     }
   }
 
+  #mayLag(person: PersonId): boolean {
+    if (!this.#lately.people.has(person) || this.#later.has(person)) return false;
+    const id = this.#read.memory.of(person).link?.accountId;
+    return id !== undefined && this.#read.snapshot.byId(id) !== undefined;
+  }
+
+  /** Accounts of whom the list would change something that was written a moment ago, looked at one by one. */
+  async #planLater(signal: AbortSignal): Promise<void> {
+    const { memory, snapshot } = this.#read;
+    await snapshot.refresh(
+      [...this.#later.keys()].flatMap((person) => memory.of(person).link?.accountId ?? []),
+      signal,
+    );
+    for (const plan of this.#later.values()) await plan();
+  }
+
   #keep(person: PersonId, subject: string, goal: Goal, planned: Planned | undefined): void {
     if (planned === undefined) return;
-    for (const { code, ...change } of planned.plan.held) this.#hold(person, subject, change, code);
+    for (const { code, ...change } of planned.plan.held) this.#held.add(person, subject, change, code);
     if (!hasWork(planned, goal)) return;
     const { memory, snapshot } = this.#read;
     this.#rows.push({ person, subject, goal, memory: memory.of(person), planned });
@@ -269,52 +278,17 @@ class Drafting {
   }
 
   #refuse(person: PersonId, listed: readonly ListedPerson[], code: string, reason: string, gone?: string): void {
-    const subject = listed[0]?.subject ?? gone ?? '';
     for (const one of listed) this.#unheard.add(one.subject);
-    const { link } = this.#read.memory.of(person);
-    const op = link === undefined ? 'create' : 'update';
-    this.#hold(person, subject, { op, type: 'user', key: link?.userName ?? subject, reason }, code);
+    this.#held.refused(person, listed[0]?.subject ?? gone ?? '', code, reason);
   }
 
-  #holdBack(person: PersonId, subject: string, { plan }: Planned): void {
-    for (const { code, ...change } of plan.held) this.#hold(person, subject, change, code);
-    for (const change of plan.changes) this.#hold(person, subject, change, 'source_incomplete');
+  /** Whether what is said of somebody would take something from them, in whichever target, that the rest may still give. */
+  #mayBeHalf({ person, listed, known }: ListedTogether): boolean {
+    if (this.#saidBefore === undefined || known === undefined) return false;
+    const now = listed.filter(({ active }) => active);
+    return this.#saidBefore.wouldLose(
+      person,
+      now.map((one) => this.#read.deciding.assertionOf(one, this.#read.known.subjects.get(one.subject))),
+    );
   }
-
-  #hold(person: PersonId, subject: string, change: PlannedChange, code: string): void {
-    this.#held.push({ ...change, ...whose(person, subject), code });
-  }
-}
-
-/** For a row of a plan: who is meant, as far as the directory knows them. */
-export function whose(person: PersonId, subject: string): { readonly person?: PersonId; readonly subject: string } {
-  return isStandIn(person) ? { subject } : { person, subject };
-}
-
-/** Undefined when it cannot be: why is said by the plan. */
-function adapted(target: TargetSnapshot, desired: DesiredAccount): DesiredAccount | undefined {
-  try {
-    return target.adapt(desired);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Something would go that the person has now, in the target or in our books. */
-function takesSomething({ plan, stale }: Planned): boolean {
-  const { set } = plan;
-  const isLess = set !== undefined && (set.drop.length > 0 || set.active === false || set.remove === true);
-  return isLess || plan.takes.length > 0 || stale.length > 0;
-}
-
-/** Something is to be written, in the target or in our books. What is held back every time anew is not. */
-function hasWork(planned: Planned, goal: Goal): boolean {
-  const { plan, link, stale, isGone } = planned;
-  if ('desired' in goal) return !isSettled({ ...planned, plan: { ...plan, held: [] } });
-  if (plan.set !== undefined || stale.length > 0 || plan.takes.length > 0 || plan.gives.length > 0) return true;
-  return link !== undefined && (isGone || isOpen(link));
-}
-
-function isOpen({ state }: AccountLink): boolean {
-  return state === 'ready' || state === 'intended';
 }

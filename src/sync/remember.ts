@@ -1,11 +1,38 @@
-import type { GoneSubject, ListedAssertion } from '../directory/directory.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { GoneSubject, ListedAssertion, Person } from '../directory/directory.ts';
 import type { PersonId } from '../model/person.ts';
 import { descriptionOf } from '../provisioning/outcome.ts';
-import { type Draft, standIn } from './planning.ts';
+import { type Draft, standIn } from './draft.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 
 /** People whose assertions are written in one transaction. */
 const PAGE = 250;
+
+/** Says in the audit who has left, once, together with the word that they have. */
+export class Leavings {
+  readonly #expected: Set<PersonId>;
+  readonly #about: { readonly actor: string; readonly origin: string; readonly requestId: string };
+
+  /** `leaving`: who leaves by this plan, and had not before. */
+  constructor(leaving: Iterable<PersonId>, about: { actor: string; origin: string; requestId: string }) {
+    this.#expected = new Set(leaving);
+    this.#about = about;
+  }
+
+  /** Of people as they were written just now, in the same transaction. */
+  async record(audit: Pick<Audit, 'append'>, people: readonly Person[]): Promise<void> {
+    const left = new Set(
+      people.flatMap(({ id, leftAt }) => (leftAt !== undefined && this.#expected.has(id) ? id : [])),
+    );
+    if (left.size === 0) return;
+    await audit.append([...left].map((person) => ({ event: 'person.left', person, ...this.#about })));
+  }
+
+  /** The transaction stands. */
+  written(people: readonly Person[]): void {
+    for (const { id, leftAt } of people) if (leftAt !== undefined) this.#expected.delete(id);
+  }
+}
 
 /**
  * Writes down what the source says, before anything is done about it: whatever breaks off later, the next run and every
@@ -16,6 +43,7 @@ export async function rememberListing(
   deps: SyncDeps,
   setup: SyncSetup,
   draft: Draft,
+  leavings: Leavings,
 ): Promise<ReadonlyMap<PersonId, PersonId>> {
   const { origin } = setup;
   const ids = new Map<PersonId, PersonId>();
@@ -24,7 +52,12 @@ export async function rememberListing(
     const rows = page;
     page = [];
     if (rows.length === 0) return;
-    const people = await deps.directory.listings.save(rows);
+    const people = await deps.together(async ({ directory, audit }) => {
+      const saved = await directory.listings.save(rows);
+      await leavings.record(audit, saved);
+      return saved;
+    });
+    leavings.written(people);
     for (const [at, { assertion }] of rows.entries()) ids.set(standIn(assertion.subject), people[at]?.id ?? '');
   };
   const same = await unchanged(deps, setup, draft);
@@ -72,15 +105,21 @@ async function unchanged(
 
 /** Writes down whom a complete listing lacks. */
 export async function rememberGone(
-  { directory, clock }: SyncDeps,
+  { together, clock }: SyncDeps,
   { origin }: SyncSetup,
   { gone }: Draft,
+  leavings: Leavings,
 ): Promise<void> {
   const at = new Date(clock.now());
   for (let from = 0; from < gone.length; from += PAGE) {
     const rows = gone.slice(from, from + PAGE).map(({ subject, person, owner }): GoneSubject => {
       return { issuer: origin.issuer, subject, person, owner: origin.ownerOf(owner) };
     });
-    await directory.listings.saveGone(origin.name, rows, at);
+    const people = await together(async ({ directory, audit }) => {
+      const saved = await directory.listings.saveGone(origin.name, rows, at);
+      await leavings.record(audit, saved);
+      return saved;
+    });
+    leavings.written(people);
   }
 }

@@ -1,4 +1,4 @@
-import type { Plans, StoredPlan, SyncRun, SyncRuns } from '../directory/directory.ts';
+import type { Plans, StoredPlan, SyncRun, SyncRuns } from '../directory/sync-history.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import { planJson } from './plan-json.ts';
@@ -23,7 +23,7 @@ export async function reportSync(
   options: { readonly actor: string; readonly requestId: string; readonly signal: AbortSignal },
   deps: SyncRunsDeps,
 ): Promise<Reported> {
-  return inHistory(name, options, deps, async () => {
+  return inHistory(name, { ...options, isStopped: () => options.signal.aborted }, deps, async () => {
     const plan = await deps.syncs.plan(name, options.signal);
     const kept = await keepForDecision(plan, deps);
     return {
@@ -43,19 +43,29 @@ export interface AppliedSync extends ApplyResult {
   readonly kept?: StoredPlan;
 }
 
-/** Applies, keeps a plan that the brake held, and writes the run into the history. Throws what `Syncs.apply` throws. */
+/**
+ * Applies, keeps a plan that the brake held, and writes the run into the history. Throws what `Syncs.apply` throws; when
+ * that is because it was stopped before there was a plan, `onPlan` was not called and nothing was written.
+ */
 export async function applySync(name: string, options: ApplyOptions, deps: SyncRunsDeps): Promise<AppliedSync> {
-  return inHistory(name, options, deps, async () => {
+  let isPlanned = false;
+  const isStopped = (): boolean => options.stop.aborted && !isPlanned;
+  return inHistory(name, { ...options, isStopped }, deps, async () => {
     let firstFailure: string | undefined;
+    const onPlan = (plan: SyncPlan): void => {
+      isPlanned = true;
+      options.onPlan?.(plan);
+    };
     const onRow = (row: AppliedRow): void => {
       if (row.outcome === 'failed') firstFailure ??= row.code;
       options.onRow?.(row);
     };
-    const result = await deps.syncs.apply(name, { ...options, onRow });
+    const result = await deps.syncs.apply(name, { ...options, onPlan, onRow });
     const { plan, outcome, applied, failed, skipped } = result;
     const kept = outcome === 'held' ? await keepForDecision(plan, deps) : undefined;
     if (outcome === 'applied' || outcome === 'partial') await deps.plans.settle(name);
-    const code = outcome === 'held' ? plan.brake?.code : outcome === 'stale' ? 'plan_stale' : firstFailure;
+    const code =
+      outcome === 'held' ? plan.brake?.code : outcome === 'stale' ? 'plan_stale' : (firstFailure ?? heldBy(plan));
     return {
       result: kept === undefined ? result : { ...result, kept },
       end: {
@@ -66,6 +76,14 @@ export async function applySync(name: string, options: ApplyOptions, deps: SyncR
       },
     };
   });
+}
+
+/** Why people were held one by one: by what most were, of those that a person has to do something about. */
+function heldBy({ held }: SyncPlan): string | undefined {
+  const people = new Map<string, number>();
+  for (const { code, entitlement } of held)
+    if (entitlement === undefined) people.set(code, (people.get(code) ?? 0) + 1);
+  return [...people].sort(([, one], [, other]) => other - one)[0]?.[0];
 }
 
 /** A plan that changes nothing, though the brake is free, asks nobody anything. */
@@ -86,7 +104,16 @@ interface Ended<Result> {
 
 async function inHistory<Result>(
   sync: string,
-  { actor, requestId }: { readonly actor: string; readonly requestId: string },
+  {
+    actor,
+    requestId,
+    isStopped,
+  }: {
+    readonly actor: string;
+    readonly requestId: string;
+    /** Whether it ended because it was told to, before anything was written. */
+    readonly isStopped: () => boolean;
+  },
   { syncRuns, clock }: SyncRunsDeps,
   work: () => Promise<Ended<Result>>,
 ): Promise<Result> {
@@ -96,8 +123,10 @@ async function inHistory<Result>(
     await syncRuns.finish(requestId, { ...end, finishedAt: new Date(clock.now()) });
     return result;
   } catch (thrown) {
-    const { code } = toLatchgateError(thrown);
-    const end = { outcome: 'failed' as const, code, counts: {}, finishedAt: new Date(clock.now()) };
+    const why = isStopped()
+      ? { outcome: 'stopped' as const }
+      : { outcome: 'failed' as const, code: toLatchgateError(thrown).code };
+    const end = { ...why, counts: {}, finishedAt: new Date(clock.now()) };
     // What went wrong first is what counts; without the state there is no history either.
     await syncRuns.finish(requestId, end).catch(() => {});
     throw thrown;

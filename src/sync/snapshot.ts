@@ -4,6 +4,8 @@ import { type ActualEntitlement, type Entitlement, entitlementKey } from '../mod
 import { LatchgateError } from '../model/errors.ts';
 import type { ActualState, Capabilities, Lookup, Scope, Target } from '../targets/target.ts';
 
+const LOOKS_AT_ONCE = 8;
+
 /**
  * A target as it was when it was read, so that many accounts are planned without a call for each. What a plan is going to
  * make counts as there for the plans after it: the same group is made once, the same user name is given once. It can
@@ -14,12 +16,13 @@ export class TargetSnapshot implements Target {
   readonly type: string;
   readonly can: Capabilities;
   readonly complete: boolean;
-  readonly accounts: readonly ActualAccount[];
   readonly #real: Target;
   readonly #byId = new Map<string, ActualAccount>();
   /** By further keys, made when one is first asked for: of people who are as they were left nobody asks. */
   #indexes: Indexes | undefined;
   readonly #entitlements = new Map<string, ActualEntitlement | null>();
+  /** Accounts that are there only by a plan. */
+  readonly #expected = new Set<string>();
 
   constructor(real: Target, { complete, accounts }: ActualState) {
     this.#real = real;
@@ -27,22 +30,37 @@ export class TargetSnapshot implements Target {
     this.type = real.type;
     this.can = real.can;
     this.complete = complete;
-    this.accounts = accounts;
     for (const account of accounts) this.#byId.set(account.id, account);
+  }
+
+  /** Those of the target, without those that are only planned. */
+  get accounts(): readonly ActualAccount[] {
+    return [...this.#byId.values()].filter(({ id }) => !this.#expected.has(id));
   }
 
   adapt(desired: DesiredAccount): DesiredAccount {
     return this.#real.adapt(desired);
   }
 
+  /** Undefined when it cannot be: a plan says why. */
+  adapted(desired: DesiredAccount): DesiredAccount | undefined {
+    try {
+      return this.adapt(desired);
+    } catch {
+      return undefined;
+    }
+  }
+
   async read(scope: Scope, signal: AbortSignal): Promise<ActualState> {
     if (scope.kind === 'all') return { complete: this.complete, accounts: this.accounts };
     const found = this.#find(scope.lookup);
     const { accountId } = scope.lookup;
-    const isThere = accountId === undefined || this.#byId.has(accountId);
-    if (isThere && (this.complete || found.length > 0)) return { complete: this.complete, accounts: found };
+    const isThere = accountId !== undefined && this.#byId.has(accountId);
+    const isKnown = isThere || (this.complete && accountId === undefined);
+    if (isKnown) return { complete: this.complete, accounts: found };
     // Not everything was read, or what was there before is not: some lists lag behind, and only a look at the one tells.
-    return this.#real.read(scope, signal);
+    const { complete, accounts } = await this.#real.read(scope, signal);
+    return { complete, accounts: [...accounts, ...found.filter(({ id }) => this.#expected.has(id))] };
   }
 
   async find(entitlements: readonly Entitlement[], signal: AbortSignal): Promise<readonly ActualEntitlement[]> {
@@ -79,7 +97,24 @@ export class TargetSnapshot implements Target {
       isProtected: false,
     };
     this.#add(account);
+    this.#expected.add(account.id);
     return account;
+  }
+
+  /** Looks at these accounts by themselves, for a list that lags behind. */
+  async refresh(accountIds: readonly string[], signal: AbortSignal): Promise<void> {
+    if (accountIds.length === 0) return;
+    const waiting = accountIds.values();
+    const worker = async (): Promise<void> => {
+      for (const accountId of waiting) {
+        const { accounts } = await this.#real.read({ kind: 'person', lookup: { accountId, userNames: [] } }, signal);
+        const account = accounts.find(({ id }) => id === accountId);
+        if (account === undefined) this.#byId.delete(accountId);
+        else this.#byId.set(accountId, account);
+      }
+    };
+    await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, worker));
+    this.#indexes = undefined;
   }
 
   byId(accountId: string): ActualAccount | undefined {

@@ -1,4 +1,5 @@
-import type { StateValues, SyncRun, SyncRuns } from '../directory/directory.ts';
+import type { StateValues } from '../directory/directory.ts';
+import type { SyncRun, SyncRuns } from '../directory/sync-history.ts';
 import type { Clock } from '../ops/clock.ts';
 import { intervalMs, isScheduled, type Schedule } from './due.ts';
 import { readDue } from './schedule-state.ts';

@@ -60,7 +60,7 @@ export interface SyncPlan {
   readonly summary: PlanSummary;
   /** Lines for people: what the source merged or left out, who could not be read. */
   readonly notes: readonly string[];
-  /** SHA-256 over `changes` and `held`, in an order of its own: two plans with the same one are the same plan. */
+  /** SHA-256 over `changes`, `held` and why it waits, in an order of its own: two plans with the same one are the same plan. */
   readonly fingerprint: string;
 }
 

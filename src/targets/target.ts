@@ -19,6 +19,8 @@ export interface Capabilities {
   readonly requiredProfile: readonly ('givenName' | 'familyName' | 'email')[];
   /** Profile members that the target stores; others are never in a plan. */
   readonly profile: readonly ('givenName' | 'familyName' | 'displayName' | 'email')[];
+  /** For how long, in milliseconds, the list of all may show what was before a write. Default: it never does. */
+  readonly listLagMs?: number;
 }
 
 /** Which account a person may have: every key that is known, each to be compared by the target exactly. */

@@ -3,10 +3,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 
 /** Applies in a process of its own; `onLine` gets each line of its output. */
-async function applying(rowMs: number, onLine: (line: number, kill: (signal: NodeJS.Signals) => void) => void) {
+async function applying(
+  rowMs: number,
+  onLine: (line: number, kill: (signal: NodeJS.Signals) => void) => void,
+  readMs = 0,
+) {
   const hooks = join(import.meta.dirname, '..', 'directory', 'typescript.mjs');
   const program = join(import.meta.dirname, 'interrupted-apply.ts');
-  const child = spawn(process.execPath, ['--import', hooks, program, String(rowMs)]);
+  const child = spawn(process.execPath, ['--import', hooks, program, String(rowMs), String(readMs)]);
   let [out, err, lines] = ['', '', 0];
   child.stdout.on('data', (chunk) => {
     out += chunk;
@@ -34,7 +38,7 @@ it.each(['SIGINT', 'SIGTERM'] as const)('%s lets what is under way end, and says
   expect(skipped).toBe(30 - applied);
   expect(rows.at(-1)).toEqual({ result: expect.objectContaining({ outcome: 'stopped', applied, skipped }) });
   expect(err).toBe(
-    `stopping: what is under way is finished; once more ends at once\nstopped with ${skipped} people left; latchgate apply hr-to-gooddata goes on there\n`,
+    `stopping: what is under way is finished; once more ends at once\nstopped with ${skipped} people left; latchgate apply hr-to-gooddata goes on there\nrun: stopped\n`,
   );
   expect(code).toBe(1);
 });
@@ -49,4 +53,17 @@ it('a second SIGINT ends at once', async () => {
   });
   expect(code).toBe(130);
   expect(rows).toHaveLength(1);
+});
+
+it.each(['SIGINT', 'SIGTERM'] as const)('%s while it still reads ends it, and nothing was written', async (signal) => {
+  const { code, rows, err } = await applying(
+    0,
+    (line, kill) => void (line === 1 && setTimeout(kill, 500, signal)),
+    60_000,
+  );
+  expect(rows).toEqual([{ reading: true }]);
+  expect(err).toBe(
+    'stopping: what is under way is finished; once more ends at once\nstopped; nothing was written\nrun: stopped\n',
+  );
+  expect(code).toBe(1);
 });

@@ -64,6 +64,28 @@ describe('a sync', () => {
   });
 });
 
+describe('what a sync is warned of', () => {
+  const AUTH0 =
+    'sources: { idp: { type: auth0, url: "https://acme.eu.auth0.com", client_id: c, client_secret: s, events: true } }';
+  const withEvents = (sync: string) => warningCodes(examine(configText({ sources: AUTH0, sync: `sync: ${sync}` })));
+
+  it('is a source whose events nothing follows', () => {
+    for (const sync of ['{}', '{ a: { from: idp, to: superset } }']) {
+      expect(withEvents(sync)).toEqual(['no_effect sources.idp.events']);
+    }
+    expect(withEvents('{ a: { from: idp, to: superset, every: 1h } }')).toEqual([]);
+    expect(withEvents('{ a: { from: idp, to: superset, cron: "@daily" } }')).toEqual([]);
+  });
+
+  it('is a target that two sources lead to while everything there is managed', () => {
+    const sync = 'sync: { a: { from: hr, to: superset }, b: { from: crm, to: superset } }';
+    const managed = (manage: string) =>
+      warningCodes(examine(configText({ sources: SOURCES, sync, safety: `safety: { manage: ${manage} }` })));
+    expect(managed('all')).toEqual(['shared_target sync.b.to']);
+    expect(managed('mapped')).toEqual([]);
+  });
+});
+
 describe('the brake', () => {
   const removals = (given: string) => stopIf(`{ removals: ${given} }`).config?.safety.stop_if.removals;
 

@@ -70,6 +70,33 @@ export function describeListings(world: World): void {
       expect(await known()).toMatchObject([{ person: id, owner: 'hr', active: true }]);
     });
 
+    it('makes one person of two, unless the other one has an account', async () => {
+      const { here, there, state } = world();
+      const [ann, again] = await here.listings.save([listed('ann'), listed('ann-2')]);
+      const [person, other] = [ann?.id ?? '', again?.id ?? ''];
+      await here.listings.saveGone(
+        'hr',
+        [{ issuer: ISSUER, subject: 'ann', person, owner: 'hr' }],
+        new Date(state.clock.now()),
+      );
+      await here.accounts.save({ person: other, target: 'bi', userName: 'ann', created: true, state: 'intended' });
+      await expect(there.people.absorb(person, other)).rejects.toMatchObject({ code: 'account_taken' });
+      await here.accounts.remove(other, 'bi');
+      await here.retries.put(other, 'bi', 'target_pending', new Date(state.clock.now()));
+      const kept = await there.people.absorb(person, other);
+      expect(kept).toMatchObject({ id: person, owner: 'hr' });
+      expect(kept.leftAt).toBeUndefined();
+      expect(await here.people.get(person)).toEqual(kept);
+      expect(await here.people.get(other)).toBeUndefined();
+      expect(await here.retries.count()).toBe(0);
+      expect((await known()).map((row) => [row.subject, row.person, row.active])).toEqual([
+        ['ann', person, false],
+        ['ann-2', person, true],
+      ]);
+      await expect(there.people.absorb(person, other)).rejects.toMatchObject({ code: 'not_found' });
+      await expect(there.people.absorb(person, person)).rejects.toMatchObject({ code: 'not_found' });
+    });
+
     it('lets the owner alone say who has left, and who is back', async () => {
       const { here, there, state } = world();
       const [ann] = await here.listings.save([listed('ann')]);

@@ -1,4 +1,5 @@
-import type { Directory, StoredPlan } from '../../src/directory/directory.ts';
+import type { Directory } from '../../src/directory/directory.ts';
+import type { StoredPlan } from '../../src/directory/sync-history.ts';
 import type { State } from './state.ts';
 
 type World = () => { readonly here: Directory; readonly there: Directory; readonly state: State };

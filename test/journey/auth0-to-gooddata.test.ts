@@ -192,7 +192,8 @@ describe('config/auth0-to-gooddata.yaml, from the state of a tenant to that of a
   async function applied(): Promise<void> {
     const terminal = makeTerminal();
     const code = await world.command('auth0-to-gooddata', ['apply', 'auth0-to-gooddata', '--approve'], terminal);
-    expect([code, ...terminal.errors]).toEqual([0]);
+    // Who is held is named; that is no error.
+    expect([code, ...terminal.errors.filter((line) => !line.startsWith('held: '))]).toEqual([0]);
   }
 
   async function left(): Promise<unknown> {

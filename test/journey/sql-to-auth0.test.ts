@@ -127,7 +127,8 @@ describe('config/sql-to-auth0.yaml, from rows of a table to the state of a tenan
   async function applied(): Promise<void> {
     const terminal = makeTerminal();
     const code = await world.command('sql-to-auth0', ['apply', 'users-to-auth0', '--approve'], terminal);
-    expect([code, ...terminal.errors]).toEqual([0]);
+    // Who is held is named; that is no error.
+    expect([code, ...terminal.errors.filter((line) => !line.startsWith('held: '))]).toEqual([0]);
   }
 
   async function changesLeft(): Promise<unknown> {

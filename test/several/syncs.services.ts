@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDatabase } from '../../src/directory/database.ts';
-import type { SyncRun } from '../../src/directory/directory.ts';
+import type { SyncRun } from '../../src/directory/sync-history.ts';
 import { createSyncRuns } from '../../src/directory/sync-runs.ts';
 import { type GoodDataEmulator, startGoodDataEmulator } from '../emulators/gooddata/server.ts';
 import { configText, GOODDATA, gooddataPeople } from '../journey/company.ts';

@@ -64,3 +64,83 @@ it('leaves what it cannot be sure of, and says so', async () => {
   expect(plan.held).toEqual([{ target: 'bi', key: 'bob', code: 'account_ambiguous' }]);
   expect(await world.directory.accounts.count('bi')).toBe(1);
 });
+
+describe('on a listing of which a part was missing', () => {
+  const part = { complete: false, why: 'page 2 was missing', unreadable: 0, notes: [] };
+
+  it('nothing is adopted, and nobody is written down', async () => {
+    world.hr.end = part;
+    const plan = await adoption.apply(undefined, options);
+    expect(plan.rows).toEqual([]);
+    expect(plan.held).toEqual([
+      { target: 'bi', key: 'ann', code: 'source_incomplete' },
+      { target: 'bi', key: 'bob', code: 'source_incomplete' },
+    ]);
+    expect(plan.notes).toContain('the listing of hr is not complete: page 2 was missing');
+    expect(await world.directory.people.list(10)).toEqual([]);
+    expect(await world.directory.ledger.count('bi')).toBe(0);
+  });
+
+  it('people who are known keep what was said of them', async () => {
+    world.hr.add('ann', { groups: ['User', 'Side'] });
+    await world.apply();
+    const ann = (await world.personOf('ann'))?.id ?? '';
+    await world.directory.accounts.remove(ann, 'bi');
+    world.hr.add('ann', { groups: ['User'] });
+    world.hr.people.delete('bob');
+    world.hr.end = { complete: true, unreadable: 1, notes: [] };
+    expect((await adoption.apply(undefined, options)).rows.map(({ key }) => key)).toContain('ann');
+    expect((await world.directory.people.assertions(ann))[0]?.rememberedGroups).toEqual(['User', 'Side']);
+    const bob = (await world.personOf('bob'))?.id ?? '';
+    expect((await world.directory.people.assertions(bob))[0]).toMatchObject({ active: true });
+    expect((await world.directory.people.get(bob))?.leftAt).toBeUndefined();
+  });
+});
+
+describe('of somebody who was listed before and is not now, or is inactive,', () => {
+  beforeEach(async () => {
+    await world.apply();
+    const { people, accounts, ledger } = world.directory;
+    for (const { id } of await people.list(10)) {
+      await accounts.remove(id, 'bi');
+      await ledger.withdraw(id, 'bi', []);
+    }
+  });
+
+  it('nothing is ours by what the source has stopped saying', async () => {
+    world.hr.people.delete('ann');
+    world.hr.add('bob', { groups: ['User'] }, false);
+    expect((await adoption.apply(undefined, options)).rows.map(({ key }) => key)).toEqual(['cyd']);
+  });
+
+  it('nothing is shown as ours when they are disabled', async () => {
+    const ann = (await world.personOf('ann'))?.id ?? '';
+    await world.directory.people.setDisabled(ann, true);
+    await world.login('bob', { groups: ['User'] });
+    const bob = (await world.directory.people.search('bob', 5)).map(({ id }) => id);
+    for (const id of bob) await world.directory.people.setDisabled(id, true);
+    expect((await adoption.apply(undefined, options)).rows.map(({ key }) => key)).toEqual(['cyd']);
+  });
+});
+
+it('nothing is adopted in a target that did not show every account: the one that fits may be one of two', async () => {
+  const setup = world.adoptSetup();
+  const planning = {
+    name: 'bi',
+    type: setup.planning.type,
+    can: setup.planning.can,
+    adapt: setup.planning.adapt,
+    find: setup.planning.find,
+    probe: setup.planning.probe,
+    apply: () => Promise.reject(new Error('nothing is written')),
+    read: async (...[scope, signal]: Parameters<typeof setup.planning.read>) => {
+      const { accounts } = await setup.planning.read(scope, signal);
+      return { complete: scope.kind === 'person', accounts };
+    },
+  };
+  const half = createAdoption({ ...world.deps, openTargets: async () => [{ ...setup, planning }] });
+  const plan = await half.apply(undefined, options);
+  expect(plan.rows).toEqual([]);
+  expect(plan.held.map(({ code }) => code)).toEqual(['target_incomplete', 'target_incomplete']);
+  expect(await world.directory.accounts.count('bi')).toBe(0);
+});

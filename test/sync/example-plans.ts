@@ -16,7 +16,7 @@ export function planOf(changes: readonly PlannedChange[], parts: Parts = {}): Sy
     revoke: number('revoke'),
     held: held.length,
   };
-  return {
+  const plan = {
     id: 'pl_7M4QZ2',
     sync: 'hr-to-gooddata',
     source: 'hr',
@@ -29,8 +29,8 @@ export function planOf(changes: readonly PlannedChange[], parts: Parts = {}): Sy
     changes,
     held,
     summary,
-    fingerprint: fingerprintOf(changes, held),
   };
+  return { ...plan, fingerprint: fingerprintOf(plan) };
 }
 
 const group = (name: string) => ({ kind: 'group' as const, name });

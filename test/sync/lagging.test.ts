@@ -34,6 +34,46 @@ it('somebody who left is switched off, also while the list lacks them', async ()
   expect(world.accounts()).toMatchObject({ bob: '(group:analysts role:Alpha)' });
 });
 
+describe('of a source whose list is behind', () => {
+  const asked: string[][] = [];
+  beforeEach(async () => {
+    asked.length = 0;
+    await start();
+    const bob = { subject: 'bob', active: true, claims: { email: 'bob@acme.test', groups: ['User'] } };
+    world.hr.lookUp = async (subjects) => {
+      asked.push([...subjects]);
+      return subjects.includes('bob') ? [bob] : [];
+    };
+  });
+
+  it('nobody is gone who is there when asked for, and the notes say so', async () => {
+    const { changes, notes } = await world.plan();
+    expect(changes).toEqual([]);
+    expect(notes.at(-1)).toBe('not in the list and there all the same, so read one by one: 1');
+    await world.apply();
+    expect(world.accounts()).toMatchObject({ bob: 'group:analysts role:Alpha' });
+    expect(asked).toEqual([['bob'], ['bob']]);
+  });
+
+  it('whoever is not there then is gone, and is asked for no more', async () => {
+    world.hr.people.delete('ann');
+    world.hr.add('cyd', { groups: ['User'] });
+    await world.apply();
+    expect(world.accounts()).toMatchObject({ ann: '(group:analysts role:Alpha)', bob: 'group:analysts role:Alpha' });
+    await world.plan();
+    expect(asked.map((subjects) => subjects.sort())).toEqual([['ann', 'bob'], ['bob']]);
+  });
+
+  it('nobody is asked for when it lists nobody, or says itself that it is not whole', async () => {
+    world.hr.end = { complete: false, unreadable: 0, notes: [] };
+    await world.plan();
+    world.hr.end = { complete: true, unreadable: 0, notes: [] };
+    world.hr.people.clear();
+    expect((await world.plan()).brake).toMatchObject({ code: 'source_empty' });
+    expect(asked).toEqual([]);
+  });
+});
+
 it('somebody made in Auth0 a moment ago is blocked there when they are gone from the source', async () => {
   const { target, emulator, close } = await startTenant({ emulated: { lagMs: 600_000 } });
   const rules = { users: { when: { groups: 'User' }, grant: { bi: {} } } };
@@ -46,4 +86,62 @@ it('somebody made in Auth0 a moment ago is blocked there when they are gone from
   await world.apply();
   expect(blocked()).toEqual({ 'ann@acme.test': false, 'bob@acme.test': true });
   await close();
+});
+
+describe('a second plan is empty while the list still shows what was before', () => {
+  const rules = {
+    users: { when: { groups: 'User' }, grant: { bi: { roles: ['viewer'] } } },
+    admins: { when: { groups: 'Admin' }, grant: { bi: { roles: ['admin'] } } },
+  };
+  let tenant: Awaited<ReturnType<typeof startTenant>>;
+
+  async function lagging(options: SyncWorldOptions = {}) {
+    tenant = await startTenant({ emulated: { lagMs: 600_000 } });
+    for (const name of ['viewer', 'admin']) {
+      tenant.emulator.state.roles.set(`rol_${name}`, { id: `rol_${name}`, name, members: new Map() });
+    }
+    world = await new SyncWorld().open({ target: { ...tenant.target, name: 'bi' }, rules, ...options });
+    world.hr.add('ann', { groups: ['User'], given_name: 'Ann', family_name: 'Lee' });
+    world.hr.add('bob', { groups: ['User'], given_name: 'Bob', family_name: 'Lee' });
+    await applied();
+    tenant.emulator.settle();
+  }
+  afterEach(() => tenant.close());
+
+  async function applied() {
+    expect(await world.apply()).toMatchObject({ outcome: 'applied' });
+    expect(await world.plan()).toMatchObject({ changes: [], held: [] });
+    expect(await world.apply()).toMatchObject({ outcome: 'applied', applied: 0 });
+  }
+
+  it('after accounts are made', () => lagging());
+
+  it('after names, roles and the switch are turned, and turned back', async () => {
+    await lagging();
+    world.hr.add('ann', { groups: ['Admin'], given_name: 'Anne', family_name: 'Lee' });
+    world.hr.people.delete('bob');
+    await applied();
+    world.hr.add('ann', { groups: ['User'], given_name: 'Ann', family_name: 'Lee' });
+    world.hr.add('bob', { groups: ['User'], given_name: 'Bob', family_name: 'Lee' });
+    await applied();
+    tenant.emulator.settle();
+    await applied();
+  });
+
+  it('after accounts of nobody are switched off', async () => {
+    await lagging({ manage: 'all' });
+    tenant.plant({ email: 'carl@acme.test' });
+    tenant.emulator.settle();
+    expect(lines((await world.plan()).changes)).toEqual(['disable carl@acme.test']);
+    await applied();
+  });
+
+  it('and looks at nobody by themselves of whom nothing was written lately', async () => {
+    await lagging();
+    world.now += 3_600_000;
+    world.hr.add('ann', { groups: ['User'], given_name: 'Anne', family_name: 'Lee' });
+    tenant.calls();
+    expect(lines((await world.plan()).changes)).toEqual(['update ann@acme.test']);
+    expect(tenant.calls().filter((call) => call.startsWith('GET users/'))).toEqual([]);
+  });
 });

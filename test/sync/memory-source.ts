@@ -36,6 +36,9 @@ export class MemorySource implements Source {
     return this.end;
   }
 
+  /** As a source whose list lags behind has it. */
+  lookUp?: NonNullable<Source['lookUp']>;
+
   async probe(): Promise<void> {}
 
   async close(): Promise<void> {}

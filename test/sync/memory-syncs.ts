@@ -25,6 +25,8 @@ export class MemorySyncs implements Syncs {
   /** Thrown in place of a plan. */
   failure: LatchgateError | undefined;
   rowMs = 0;
+  /** How long reading takes. */
+  readMs = 0;
   /** How often something was planned; each plan has an id of its own. */
   planned = 0;
   readonly applies: ApplyOptions[] = [];
@@ -37,6 +39,7 @@ export class MemorySyncs implements Syncs {
   async plan(name: string, signal: AbortSignal): Promise<SyncPlan> {
     if (name !== this.#name) throw new LatchgateError('not_found', 'no such sync');
     signal.throwIfAborted();
+    if (this.readMs > 0) await sleep(this.readMs, undefined, { signal });
     if (this.failure !== undefined) throw this.failure;
     this.planned += 1;
     const brake = this.brake === undefined ? {} : { brake: this.brake };
@@ -45,7 +48,7 @@ export class MemorySyncs implements Syncs {
 
   async apply(name: string, options: ApplyOptions): Promise<ApplyResult> {
     this.applies.push(options);
-    const plan = await this.plan(name, new AbortController().signal);
+    const plan = await this.plan(name, options.stop);
     options.onPlan?.(plan);
     const nothing = { plan, applied: 0, failed: 0, skipped: 0 };
     if (options.expect !== undefined && options.expect !== plan.fingerprint) return { ...nothing, outcome: 'stale' };

@@ -180,3 +180,39 @@ it.each([
   await world.engine.retryDue(10);
   expect(world.accounts()).toMatchObject({ ann: 'group:analysts role:Alpha' });
 });
+
+it('the audit says once that somebody left, wherever the run was killed', async () => {
+  const killed = new Error('killed');
+  for (let at = 1, isOver = false; !isOver; at += 1) {
+    await start();
+    world.hr.add('ann', { groups: ['User', 'Side'] });
+    await world.login('ann', { groups: ['Side'] }, 'side');
+    await world.apply();
+    world.hr.people.delete('ann');
+    world.hr.add('bob', { groups: ['User'] }, false);
+    let calls = 0;
+    const dies = () => {
+      calls += 1;
+      if (calls >= at) throw killed;
+    };
+    world.onCall = dies;
+    world.bi.hook = dies;
+    world.side.hook = dies;
+    isOver = await world.apply().then(
+      ({ outcome }) => outcome === 'applied',
+      () => false,
+    );
+    for (const target of [world.bi, world.side]) target.hook = () => {};
+    world.onCall = () => {};
+    world.now += 60_000;
+    await world.apply();
+    const left = (await world.events()).filter(({ event }) => event === 'person.left');
+    const people = await Promise.all(['ann', 'bob'].map((who) => world.personOf(who)));
+    expect([at, left.map(({ person }) => person).sort()]).toEqual([at, people.map((person) => person?.id).sort()]);
+    expect(world.accounts()).toMatchObject({
+      ann: '(group:analysts role:Alpha)',
+      bob: '(group:analysts role:Alpha)',
+    });
+    if (!isOver) await world.close();
+  }
+});

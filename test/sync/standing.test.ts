@@ -1,5 +1,6 @@
-import type { Directory, SyncRun } from '../../src/directory/directory.ts';
+import type { Directory } from '../../src/directory/directory.ts';
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
+import type { SyncRun } from '../../src/directory/sync-history.ts';
 import { swapDue } from '../../src/sync/schedule-state.ts';
 import { standingOf } from '../../src/sync/standing.ts';
 import { type State, sqliteState } from '../conformance/state.ts';

@@ -1,6 +1,7 @@
 import { LatchgateError } from '../../model/errors.ts';
 import { type Auth0Api, createAuth0Api } from '../../ops/auth0/api.ts';
 import { type Auth0User, userRecord } from '../../ops/auth0/documents.ts';
+import { listRolesOf } from '../../ops/auth0/roles.ts';
 import { listUsers, type UserListingEnd } from '../../ops/auth0/users.ts';
 import type { Clock } from '../../ops/clock.ts';
 import type { HttpClient } from '../../ops/http-client.ts';
@@ -81,6 +82,19 @@ export function createAuth0Source({ name, config, http, clock, pollMs }: Auth0So
       const why = `${late.length} people have a role and are not in the list, which lags far behind`;
       return { complete: false, why, unreadable: 0, notes };
     },
+    lookUp: async (subjects, signal) => {
+      const found: ListedPerson[] = [];
+      for (const id of subjects) {
+        const user = await userById(api, id, signal);
+        const isOurs = user?.identities.some(
+          (identity) => connection === undefined || identity.connection === connection,
+        );
+        if (user === undefined || isOurs !== true) continue;
+        const roles = await listRolesOf(api, id, signal);
+        found.push(personOf(user, roles.map(({ name }) => name).sort()));
+      }
+      return found;
+    },
     probe: async (signal) => {
       await demandScopes(api, signal);
       await api.call({ method: 'GET', path: ['roles'], query: { per_page: 1 }, signal }, [200]);
@@ -115,13 +129,19 @@ async function* lateComers(
 ): AsyncGenerator<ListedPerson, number, undefined> {
   let found = 0;
   for (const id of ids) {
-    const query = { fields: ['user_id', 'created_at', ...FIELDS].join(','), include_fields: true };
-    const response = await api.call({ method: 'GET', path: ['users', id], query, signal }, [200, 404]);
-    if (response.status === 404) continue;
+    const user = await userById(api, id, signal);
+    if (user === undefined) continue;
     found += 1;
-    yield personOf(api.parse(userRecord, response), memberships.rolesOf(id));
+    yield personOf(user, memberships.rolesOf(id));
   }
   return found;
+}
+
+async function userById(api: Auth0Api, id: string, signal: AbortSignal): Promise<Auth0User | undefined> {
+  const query = { fields: ['user_id', 'created_at', ...FIELDS].join(','), include_fields: true };
+  // 400: what Auth0 takes for no id is nobody's.
+  const response = await api.call({ method: 'GET', path: ['users', id], query, signal }, [200, 400, 404]);
+  return response.status === 200 ? api.parse(userRecord, response) : undefined;
 }
 
 function personOf({ user_id: subject, blocked, ...profile }: Auth0User, roles: readonly string[]): ListedPerson {

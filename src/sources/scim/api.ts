@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LatchgateError } from '../../model/errors.ts';
-import type { HttpClient } from '../../ops/http-client.ts';
+import type { HttpClient, HttpResponse } from '../../ops/http-client.ts';
 import { answerFailure, asSourceFailure } from '../failure.ts';
 import type { Page } from '../pages.ts';
 
@@ -18,6 +18,8 @@ export interface ScimApi {
     count: number,
     signal: AbortSignal,
   ): Promise<Page<Resource> | undefined>;
+  /** Whether the service says that it has groups (RFC 7644 §4, `/ResourceTypes`); undefined: it does not say. */
+  namesGroups(signal: AbortSignal): Promise<boolean | undefined>;
 }
 
 export interface ScimApiOptions {
@@ -38,20 +40,29 @@ const listResponse = z.object({
   Resources: z.array(z.looseObject({ id: z.string().min(1) })).nullish(),
 });
 
+/** RFC 7643 §6; `schema` is the URN of §8.7.1. */
+const resourceTypes = z.object({
+  totalResults: z.number().int().optional(),
+  Resources: z.array(z.looseObject({ name: z.string(), endpoint: z.string(), schema: z.string().optional() })).min(1),
+});
+const GROUP_SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:Group';
+
 export function createScimApi({ url, token, timeoutMs, http }: ScimApiOptions): ScimApi {
+  const get = (path: string, signal: AbortSignal): Promise<HttpResponse> =>
+    http.send({
+      method: 'GET',
+      url: new URL(`${url}/${path}`),
+      headers: { accept: 'application/scim+json, application/json', authorization: `Bearer ${token}` },
+      signal,
+      timeoutMs,
+      maxBytes: PAGE_BYTES,
+    });
   return {
     page: async (endpoint, offset, count, signal) => {
       const query = new URLSearchParams({ startIndex: String(offset + 1), count: String(count) });
       const call = `GET ${endpoint}`;
       try {
-        const response = await http.send({
-          method: 'GET',
-          url: new URL(`${url}/${endpoint}?${query}`),
-          headers: { accept: 'application/scim+json, application/json', authorization: `Bearer ${token}` },
-          signal,
-          timeoutMs,
-          maxBytes: PAGE_BYTES,
-        });
+        const response = await get(`${endpoint}?${query}`, signal);
         if (response.status === 404 || response.status === 501) return undefined;
         if (response.status !== 200) throw answerFailure(response, SERVICE, call);
         const parsed = listResponse.safeParse(response.json());
@@ -66,5 +77,22 @@ export function createScimApi({ url, token, timeoutMs, http }: ScimApiOptions): 
         throw asSourceFailure(thrown);
       }
     },
+    namesGroups: async (signal) => {
+      try {
+        const response = await get('ResourceTypes', signal);
+        const parsed = response.status === 200 ? resourceTypes.safeParse(response.json()).data : undefined;
+        if (parsed === undefined) return undefined;
+        const { totalResults, Resources } = parsed;
+        const isAll = totalResults === undefined || totalResults === Resources.length;
+        return Resources.some(isGroups) || (isAll ? false : undefined);
+      } catch (thrown) {
+        if (signal.aborted) throw asSourceFailure(thrown);
+        return undefined;
+      }
+    },
   };
+}
+
+function isGroups({ name, endpoint, schema }: z.output<typeof resourceTypes>['Resources'][number]): boolean {
+  return name === 'Group' || schema === GROUP_SCHEMA || /(^|\/)Groups\/?$/.test(endpoint);
 }

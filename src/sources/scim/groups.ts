@@ -45,6 +45,11 @@ export function groupsByUsers(users: readonly Resource[]): GroupsOf | undefined 
   return (user) => names(references(user['groups']).map(({ value, display }) => display ?? value));
 }
 
+/** Whether a user says that it is in a group. */
+export function saysGroups(user: Resource): boolean {
+  return references(user['groups']).length > 0;
+}
+
 function names(all: readonly string[]): readonly string[] {
   return [...new Set(all)];
 }

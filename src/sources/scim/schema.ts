@@ -26,10 +26,10 @@ export const scimSourceSchema = z.strictObject({
       'The attribute that tells people apart: the service’s own `id`, or `externalId` where that is the id that `login` knows.',
     ),
   memberships: z
-    .enum(['auto', 'none'])
+    .enum(['auto', 'users', 'none'])
     .default('auto')
     .describe(
-      'Where groups come from. `auto`: the members of /Groups, and where there is no such endpoint what users say of themselves; a service that has neither is refused unless this is `none`.',
+      'Where groups come from. `auto`: the members of /Groups, and what users say of themselves where the service says in /ResourceTypes that it has no groups. `users`: only what users say of themselves. A service where neither is to be had is refused unless this is `none`.',
     ),
   page_size: count
     .refine((number) => number > 1 && number <= 1_000, 'must be from 2 to 1000')

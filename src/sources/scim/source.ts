@@ -4,7 +4,7 @@ import { givenUp } from '../failure.ts';
 import { readPages, type WholeList } from '../pages.ts';
 import type { ListedPerson, ListingEnd, Source } from '../source.ts';
 import { createScimApi, type Resource, type ScimApi } from './api.ts';
-import { type GroupsOf, groupsByMembers, groupsByUsers } from './groups.ts';
+import { type GroupsOf, groupsByMembers, groupsByUsers, saysGroups } from './groups.ts';
 import type { ScimSourceConfig } from './schema.ts';
 
 export interface ScimSourceOptions {
@@ -26,7 +26,7 @@ export function createScimSource({ name, config, http }: ScimSourceOptions): Sou
     list: async function* (signal): AsyncGenerator<ListedPerson, ListingEnd, undefined> {
       const users = await allOf(api, 'Users', limit, signal);
       if (users === undefined) throw noUsers();
-      const groupsOf = config.memberships === 'none' ? undefined : await memberships(api, users.items, limit, signal);
+      const { groupsOf, doubt } = await membershipsOf(config, api, users.items, signal);
       const given = new Set<string>();
       const twice = repeated(users.items.map((user) => user[config.key]));
       for (const user of users.items) {
@@ -39,9 +39,9 @@ export function createScimSource({ name, config, http }: ScimSourceOptions): Sou
       }
       const unreadable = users.items.length - given.size;
       const notes = unreadable > 0 ? [`users without ${config.key}, or with that of another user: ${unreadable}`] : [];
-      if (users.whole) return { complete: true, unreadable, notes };
-      const why = 'the users changed each time they were read, or are fewer than the service counts';
-      return { complete: false, why, unreadable, notes };
+      const changing = 'the users changed each time they were read, or are fewer than the service counts';
+      const why = users.whole ? doubt : changing;
+      return why === undefined ? { complete: true, unreadable, notes } : { complete: false, why, unreadable, notes };
     },
     probe: async (signal) => {
       if ((await api.page('Users', 0, 1, signal)) === undefined) throw noUsers();
@@ -63,19 +63,40 @@ function noUsers(): LatchgateError {
   return new LatchgateError('source_refused', 'there is no /Users at the address of the SCIM service');
 }
 
-async function memberships(
+interface Memberships {
+  readonly groupsOf?: GroupsOf;
+  /** Why these may not be all groups that people have. */
+  readonly doubt?: string;
+}
+
+async function membershipsOf(
+  { memberships, page_size: limit }: ScimSourceConfig,
   api: ScimApi,
   users: readonly Resource[],
-  limit: number,
   signal: AbortSignal,
-): Promise<GroupsOf> {
+): Promise<Memberships> {
+  if (memberships === 'none') return {};
+  if (memberships === 'users') return { groupsOf: groupsByUsers(users) ?? refuseGroupless() };
   const groups = await allOf(api, 'Groups', limit, signal);
+  if (groups === undefined) {
+    const groupsOf = groupsByUsers(users) ?? refuseGroupless();
+    const names = await api.namesGroups(signal);
+    return names === false ? { groupsOf } : { groupsOf, doubt: names === true ? NOT_FOUND : NOT_SAID };
+  }
   // Half of a list would look like people who left a group.
-  if (groups?.whole === false) {
+  if (!groups.whole) {
     throw new LatchgateError('source_unavailable', 'the groups of the SCIM service changed each time they were read');
   }
-  const groupsOf = groups === undefined ? groupsByUsers(users) : groupsByMembers(groups.items);
-  if (groupsOf !== undefined) return groupsOf;
+  const isContradicted = groups.items.length === 0 && users.some(saysGroups);
+  return { groupsOf: groupsByMembers(groups.items), ...(isContradicted ? { doubt: CONTRADICTED } : {}) };
+}
+
+const NOT_FOUND = 'the service says that it has groups, and there was no /Groups';
+const NOT_SAID =
+  'there was no /Groups, and the service does not say in /ResourceTypes that it has none; `memberships: users` says so';
+const CONTRADICTED = 'no group was listed, and users say that they are in some';
+
+function refuseGroupless(): never {
   throw new LatchgateError(
     'source_refused',
     'the SCIM service has no /Groups, and no user says its groups; with `memberships: none` people are listed without',

@@ -30,6 +30,9 @@ export interface Auth0TargetOptions {
   readonly clock?: Clock;
 }
 
+/** Auth0 speaks of seconds, and promises nothing: its search is eventually consistent. */
+const LIST_LAG_MS = 600_000;
+
 const CAN: Capabilities = {
   kinds: ['role'],
   creates: ['role'],
@@ -39,6 +42,7 @@ const CAN: Capabilities = {
   uniqueEmail: true,
   requiredProfile: ['email'],
   profile: PROFILE_MEMBERS,
+  listLagMs: LIST_LAG_MS,
 };
 
 /**

@@ -17,6 +17,8 @@ const BUILT_IN_ADMIN = 'admin';
 /** Users of one organisation as accounts. */
 export interface GoodDataAccounts {
   byId(id: string, signal: AbortSignal): Promise<ActualAccount | undefined>;
+  /** Those of these ids that are there: a call for 50 of them. */
+  byIds(ids: readonly string[], signal: AbortSignal): Promise<readonly ActualAccount[]>;
   /** Those with exactly this authenticationId, in the order of their ids: only the first can log in by itself. */
   byExternalId(externalId: string, signal: AbortSignal): Promise<readonly ActualAccount[]>;
   /** By account id alone when that finds one: a single GET. Else by every key of the lookup. */
@@ -130,8 +132,9 @@ export function createAccounts(api: GoodDataApi, targetName: string, log: Pick<L
 
   const byIds = async (ids: readonly string[], signal: AbortSignal): Promise<readonly ActualAccount[]> => {
     const valid = [...new Set(ids)].filter(isValidId);
+    const wanted = new Set(valid);
     const lists = await Promise.all(chunks(valid).map((chunk) => list({ filter: isIn('id', chunk) }, signal)));
-    return lists.flatMap(({ accounts }) => accounts).filter((account) => valid.includes(account.id));
+    return lists.flatMap(({ accounts }) => accounts).filter((account) => wanted.has(account.id));
   };
 
   const byLookup = async (lookup: Lookup, signal: AbortSignal): Promise<readonly ActualAccount[]> => {
@@ -155,5 +158,5 @@ export function createAccounts(api: GoodDataApi, targetName: string, log: Pick<L
     return { accounts, complete };
   };
 
-  return { byId, byExternalId, byLookup, all, fromAnswer, probe };
+  return { byId, byIds, byExternalId, byLookup, all, fromAnswer, probe };
 }

@@ -2,14 +2,15 @@ import type { ActualAccount, Applied, ChangeSet } from '../../model/change.ts';
 import { type ActualEntitlement, type Entitlement, entitlementKey } from '../../model/entitlement.ts';
 import { LatchgateError, toLatchgateError } from '../../model/errors.ts';
 import { isValidId } from '../names.ts';
-import { type ApplyParts, applyChanges, makeGroups, updateAccount } from './apply.ts';
+import { type ApplyParts, applyChanges, makeGroups, stillSame, updateAccount } from './apply.ts';
 import { groupsIn } from './groups.ts';
 import { permissionsIn, refuseUndone, type Turn, turned, turnsOf, userOf, workspaceGone } from './permissions.ts';
 import type { Assignment } from './workspaces.ts';
 
 /*
- * Memberships go group by group and permissions workspace by workspace, with everybody concerned in one call. No account
- * is read again for that: single members are added and removed, so whatever else an account has stays as it is.
+ * Memberships go group by group and permissions workspace by workspace, with everybody concerned in one call. Single
+ * members are added and removed, so whatever else an account has stays as it is; whether an id is still of the same
+ * person is asked ahead of that, of many in one call.
  */
 
 /** People in one call: an answer in good time, and little to do again when one of them is refused. */
@@ -46,6 +47,7 @@ export async function applyMany(
   const rows = sets.map(toRow);
   const together = rows.filter((row) => row !== undefined);
   setApart(together);
+  await recognize(parts, together.filter(isGoing), signal);
   await makeMissing(parts, together.filter(isGoing), signal);
   // Out first: whoever changes sides has too little for a moment, never too much.
   for (const move of [...movesOf(together, 'out'), ...movesOf(together, 'in')]) await carryOut(parts, move, signal);
@@ -57,6 +59,19 @@ export async function applyMany(
       return toLatchgateError(thrown);
     }
   });
+}
+
+/** An id is free again for anybody once its account is gone: whoever has it now is not given or rid of anything. */
+async function recognize({ accounts }: ApplyParts, rows: readonly Row[], signal: AbortSignal): Promise<void> {
+  for (const chunk of chunksOf(rows.filter(({ set }) => set.add.length + set.drop.length > 0))) {
+    await guarded(chunk, async () => {
+      const ids = chunk.map(({ actual }) => actual.id);
+      const there = new Map((await accounts.byIds(ids, signal)).map((account) => [account.id, account]));
+      for (const row of chunk) {
+        await guarded([row], async () => void stillSame(row.actual, there.get(row.actual.id)));
+      }
+    });
+  }
 }
 
 /** In the order of the items, so many at a time. */

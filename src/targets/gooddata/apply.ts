@@ -165,7 +165,11 @@ export async function updateAccount(
 }
 
 async function readAgain({ accounts }: ApplyParts, read: ActualAccount, signal: AbortSignal): Promise<ActualAccount> {
-  const current = await accounts.byId(read.id, signal);
+  return stillSame(read, await accounts.byId(read.id, signal));
+}
+
+/** What is there now under the id of an account that was read before. Throws `target_conflict`, `account_protected`. */
+export function stillSame(read: ActualAccount, current: ActualAccount | undefined): ActualAccount {
   if (current === undefined) throw conflict('the account is gone');
   if (current.externalId !== read.externalId) throw conflict('the account is another person’s now');
   refuseProtected(current);

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Check, record } from '../gooddata/check.ts';
 import { Refusal as CheckRefusal } from '../gooddata/exchange.ts';
 import type { IdKind, State } from './state.ts';
@@ -68,18 +68,8 @@ export function noRole(): Refusal {
   return new Refusal(404, 'The role does not exist.');
 }
 
-const BODY_LIMIT = 2_000_000;
-
-/** Takes in a whole request body; of one over 2 MB only enough to tell that it is. */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= BODY_LIMIT + chunk.length) chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+/** In bytes. */
+export const BODY_LIMIT = 2_000_000;
 
 /** A JSON body, or the fields of a form as texts. @throws Refusal 400 (empty or not JSON), 413 (over 2 MB), 415 */
 export async function parseBody(bytes: Buffer, contentType: string | undefined): Promise<unknown> {

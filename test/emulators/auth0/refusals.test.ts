@@ -1,4 +1,5 @@
-import { type Answer, type ProbeOptions, probe } from './probe.ts';
+import type { Answer, ProbeOptions } from '../raw-request.ts';
+import { probe } from './probe.ts';
 import { type Auth0Emulator, startAuth0Emulator } from './server.ts';
 
 const DATABASE = 'Username-Password-Authentication';

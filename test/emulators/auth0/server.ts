@@ -3,10 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Encounter, Faults } from '../gooddata/faults.ts';
+import { readBody } from '../raw-request.ts';
 import { Bucket, type RateLimit } from './bucket.ts';
 import { CONNECTION_ROUTES } from './connections.ts';
 import { EventStreams, type StreamOptions } from './events.ts';
-import { type Call, checkQuery, parseBody, Refusal, type Reply, readBody, refusalReply } from './exchange.ts';
+import { BODY_LIMIT, type Call, checkQuery, parseBody, Refusal, type Reply, refusalReply } from './exchange.ts';
 import { download, JOB_ROUTES } from './jobs.ts';
 import { LOG_ROUTES } from './logs.ts';
 import { ORGANIZATION_ROUTES } from './organizations.ts';
@@ -180,7 +181,7 @@ class Running {
     const record: RequestRecord = { method, path, status: 0 };
     this.requests.push(record);
     // All of it now: a slow service has the request, and goes on with it when the caller has given up.
-    const bytes = await readBody(request).catch(() => undefined);
+    const bytes = await readBody(request, BODY_LIMIT).catch(() => undefined);
     if (!bytes) return;
     const met = this.faults.meet(method, path.split('?')[0] ?? path, this.now());
     if (met?.fault.delayMs) await sleep(met.fault.delayMs, undefined, { signal: this.closing.signal }).catch(() => {});

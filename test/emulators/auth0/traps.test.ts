@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
-import { type Answer, type ProbeOptions, probe } from './probe.ts';
+import type { Answer, ProbeOptions } from '../raw-request.ts';
+import { probe } from './probe.ts';
 import { type Auth0Emulator, type Auth0EmulatorOptions, startAuth0Emulator } from './server.ts';
 
 const DATABASE = { name: 'Username-Password-Authentication', id: 'con_0123456789abcdef' };

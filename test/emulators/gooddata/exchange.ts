@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { State } from './state.ts';
 
 /** Who is calling, after the bearer was checked. */
@@ -94,18 +94,8 @@ export function negotiate(accept: string | undefined, media: Media): string {
   throw new Refusal(406, `None of the accepted media types can be produced; there is ${offered.join(', ')}.`);
 }
 
-const BODY_LIMIT = 5_000_000;
-
-/** Takes in a whole request body; of one over 5 MB only enough to tell that it is. */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= BODY_LIMIT + chunk.length) chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+/** In bytes. */
+export const BODY_LIMIT = 5_000_000;
 
 /** @throws Refusal 400 (empty or not JSON), 413 (over 5 MB), 415 (another media type) */
 export function parseJson(bytes: Buffer, contentType: string | undefined, media: Media): unknown {

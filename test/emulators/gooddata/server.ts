@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readBody } from '../raw-request.ts';
 import { ACTION_ROUTES } from './actions.ts';
 import { authenticate, logOut } from './callers.ts';
 import {
@@ -16,6 +17,7 @@ import {
 } from './collections.ts';
 import { entityRoutes } from './entities.ts';
 import {
+  BODY_LIMIT,
   type Call,
   type Caller,
   checkQuery,
@@ -25,7 +27,6 @@ import {
   problem,
   Refusal,
   type Reply,
-  readBody,
 } from './exchange.ts';
 import { type Encounter, Faults } from './faults.ts';
 import { FILTER_ROUTES } from './filters.ts';
@@ -147,7 +148,7 @@ class Running {
     this.requests.push(record);
     const traceId = randomBytes(8).toString('hex');
     // All of it now: a slow service has the request, and goes on with it when the caller has given up.
-    const bytes = await readBody(request).catch(() => undefined);
+    const bytes = await readBody(request, BODY_LIMIT).catch(() => undefined);
     if (!bytes) return;
     const met = this.faults.meet(method, path.split('?')[0] ?? path, this.now());
     if (met?.fault.delayMs) await sleep(met.fault.delayMs, undefined, { signal: this.closing.signal }).catch(() => {});

@@ -112,6 +112,25 @@ describe.each(['search', 'export'])('people of Auth0 listed by %s', (list) => {
     if (list === 'search') expect(end.notes).toHaveLength(1);
   });
 
+  it('are found by their ids when the list lacks them, and only those who are there and of the connection', async () => {
+    const all = [
+      { user_id: 'auth0|a', email: 'a@example.com', roles: ['User', 'Admin'] },
+      { user_id: 'auth0|b', email: 'b@example.com', blocked: true },
+      { user_id: 'google-oauth2|1', email: 'c@example.com', connection: 'google' },
+    ];
+    await start(all, { connection: DATABASE });
+    const signal = AbortSignal.timeout(10_000);
+    const ids = ['auth0|a', 'auth0|gone', 'google-oauth2|1', 'auth0|b', 'no id'];
+    const found = await tenant.source.lookUp?.(ids, signal);
+    const listed = (await listAll(tenant.source)).people;
+    expect(found?.map(({ subject, active }) => [subject, active])).toEqual([
+      ['auth0|a', true],
+      ['auth0|b', false],
+    ]);
+    expect(found?.map(({ claims }) => claims['roles'])).toEqual(listed.map(({ claims }) => claims['roles']));
+    if (list === 'search') expect(found).toEqual(listed);
+  });
+
   it.each([
     [{ times: 3, status: 503 }, 'source_unavailable', 'ok'],
     [{ times: 4, status: 503 }, 'source_unavailable', 'fails'],

@@ -169,8 +169,36 @@ describe('groups', () => {
       { id: 'u2', userName: 'b' },
     ];
     scim.before = (endpoint) => (endpoint === 'Groups' ? { status, body: {} } : undefined);
-    const { people } = await listAll(sourceOf(scim.url));
+    scim.types = ['User'];
+    const { people, end } = await listAll(sourceOf(scim.url));
     expect(people.map(({ claims }) => claims['groups'])).toEqual([['One', 'g2'], []]);
+    expect(end.complete).toBe(true);
+    scim.types = undefined;
+    expect((await listAll(sourceOf(scim.url, { memberships: 'users' }))).end.complete).toBe(true);
+  });
+
+  it.each([
+    ['the service says that there is one', ['User', 'Group']],
+    ['the service does not say what there is', undefined],
+  ])('are not all there when the endpoint is not found and %s', async (_, types) => {
+    const scim = await service();
+    scim.users = [
+      { id: 'u1', userName: 'a', groups: [{ value: 'g1', display: 'One' }] },
+      { id: 'u2', userName: 'b' },
+    ];
+    scim.types = types;
+    scim.before = (endpoint) => (endpoint === 'Groups' ? { status: 404, body: {} } : undefined);
+    expect((await listAll(sourceOf(scim.url))).end).toMatchObject({
+      complete: false,
+      why: expect.stringContaining('/Groups'),
+    });
+  });
+
+  it('are not all there when none is listed and somebody is in one', async () => {
+    const scim = await service();
+    scim.users = [{ id: 'u1', userName: 'a', groups: [{ value: 'g1', display: 'One' }] }];
+    scim.groups = [];
+    expect((await listAll(sourceOf(scim.url))).end).toMatchObject({ complete: false });
   });
 
   it('that are nowhere are no groups only when the config says so', async () => {

@@ -14,6 +14,8 @@ export interface ScriptedScim {
   groups: ScimResource[];
   /** The most that one page has, whatever was asked. Default 7. */
   most: number;
+  /** Names of what `/ResourceTypes` lists; undefined: there is no such endpoint. */
+  types: readonly string[] | undefined;
   /** Before each answer to a list; an answer of its own takes the place of the list. */
   before: (endpoint: 'Users' | 'Groups', startIndex: number) => ScriptedAnswer | undefined;
 }
@@ -22,6 +24,10 @@ export async function startScriptedScim(): Promise<ScriptedScim> {
   const server = await startScriptedServer(({ method, path, query, headers }) => {
     if (headers.authorization !== `Bearer ${TOKEN}`) return { status: 401, body: { status: '401' } };
     const endpoint = path.slice('/scim/v2/'.length);
+    if (method === 'GET' && endpoint === 'ResourceTypes' && scim.types !== undefined) {
+      const Resources = scim.types.map((name) => ({ name, endpoint: `/${name}s` }));
+      return { type: 'application/scim+json', body: listResponse(Resources.length, Resources) };
+    }
     if (method !== 'GET' || (endpoint !== 'Users' && endpoint !== 'Groups')) return { status: 404, body: {} };
     const startIndex = Number(query.get('startIndex') ?? 1);
     const own = scim.before(endpoint, startIndex);
@@ -41,6 +47,7 @@ export async function startScriptedScim(): Promise<ScriptedScim> {
       members: PEOPLE.flatMap(({ groups }, user) => (groups.includes(displayName) ? [{ value: `u${user}` }] : [])),
     })),
     most: 7,
+    types: ['User', 'Group'],
     before: () => undefined,
   };
   return scim;

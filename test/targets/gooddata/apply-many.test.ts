@@ -25,45 +25,66 @@ async function start(more: OrganisationOptions = {}) {
 
 afterEach(() => organisation.close());
 
+const LOOK = 'GET entities/users of fifty ids';
+/** The calls that were made since; a look at many accounts without their ids. */
+const made = () =>
+  calls(organisation).map((call) => (call.startsWith('GET entities/users?filter=id=in=') ? LOOK : call));
+
 const groupsOf = (id: string) =>
   (organisation.emulator.state.users.get(id)?.relationships['userGroups'] ?? []).map((one) => one.id);
 const codes = (results: readonly unknown[]) =>
   results.map((result) => (result instanceof LatchgateError ? result.code : 'fine'));
 
+it('neither gives nor takes anything where an id has come to be somebody else’s', async () => {
+  const { people, applyMany, state } = await start();
+  const sets = people
+    .slice(0, 5)
+    .map((actual) => changes(actual, { add: [group('next'), permission('VIEW', 'lab')], drop: [group('old')] }));
+  const other = state.users.get('u01');
+  if (other !== undefined) other.attributes['authenticationId'] = 'another person';
+  state.users.delete('u02');
+  const results = await applyMany(sets, signal);
+  expect(codes(results)).toEqual(['fine', 'target_conflict', 'target_conflict', 'fine', 'fine']);
+  expect(['u00', 'u01', 'u03', 'u04'].map(groupsOf)).toEqual([['next'], ['old'], ['next'], ['next']]);
+  expect(given(state)).toEqual(['u00', 'u03', 'u04'].map((id) => `lab: user ${id} VIEW`));
+});
+
 describe('writing many accounts', () => {
-  it('takes one call for a group, however many people go in, and reads none of them again', async () => {
+  it('takes one call for a group, however many people go in, and one for fifty of them to see who they are', async () => {
     const { people, applyMany } = await start();
     const results = await applyMany(
       people.map((actual) => changes(actual, { add: [group('next')] })),
       signal,
     );
-    expect(calls(organisation)).toEqual(['POST actions/userManagement/userGroups/next/addMembers']);
+    expect(made()).toEqual([LOOK, 'POST actions/userManagement/userGroups/next/addMembers']);
     expect(results.map((result) => (result instanceof LatchgateError ? [] : result.account.entitlements))).toEqual(
       IDS.map(() => [group('old'), group('next')]),
     );
     expect(IDS.map(groupsOf)).toEqual(IDS.map(() => ['old', 'next']));
   });
 
-  it('takes two calls for a change of sides, out first', async () => {
+  it('takes two calls for a change of sides, out first, after the look', async () => {
     const { people, applyMany } = await start();
     await applyMany(
       people.map((actual) => changes(actual, { add: [group('next')], drop: [group('old')] })),
       signal,
     );
-    expect(calls(organisation)).toEqual([
+    expect(made()).toEqual([
+      LOOK,
       'POST actions/userManagement/userGroups/old/removeMembers',
       'POST actions/userManagement/userGroups/next/addMembers',
     ]);
     expect(IDS.map(groupsOf)).toEqual(IDS.map(() => ['next']));
   });
 
-  it('takes three calls for a permission on a workspace: read, write, read back', async () => {
+  it('takes three calls for a permission on a workspace, after the look: read, write, read back', async () => {
     const { people, applyMany, state } = await start();
     await applyMany(
       people.map((actual) => changes(actual, { add: [permission('VIEW', 'lab')] })),
       signal,
     );
-    expect(calls(organisation)).toEqual([
+    expect(made()).toEqual([
+      LOOK,
       'GET layout/workspaces/lab/permissions',
       'POST actions/workspaces/lab/managePermissions',
       'GET layout/workspaces/lab/permissions',
@@ -81,7 +102,10 @@ describe('writing many accounts', () => {
       members.map((actual) => changes(actual, { add: [group('next')] })),
       signal,
     );
-    expect(calls(organisation)).toEqual(Array(2).fill('POST actions/userManagement/userGroups/next/addMembers'));
+    expect(made()).toEqual([
+      ...Array(11).fill(LOOK),
+      ...Array(2).fill('POST actions/userManagement/userGroups/next/addMembers'),
+    ]);
     expect(members.filter(({ id }) => !groupsOf(id).includes('next'))).toEqual([]);
   });
 
@@ -96,7 +120,8 @@ describe('writing many accounts', () => {
       ],
       signal,
     );
-    expect(calls(organisation)).toEqual([
+    expect(made()).toEqual([
+      LOOK,
       'POST actions/userManagement/userGroups/next/addMembers',
       'GET entities/users/u00?include=userGroups',
       'PATCH entities/users/u00?include=userGroups',
@@ -110,7 +135,8 @@ describe('writing many accounts', () => {
       people.map((actual) => changes(actual, { create: [group('fresh')], add: [group('fresh')] })),
       signal,
     );
-    expect(calls(organisation)).toEqual([
+    expect(made()).toEqual([
+      LOOK,
       'POST entities/userGroups',
       'GET actions/userManagement/userGroups/fresh/permissions',
       'POST actions/workspaces/lab/managePermissions',

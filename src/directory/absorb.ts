@@ -1,0 +1,37 @@
+import { LatchgateError } from '../model/errors.ts';
+import type { PersonId } from '../model/person.ts';
+import type { Database } from './database.ts';
+import type { Person } from './directory.ts';
+import { toPerson } from './person-rows.ts';
+
+/** Makes one person of two, as `People.absorb` says. */
+export async function absorb(database: Database, person: PersonId, other: PersonId): Promise<Person> {
+  return database.transaction(async (trx) => {
+    const rowOf = (id: PersonId) => trx.selectFrom('people').selectAll().where('id', '=', id).executeTakeFirst();
+    const [kept, gone] = [await rowOf(person), await rowOf(other)];
+    if (kept === undefined || gone === undefined || person === other) {
+      throw new LatchgateError('not_found', 'there are no two such people');
+    }
+    for (const table of ['accounts', 'grants'] as const) {
+      const own = await trx.selectFrom(table).select('target').where('person_id', '=', other).executeTakeFirst();
+      if (own !== undefined) throw new LatchgateError('account_taken', 'the other one has an account of their own');
+    }
+    for (const table of ['subjects', 'assertions'] as const) {
+      await trx.updateTable(table).set({ person_id: person }).where('person_id', '=', other).execute();
+    }
+    const owner = kept.owner ?? gone.owner;
+    const listed = await trx
+      .selectFrom('assertions')
+      .select('subject')
+      .where('person_id', '=', person)
+      .where('origin', '=', owner ?? '')
+      .where('active', '=', 1)
+      .limit(1)
+      .executeTakeFirst();
+    const row = { ...kept, owner, left_at: listed === undefined ? kept.left_at : null };
+    await trx.updateTable('people').set({ owner, left_at: row.left_at }).where('id', '=', person).execute();
+    await trx.deleteFrom('retries').where('person_id', '=', other).execute();
+    await trx.deleteFrom('people').where('id', '=', other).execute();
+    return toPerson(row);
+  });
+}

@@ -1,0 +1,74 @@
+import type { Directory } from '../directory/directory.ts';
+import type { Mapping } from '../mapping/mapping.ts';
+import type { Decision } from '../model/desired.ts';
+import type { Assertion, PersonId } from '../model/person.ts';
+import type { Leaving } from './job.ts';
+import { denial, type Goal, goalFor, isPolicy, wantSame } from './outcome.ts';
+
+/** No origin says that the person is to have access, and none that owns them says that they left. */
+const NOBODY_SPEAKS: Leaving = {
+  policy: 'disable',
+  reason: 'no origin speaks for this person',
+  person: false,
+  leaveAlone: [],
+};
+
+export interface SaidDeps {
+  readonly directory: Pick<Directory, 'people'>;
+  readonly mapping: Mapping;
+  /** By name. */
+  readonly targets: ReadonlyMap<string, unknown>;
+}
+
+/** What the mapping makes of a person by what every origin said last. */
+export class Said {
+  readonly #deps: SaidDeps;
+
+  constructor(deps: SaidDeps) {
+    this.#deps = deps;
+  }
+
+  /** With this assertion in place of what its origin said of the subject before. `new`: of nobody yet. */
+  async decide(person: PersonId, assertion: Assertion): Promise<Decision> {
+    const { directory, mapping } = this.#deps;
+    const before = person === 'new' ? [] : await directory.people.assertions(person);
+    const same = before.find(
+      (one) => one.origin === assertion.origin && one.issuer === assertion.issuer && one.subject === assertion.subject,
+    );
+    const remembered =
+      same?.rememberedGroups === undefined ? assertion : { ...assertion, rememberedGroups: same.rememberedGroups };
+    const others = before.filter((one) => one !== same);
+    return mapping.map({ person, assertions: [...others, remembered], current: assertion.origin });
+  }
+
+  /** Whether no target is to be any different from what was last said. That it is so there is not looked at. */
+  async wantsSame(person: PersonId, decision: Decision, origin: string): Promise<boolean> {
+    const before = await this.#remapped(person, origin);
+    return before !== undefined && wantSame(before, decision, this.#deps.targets.keys());
+  }
+
+  async goalNow(person: PersonId, target: string): Promise<Goal | undefined> {
+    const assertions = await this.#deps.directory.people.assertions(person);
+    // Not out, or their owner would have said so: then only what we gave goes.
+    if (assertions.length > 0 && !assertions.some(({ active }) => active)) return { leaving: NOBODY_SPEAKS };
+    const decision = await this.#remapped(person);
+    if (decision === undefined) return undefined;
+    // Refused by the config of today: what cannot be read changes nothing.
+    if (decision.decision === 'deny' && !isPolicy(decision.code)) throw denial(decision);
+    return goalFor(decision, target);
+  }
+
+  /**
+   * What is remembered, decided by the config of today; `current` is the origin that spoke last of those that speak for
+   * the person, unless it is given.
+   */
+  async #remapped(person: PersonId, current?: string): Promise<Decision | undefined> {
+    const assertions = await this.#deps.directory.people.assertions(person);
+    const speaking = assertions.filter(({ active }) => active);
+    const latest = (speaking.length > 0 ? speaking : [...assertions]).sort(
+      (a, b) => b.at.getTime() - a.at.getTime(),
+    )[0];
+    if (latest === undefined) return undefined;
+    return this.#deps.mapping.map({ person, assertions, current: current ?? latest.origin });
+  }
+}

@@ -1,0 +1,88 @@
+import type { Listings } from '../directory/directory.ts';
+import type { Mapping, RememberedAssertion } from '../mapping/mapping.ts';
+import type { Decision } from '../model/desired.ts';
+import { entitlementKey } from '../model/entitlement.ts';
+import type { PersonId } from '../model/person.ts';
+import type { SyncOrigin } from './deciding.ts';
+import type { KnownPeople } from './known.ts';
+
+export interface SaidBeforeParts {
+  readonly listings: Pick<Listings, 'claims'>;
+  readonly origin: SyncOrigin;
+  readonly known: KnownPeople;
+  readonly mapping: Mapping;
+}
+
+/**
+ * What a source said of people when it was read before: what it says now is held against it when a part of its listing
+ * may be missing, and with it a part of what it says of somebody.
+ */
+export class SaidBefore {
+  readonly #parts: SaidBeforeParts;
+  readonly #people = new Map<PersonId, RememberedAssertion[]>();
+
+  constructor(parts: SaidBeforeParts) {
+    this.#parts = parts;
+  }
+
+  static async read(parts: SaidBeforeParts): Promise<SaidBefore> {
+    const before = new SaidBefore(parts);
+    const { listings, origin, known } = parts;
+    for await (const page of listings.claims(origin.issuer, origin.name)) {
+      for (const { subject, active, claims } of page) {
+        const row = known.subjects.get(subject);
+        if (row !== undefined && active) before.#add(row.person, subject, claims, row.rememberedGroups);
+      }
+    }
+    return before;
+  }
+
+  /**
+   * Whether somebody would have less in any target, by what is said of these subjects now: by a login or another sync, which
+   * go by what is remembered.
+   */
+  wouldLose(person: PersonId, now: readonly RememberedAssertion[]): boolean {
+    const said = this.#people.get(person);
+    if (said === undefined) return false;
+    const { mapping, known, origin } = this.#parts;
+    const subjects = new Set(now.map(({ subject }) => subject));
+    const changed = now.filter((one) => !said.some((before) => isSame(before, one)));
+    if (changed.length === 0) return false;
+    const others = known.others.get(person) ?? [];
+    const decide = (own: readonly RememberedAssertion[]): Decision =>
+      mapping.map({ person, assertions: [...others, ...own], current: origin.name });
+    return isLess(decide(said), decide([...said.filter(({ subject }) => !subjects.has(subject)), ...now]));
+  }
+
+  #add(person: PersonId, subject: string, claims: string, rememberedGroups: readonly string[] | undefined): void {
+    const { name, issuer } = this.#parts.origin;
+    const said = this.#people.get(person) ?? [];
+    this.#people.set(person, said);
+    said.push({
+      origin: name,
+      issuer,
+      subject,
+      active: true,
+      claims: JSON.parse(claims) as Record<string, unknown>,
+      at: new Date(0),
+      ...(rememberedGroups === undefined ? {} : { rememberedGroups }),
+    });
+  }
+}
+
+function isSame(before: RememberedAssertion, now: RememberedAssertion): boolean {
+  if (before.subject !== now.subject || before.active !== now.active) return false;
+  return JSON.stringify(before.claims) === JSON.stringify(now.claims);
+}
+
+/** Something that was given by the one is not given by the other. */
+function isLess(before: Decision, now: Decision): boolean {
+  if (before.decision === 'deny') return false;
+  if (now.decision === 'deny') return true;
+  return [...before.accounts].some(([target, account]) => {
+    const left = now.accounts.get(target);
+    if (left === undefined || (account.active && !left.active)) return true;
+    const given = new Set(left.entitlements.map((entitlement) => entitlementKey(entitlement)));
+    return account.entitlements.some((entitlement) => !given.has(entitlementKey(entitlement)));
+  });
+}
