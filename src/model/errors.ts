@@ -222,6 +222,42 @@ export const ERRORS = {
   ),
   plan_stale: row(409, false, 'The plan is not true any more: source, target or config have changed. Make a new one.'),
   plan_held: row(409, false, 'The plan waits for a person to approve it: see why with `latchgate plans show ID`.'),
+  // SCIM
+  scim_filter_invalid: row(
+    400,
+    false,
+    'A filter of a SCIM request cannot be read, compares what cannot be compared, or is too long or too deep (invalidFilter).',
+  ),
+  scim_path_invalid: row(
+    400,
+    false,
+    'A path of a SCIM request is malformed or names an attribute that there is not (invalidPath).',
+  ),
+  scim_value_invalid: row(
+    400,
+    false,
+    'A value of a SCIM request is missing or not of the type that the schema says (invalidValue).',
+  ),
+  scim_syntax_invalid: row(400, false, 'A SCIM request is not built as RFC 7644 says (invalidSyntax).'),
+  scim_no_target: row(400, false, 'A SCIM PATCH names a value that is not there, or removes nothing (noTarget).'),
+  scim_mutability: row(
+    400,
+    false,
+    'A SCIM request changes what is read-only or immutable, or takes away what is required (mutability).',
+  ),
+  scim_taken: row(409, false, 'Another SCIM resource of this client has this value already (uniqueness).'),
+  scim_reference_circular: row(409, false, 'Operations of a SCIM bulk request need each other to be done first.'),
+  scim_too_many: row(
+    400,
+    false,
+    'A SCIM request asks for more results than are put in one answer: narrow the filter (tooMany).',
+  ),
+  scim_too_large: row(413, false, 'A SCIM request has more operations or values, or is longer, than is taken at once.'),
+  scim_version_mismatch: row(
+    412,
+    false,
+    'The SCIM resource has changed since the version that If-Match names. Read it again.',
+  ),
   // Proxy
   request_invalid: row(400, false, 'The request target or a header is not one that the gateway forwards.'),
   request_timeout: row(408, true, 'The request did not arrive whole in time.'),
