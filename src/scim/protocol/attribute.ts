@@ -83,3 +83,17 @@ export function attribute(name: string, description: string, options: Options = 
 export function byName(attributes: readonly Attribute[]): Attributes {
   return new Map(attributes.map((one) => [one.name.toLowerCase(), one]));
 }
+
+export function isList(value: ScimValue | undefined): value is readonly ScimValue[] {
+  return Array.isArray(value);
+}
+
+export function isObject(value: ScimValue | undefined): value is ScimObject {
+  return typeof value === 'object' && !Array.isArray(value);
+}
+
+/** One value or several, as a list. */
+export function listOf(value: ScimValue | undefined): readonly ScimValue[] {
+  if (value === undefined) return [];
+  return isList(value) ? value : [value];
+}
