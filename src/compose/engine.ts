@@ -24,6 +24,7 @@ import { createJwksRegistrar, type JwksRegistrar } from '../targets/gooddata/jwk
 import { createGoodDataSignIn } from '../targets/gooddata/sign-in.ts';
 import { createGoodDataTarget } from '../targets/gooddata/target.ts';
 import type { TargetConfig } from '../targets/schema.ts';
+import { createScimTarget } from '../targets/scim/target.ts';
 import { createSupersetSession, createSupersetSignIn } from '../targets/superset/sign-in.ts';
 import { createSupersetTarget } from '../targets/superset/target.ts';
 import type { SignIn } from '../targets/target.ts';
@@ -155,6 +156,7 @@ export function composeTarget({ name, target, config, state, http, signer }: Tar
     const deliver = invite === undefined ? {} : { deliver: invitationsTo(invite.file) };
     return { ...base, target: createAuth0Target({ name, config: target, http, log, clock, ...deliver }) };
   }
+  if (target.type === 'scim') return { ...base, target: createScimTarget({ name, config: target, http, clock }) };
   const givesPermissions = permissionsGiven({ target: name, config, ledger: directory.ledger, clock });
   const made = createGoodDataTarget({ name, config: target, http, log, givesPermissions });
   if (target.sign_in === 'none' || !hasReaders(config)) return { ...base, target: made };

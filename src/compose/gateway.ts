@@ -22,6 +22,7 @@ import { type Certificates, createCertificates } from '../proxy/tls.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
+import { isServed } from '../targets/schema.ts';
 import { composeBearers } from './bearers.ts';
 import { countEverywhere } from './counts.ts';
 import { type ComposedTarget, composeProviders, type Engines } from './engine.ts';
@@ -178,7 +179,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
 /** Nothing, when the target has accounts only. */
 function proxied(name: string, target: ComposedTarget, { session }: Config): ProxyTarget[] {
   const { config, signIn, backendSession } = target;
-  if (config.type === 'auth0') return [];
+  if (!isServed(config)) return [];
   return [
     {
       name,

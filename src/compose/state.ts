@@ -93,7 +93,7 @@ function sourceSecrets(source: Config['sources'][string]): (string | undefined)[
 
 function secretOfTarget(target: TargetConfig): string | undefined {
   if (target.type === 'auth0') return target.client_secret;
-  return target.type === 'gooddata' ? target.token : target.service_password;
+  return target.type === 'superset' ? target.service_password : target.token;
 }
 
 function databasePassword({ state: { database } }: Config): string | undefined {

@@ -38,13 +38,6 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
     entry: 2,
   },
   ...SAML_KEYS.map((key) => ({ path: ['login', '*', key], feature: 'login by SAML', instead: 'leave it out' })),
-  {
-    path: ['targets', '*', 'type'],
-    needs: isOneOf('scim'),
-    feature: 'accounts in any SCIM service',
-    instead: 'the targets here are superset, gooddata and auth0',
-    entry: 2,
-  },
 ];
 
 export interface Refused {

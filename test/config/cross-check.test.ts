@@ -543,11 +543,4 @@ describe('features that are not there yet', () => {
     const name = section.slice(0, section.indexOf(':'));
     expect(complaints({ [name]: section })).toEqual([`feature_missing ${path}`]);
   });
-
-  it.each(['scim'])('among targets too, with all that belongs to one: %s', (type) => {
-    const other = `other: { type: ${type}, url: "\${UNSET}", token: "\${file:/none}" }`;
-    const targets = `targets: { superset: { type: superset, url: "http://s" }, ${other} }`;
-    const rules = 'rules: { r: { when: { groups: a }, grant: { other: { roles: [x] } } } }';
-    expect(complaints({ targets, rules })).toEqual(['feature_missing targets.other.type']);
-  });
 });

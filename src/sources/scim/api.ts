@@ -1,11 +1,8 @@
-import { z } from 'zod';
 import { LatchgateError } from '../../model/errors.ts';
 import type { HttpClient } from '../../ops/http-client.ts';
+import { ACCEPTED, listResponse, type Resource } from '../../ops/scim/documents.ts';
 import { answerFailure, asSourceFailure } from '../failure.ts';
 import type { Page } from '../pages.ts';
-
-/** A resource as it came, with the one member that all have. */
-export type Resource = { readonly id: string; readonly [attribute: string]: unknown };
 
 export interface ScimApi {
   /**
@@ -32,12 +29,6 @@ export interface ScimApiOptions {
 const PAGE_BYTES = 32 * 1024 * 1024;
 const SERVICE = 'the SCIM service';
 
-const listResponse = z.object({
-  totalResults: z.number().int().nonnegative(),
-  // Left out when there is nothing (RFC 7644 §3.4.2).
-  Resources: z.array(z.looseObject({ id: z.string().min(1) })).nullish(),
-});
-
 export function createScimApi({ url, token, timeoutMs, http }: ScimApiOptions): ScimApi {
   return {
     page: async (endpoint, offset, count, signal) => {
@@ -47,7 +38,7 @@ export function createScimApi({ url, token, timeoutMs, http }: ScimApiOptions): 
         const response = await http.send({
           method: 'GET',
           url: new URL(`${url}/${endpoint}?${query}`),
-          headers: { accept: 'application/scim+json, application/json', authorization: `Bearer ${token}` },
+          headers: { accept: ACCEPTED, authorization: `Bearer ${token}` },
           signal,
           timeoutMs,
           maxBytes: PAGE_BYTES,
