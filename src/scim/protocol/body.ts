@@ -1,4 +1,4 @@
-import { isObject, type ScimObject } from './attribute.ts';
+import type { ScimObject } from './attribute.ts';
 import { Draft } from './draft.ts';
 import { ScimError } from './error.ts';
 import { isJsonObject, type JsonObject, membersOf } from './json.ts';
@@ -47,9 +47,4 @@ function checkSchemas(type: ResourceType, schemas: unknown): void {
   const names = Array.isArray(schemas) ? schemas : [schemas];
   if (names.some((name) => typeof name === 'string' && name.toLowerCase() === wanted)) return;
   throw new ScimError('scim_syntax_invalid', `schemas lacks ${type.schema.id}`);
-}
-
-/** What `schemas` of a resource is: its own, and the extensions that have something in them. */
-export function schemasOf(type: ResourceType, attributes: ScimObject): readonly string[] {
-  return [type.schema.id, ...type.extensions.map(({ id }) => id).filter((id) => isObject(attributes[id]))];
 }

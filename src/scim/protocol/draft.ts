@@ -14,7 +14,7 @@ import { invalid, mergeComplex, put, readSimple, readValues, unwrapList } from '
 export type PatchOp = 'add' | 'replace' | 'remove';
 
 /** Values looked at by the operations of one request, before it is refused as too large. */
-const MAX_STEPS = 500_000;
+const MAX_STEPS = 100_000;
 
 /**
  * A resource while a request changes it: the one way for POST, PUT, PATCH and Bulk. What was there is copied, never
@@ -48,8 +48,9 @@ export class Draft {
    */
   assignAll(op: 'add' | 'replace', json: JsonObject, of?: { readonly extension: string | undefined }): void {
     for (const { name, value } of membersOf(json, 'the resource').values()) {
-      if (name.toLowerCase() === 'schemas') continue;
       const path = this.#pathOfName(name, of);
+      // A client that writes null for what it does not say would else empty every group that it renames.
+      if (value === null && path?.kind === 'attribute' && isMembers(path.path.attribute)) continue;
       if (path === undefined)
         this.#report.add(of?.extension === undefined ? name : `${of.extension}:${name}`, 'unknown');
       else this.assign(op, path, value, 'report');
@@ -57,8 +58,9 @@ export class Draft {
   }
 
   #pathOfName(name: string, of: { readonly extension: string | undefined } | undefined): PatchPath | undefined {
-    if (name.includes('[')) return of === undefined ? parsePatchPath(this.#type, name) : undefined;
-    const named = resolveName(this.#type, of === undefined ? name : `${of.extension ?? this.#type.schema.id}:${name}`);
+    const [head = ''] = name.split('[', 1);
+    const named = resolveName(this.#type, of === undefined ? head : `${of.extension ?? this.#type.schema.id}:${head}`);
+    if (head !== name) return named === undefined || of !== undefined ? undefined : parsePatchPath(this.#type, name);
     return named?.kind === 'attribute' ? { ...named, filter: undefined } : named;
   }
 
@@ -73,7 +75,7 @@ export class Draft {
     const { path, filter } = target;
     if (this.#isNotKept(path, readOnly, json)) return;
     if (isMembers(path.attribute)) this.#assignMembers(op, target, json);
-    else if (json === null) this.remove(target, undefined);
+    else if (json === null && !(op === 'add' && path.attribute.multiValued)) this.remove(target, undefined);
     else if (path.attribute.multiValued) this.#assignPlural(op, path, filter, json);
     else if (path.attribute.type === 'complex') this.#assignComplex(path, filter, json);
     else this.#set(path, readSimple(path.attribute, json, path.name));
@@ -95,6 +97,8 @@ export class Draft {
   }
 
   #isNotKept({ attribute, sub, name }: AttributePath, readOnly: 'refuse' | 'report', json: unknown): boolean {
+    // It follows from what the resource has, so that to say it is no harm.
+    if (attribute.name === 'schemas') return true;
     if (attribute.mutability === 'readOnly' || sub?.mutability === 'readOnly') {
       if (readOnly === 'refuse') throw new ScimError('scim_mutability', `${name} is read-only`);
       if (json !== null && !(Array.isArray(json) && json.length === 0)) this.#report.add(name, 'readOnly');

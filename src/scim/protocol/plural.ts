@@ -77,6 +77,13 @@ function withOnePrimary(values: readonly ScimObject[], moved: ReadonlySet<string
   return values.map((value) => (isMoved(value) || value['primary'] !== true ? value : { ...value, primary: false }));
 }
 
+/** Values are never written to, so that each is put into words once however many operations look at it. */
+const keys = new WeakMap<ScimObject, string>();
+
 function keyOf(value: ScimObject): string {
-  return JSON.stringify(value);
+  const known = keys.get(value);
+  if (known !== undefined) return known;
+  const key = JSON.stringify(value);
+  keys.set(value, key);
+  return key;
 }
