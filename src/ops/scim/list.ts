@@ -40,11 +40,11 @@ async function readOnce<T extends { readonly id: string }>(
   for (;;) {
     const answer = await page(items.length - overlap + 1);
     widest = Math.max(widest, answer.items.length);
-    if (overlap === 1 && answer.items[0]?.id !== items.at(-1)?.id) {
-      // A service without pages gives the same whole list again.
-      const isSame = answer.items.length === items.length && answer.items.every(({ id }, at) => id === items[at]?.id);
-      return { items, whole: isSame && answer.total === items.length };
-    }
+    // A service without pages gives the same whole list again.
+    const isSame = answer.items.length === items.length && answer.items.every(({ id }, at) => id === items[at]?.id);
+    const isJoined = overlap === 0 || answer.items[0]?.id === items.at(-1)?.id;
+    if (items.length > overlap && isSame) return { items, whole: answer.total === items.length };
+    if (!isJoined) return { items, whole: false };
     const fresh = answer.items.slice(overlap);
     for (const item of fresh) {
       if (seen.has(item.id)) return { items, whole: false };
