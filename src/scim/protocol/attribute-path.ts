@@ -17,12 +17,14 @@ export type Named =
   | { readonly kind: 'attribute'; readonly path: AttributePath };
 
 /**
- * Reads `attr`, `attr.sub`, `URN:attr`, `URN:attr.sub` and `URN` without case (RFC 7644 §3.10). Undefined: this type
- * of resource has nothing of that name.
+ * Reads `attr`, `attr.sub`, `URN:attr`, `URN:attr.sub` and `URN` without case (RFC 7644 §3.10). A name without a URN
+ * that only an extension has is that one's: Entra ID writes `manager`. Undefined: this type of resource has nothing of
+ * that name.
  */
 export function resolveName(type: ResourceType, name: string): Named | undefined {
   const lower = name.toLowerCase();
-  if (!lower.startsWith('urn:')) return resolveIn(type.attributes, undefined, lower);
+  if (!lower.startsWith('urn:'))
+    return resolveIn(type.attributes, undefined, lower) ?? resolveInExtensions(type, lower);
   for (const schema of [type.schema, ...type.extensions]) {
     const urn = schema.id.toLowerCase();
     const extension = schema === type.schema ? undefined : schema.id;
@@ -43,12 +45,20 @@ export function resolveAttribute(type: ResourceType, name: string): AttributePat
 
 /** Whether any type of resource has an attribute of that name. */
 export function isKnownName(name: string): boolean {
-  return resourceTypes.some((type) => resolveName(type, name) !== undefined);
+  return resourceTypes.some((type) => resolveAttribute(type, name) !== undefined);
 }
 
 /** The path of a sub-attribute within one value of a complex attribute. */
 export function subPath(sub: Attribute): AttributePath {
   return { extension: undefined, attribute: sub, sub: undefined, name: sub.name };
+}
+
+function resolveInExtensions(type: ResourceType, lower: string): Named | undefined {
+  for (const { id, attributes } of type.extensions) {
+    const named = resolveIn(attributes, id, lower);
+    if (named !== undefined) return named;
+  }
+  return undefined;
 }
 
 function resolveIn(attributes: Attributes, extension: string | undefined, lower: string): Named | undefined {

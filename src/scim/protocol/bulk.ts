@@ -149,8 +149,10 @@ function inOrder(
       done.add(next);
       ordered.push(operation);
       for (const waiter of waiting.get(next) ?? []) {
-        missing.set(waiter, (missing.get(waiter) ?? 0) - 1);
-        if (missing.get(waiter) === 0) ready.push(waiter);
+        const left = (missing.get(waiter) ?? 0) - 1;
+        missing.set(waiter, left);
+        // Those that are still to come keep their place.
+        if (left === 0 && waiter < index) ready.push(waiter);
       }
     }
   }

@@ -28,7 +28,7 @@ export function changeValues(
     if (!fits(value)) return [value];
     const changed = change(value);
     if (changed === undefined || isHollow(changed)) return [];
-    if (changed['primary'] === true && value['primary'] !== true) touched.add(keyOf(changed));
+    if (changed['primary'] === true) touched.add(keyOf(changed));
     return [changed];
   });
   const known = new Set<string>();
