@@ -14,7 +14,7 @@ const bulkResponse = z.object({
       location: z.string().nullish(),
       // RFC 7644 §3.7 has it as a text; some have it as {"code": "201"}.
       status: z.unknown(),
-      response: z.unknown(),
+      response: z.unknown().optional(),
     }),
   ),
 });

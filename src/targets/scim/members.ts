@@ -1,5 +1,6 @@
 import { pause } from '../../ops/retry.ts';
 import { type Resource, resource } from '../../ops/scim/documents.ts';
+import { valuePath } from '../../ops/scim/filter-text.ts';
 import type { ScimApi } from './api.ts';
 import { type Operation, patchBody, replaceBody, versionOf } from './documents.ts';
 import type { Discovery } from './features.ts';
@@ -82,7 +83,7 @@ async function patchMembers(
 }
 
 function operationsOf({ add, drop }: Move): readonly Operation[] {
-  const gone = drop.map((id): Operation => ({ op: 'remove', path: `members[value eq ${JSON.stringify(id)}]` }));
+  const gone = drop.map((id): Operation => ({ op: 'remove', path: valuePath('members', 'value', id) }));
   if (add.length === 0) return gone;
   return [...gone, { op: 'add', path: 'members', value: add.map((value) => ({ value })) }];
 }

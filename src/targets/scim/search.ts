@@ -1,5 +1,6 @@
 import { LatchgateError } from '../../model/errors.ts';
 import { listResponse, type Resource } from '../../ops/scim/documents.ts';
+import { equals } from '../../ops/scim/filter-text.ts';
 import { type ListPage, readList, type WholeList } from '../../ops/scim/list.ts';
 import type { ScimApi } from './api.ts';
 import type { Discovery } from './features.ts';
@@ -46,9 +47,10 @@ export function createSearch(api: ScimApi, discovery: Discovery): Search {
     readList((startIndex) => pageOf(endpoint, query, startIndex, signal));
 
   const filtered = async (endpoint: string, { attribute, value, without }: Filter, signal: AbortSignal) => {
-    // RFC 7644 §3.4.2.2: a text in a filter is a JSON string.
-    const filter = `${attribute} eq ${JSON.stringify(value)}`;
-    const query = { filter, ...(without === undefined ? {} : { excludedAttributes: without }) };
+    const query = {
+      filter: equals(attribute, value),
+      ...(without === undefined ? {} : { excludedAttributes: without }),
+    };
     const call = { method: 'GET', path: [endpoint], query: { ...query, startIndex: 1, count: PAGE }, signal } as const;
     const response = await api.call(call, [200, 400, 404, 501]);
     if (response.status === 501) discovery.learn({ filter: false });

@@ -121,7 +121,7 @@ function parseLiteral(text: string): unknown {
   }
 }
 
-export function memberOf(value: unknown, name: string): unknown {
+function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 

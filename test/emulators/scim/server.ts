@@ -32,7 +32,7 @@ export interface ScimEmulator {
 }
 
 /** The user that the token is of. */
-export const SERVICE_USER = 'service';
+const SERVICE_USER = 'service';
 const BASE = '/scim/v2';
 
 /** Starts a SCIM 2.0 service that lives in memory and refuses what a strict one refuses. */
