@@ -8,8 +8,10 @@ import { refusalOn } from './browser.ts';
 import { claimsOf, person, SUPERSET } from './company.ts';
 import { type Journey, startJourney, until } from './harness.ts';
 
+type Shown = Readonly<Record<string, unknown>> & { readonly groups: readonly unknown[] };
+
 /** Someone of the service as one looks at them. */
-function shown(hub: ScimEmulator, userName: string): Readonly<Record<string, unknown>> | undefined {
+function shown(hub: ScimEmulator, userName: string): Shown | undefined {
   const stored = [...hub.state.users.values()].find(({ document }) => document['userName'] === userName);
   if (stored === undefined) return undefined;
   const { schemas: _schemas, ...document } = stored.document;
