@@ -19,6 +19,7 @@ import { Engine } from '../provisioning/engine.ts';
 import { compileNeverTouch } from '../provisioning/never-touch.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
 import type { BackendSession } from '../proxy/backend-cookies.ts';
+import { isDeletionHeld } from '../scim/store/held.ts';
 import { createAuth0Target } from '../targets/auth0/target.ts';
 import { createJwksRegistrar, type JwksRegistrar } from '../targets/gooddata/jwks.ts';
 import { createGoodDataSignIn } from '../targets/gooddata/sign-in.ts';
@@ -98,7 +99,8 @@ export function composeEngine(config: Config, state: State): Engines {
     targets,
     leaver: config.safety.leaver,
     isManaged,
-    aliases: new Set(Object.values(config.sources).flatMap((source) => source.login ?? [])),
+    aliases: aliasesOf(config),
+    ...(config.scim === undefined ? {} : { holdsDeletion: (person) => isDeletionHeld(state.database, person) }),
     clock,
     log,
     metrics,
@@ -120,6 +122,12 @@ export function composeEngine(config: Config, state: State): Engines {
       await http.close();
     },
   };
+}
+
+/** Logins whose people somebody else lists or pushes, by their `external_id`. */
+function aliasesOf({ sources, scim }: Config): ReadonlySet<string> {
+  const clients = Object.values(scim?.clients ?? {});
+  return new Set([...Object.values(sources), ...clients].flatMap(({ login }) => login ?? []));
 }
 
 /** What counts as ours though the ledger does not know it. */

@@ -123,7 +123,7 @@ const PLACEHOLDERS =
   /change.?me|replace.?me|placeholder|your[-_ ](secret|token|password|client)|<[^>]*>|^(secret|password|todo|xxx+|example|token)$/i;
 
 /** A text that repeats itself or counts up is no secret, however long it is. */
-function isGuessable(secret: string): boolean {
+export function isGuessable(secret: string): boolean {
   return (
     PLACEHOLDERS.test(secret) ||
     new Set(secret).size <= 4 ||

@@ -29,7 +29,6 @@ const SAML_KEYS = [
 
 const MISSING_FEATURES: readonly MissingFeature[] = [
   { path: ['admin_url'], feature: 'the operators’ page', instead: 'leave it out: the commands show the same' },
-  { path: ['scim'], feature: 'accounts pushed by SCIM', instead: 'leave it out: accounts are made at login' },
   {
     path: ['login', '*', 'type'],
     needs: isOneOf('saml'),

@@ -258,6 +258,43 @@ export const ERRORS = {
     false,
     'The SCIM resource has changed since the version that If-Match names. Read it again.',
   ),
+  // SCIM server
+  scim_token_missing: row(
+    500,
+    false,
+    'A SCIM client has no token, neither in `tokens` nor by `latchgate scim token --client NAME`: the gateway does not start.',
+  ),
+  scim_token_expiring: row(
+    503,
+    false,
+    'The last token of a SCIM client runs out within 30 days. Make a new one: `latchgate scim token`.',
+  ),
+  scim_tokens_full: row(
+    409,
+    false,
+    'The SCIM client has two tokens that hold. Revoke one: `latchgate scim revoke ID`.',
+  ),
+  scim_unauthorized: row(
+    401,
+    false,
+    'The request to the SCIM API has no bearer token, or one that is not (or not any more) of a client.',
+  ),
+  scim_not_allowed_from: row(
+    403,
+    false,
+    'The SCIM client may not call from this address, or showed none of its certificates: `allow_from`, `client_certificates`.',
+  ),
+  scim_rate_limited: row(429, true, 'The SCIM client sends more than its `requests_per_minute`.'),
+  scim_not_implemented: row(
+    501,
+    false,
+    'The SCIM API does not have this: `/Me` says nothing, because a client is no person.',
+  ),
+  scim_account_exists: row(
+    409,
+    false,
+    'A target has an account that fits this user and was there before. With `trust_email` the client links such accounts by their e-mail.',
+  ),
   // Proxy
   request_invalid: row(400, false, 'The request target or a header is not one that the gateway forwards.'),
   request_timeout: row(408, true, 'The request did not arrive whole in time.'),

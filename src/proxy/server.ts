@@ -58,9 +58,9 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   // Beyond a limit Node would leave headers out without a word; the size of the head is limit enough.
   server.maxHeadersCount = 0;
 
-  const gateway: GatewayPages = (req, res, requestId) => {
+  const gateway: GatewayPages = (req, res, requestId, path) => {
     if (!req.complete) endBody(req, bodyTimeoutMs, () => server.emit('clientError', tooLate(), req.socket));
-    deps.gateway(req, res, requestId);
+    deps.gateway(req, res, requestId, path);
   };
   const serve = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
     const connection = connections.of(req.socket);

@@ -536,7 +536,6 @@ describe('targets and routes', () => {
 describe('features that are not there yet', () => {
   it.each([
     ['admin_url: "https://ops"', 'admin_url'],
-    ['scim: { path: /scim }', 'scim'],
     ['login: { p: { type: saml, metadata: x, claims: { email: email } } }', 'login.p.type'],
     ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],
   ])('are refused by name, and only that is said: %s', (section, path) => {

@@ -35,7 +35,7 @@ export function compileFilter(filter: Filter): Test {
 }
 
 /** What an attribute has: nothing, one value, or several (those of the sub-attribute in all values). */
-export function valuesAt(path: AttributePath, object: ScimObject): readonly ScimValue[] {
+function valuesAt(path: AttributePath, object: ScimObject): readonly ScimValue[] {
   const holder = path.extension === undefined ? object : object[path.extension];
   if (!isObject(holder)) return [];
   const values = listOf(holder[path.attribute.name]);

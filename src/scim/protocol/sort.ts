@@ -33,7 +33,7 @@ export function readSort(type: ResourceType, sortBy: unknown, sortOrder: unknown
 }
 
 /** By what a resource is sorted: of several values the primary one, else the first. Undefined: it has none. */
-export function sortKey({ extension, attribute, sub }: AttributePath, resource: ScimObject): SortKey | undefined {
+function sortKey({ extension, attribute, sub }: AttributePath, resource: ScimObject): SortKey | undefined {
   const holder = extension === undefined ? resource : resource[extension];
   const values = isObject(holder) ? listOf(holder[attribute.name]) : [];
   const chosen = values.find((value) => isObject(value) && value['primary'] === true) ?? values[0];
