@@ -2,11 +2,11 @@ import { type Attribute, isObject, listOf, type ScimObject, type ScimValue } fro
 import { type AttributePath, pathOf, resolveName } from './attribute-path.ts';
 import { ScimError } from './error.ts';
 import { compileFilter, type Test } from './evaluate.ts';
-import type { Filter } from './filter.ts';
+import { type Filter, termsOf } from './filter.ts';
 import { isJsonObject, type JsonObject, membersOf } from './json.ts';
 import { MembersDraft, memberIsFixed, readMembers } from './members.ts';
 import { type PatchPath, parsePatchPath } from './patch-path.ts';
-import { addValues, changeValues, describedBy, hasAllOf } from './plural.ts';
+import { addValues, changeValues, describedBy, fitsOneOf } from './plural.ts';
 import type { Report } from './report.ts';
 import type { ResourceType } from './resource-types.ts';
 import { invalid, mergeComplex, put, readSimple, readValues, unwrapList } from './value.ts';
@@ -15,6 +15,8 @@ export type PatchOp = 'add' | 'replace' | 'remove';
 
 /** Values looked at by the operations of one request, before it is refused as too large. */
 const MAX_STEPS = 100_000;
+/** What it is to change a value, in looks at one. */
+const STEPS_OF_CHANGE = 10;
 
 /**
  * A resource while a request changes it: the one way for POST, PUT, PATCH and Bulk. What was there is copied, never
@@ -133,11 +135,13 @@ export class Draft {
     }
     const change = this.#changeOf(op, path, json);
     const fits = this.#test(filter, before.length);
-    if (before.some(fits)) {
+    const touched = before.filter(fits).length;
+    this.#spend(touched * STEPS_OF_CHANGE);
+    if (touched > 0) {
       this.#setPlural(path, changeValues(before, fits, change, name));
       return;
     }
-    const described = filter === undefined ? {} : describedBy(attribute, filter);
+    const described = filter === undefined ? {} : describedBy(attribute, filter, name);
     if (described === undefined || (filter !== undefined && op === 'replace')) throw noTarget(path);
     const made = changeValues([described], () => true, change, name);
     this.#setPlural(path, addValues(before, made, name));
@@ -159,17 +163,20 @@ export class Draft {
     const before = this.#plural(path);
     if (filter === undefined && sub === undefined && json !== undefined && json !== null) {
       // Dialects name what is to go in the value; to take it for a removal of all would lose the others.
-      const tests = readValues(attribute, json, name, this.#report).map((named) => hasAllOf(attribute, named));
-      this.#spend(before.length * tests.length);
+      const named = fitsOneOf(attribute, readValues(attribute, json, name, this.#report), (steps) =>
+        this.#spend(steps),
+      );
       this.#setPlural(
         path,
-        before.filter((value) => !tests.some((test) => test(value))),
+        before.filter((value) => !named(value)),
       );
       return;
     }
     const without = (one: ScimObject): ScimObject | undefined =>
       sub === undefined ? undefined : mergeComplex(attribute, one, { [sub.name]: null }, name, this.#report);
-    this.#setPlural(path, changeValues(before, this.#test(filter, before.length), without, name));
+    const fits = this.#test(filter, before.length);
+    if (sub !== undefined) this.#spend(before.filter(fits).length * STEPS_OF_CHANGE);
+    this.#setPlural(path, changeValues(before, fits, without, name));
   }
 
   #assignMembers(op: 'add' | 'replace', { path, filter }: PatchPath & { kind: 'attribute' }, json: unknown): void {
@@ -188,7 +195,7 @@ export class Draft {
     if (path.sub !== undefined) throw memberIsFixed();
     this.#members ??= new MembersDraft();
     if (filter !== undefined) {
-      this.#spend(this.#members.add.size);
+      this.#spend(this.#members.add.size * termsOf(filter));
       this.#members.removeFitting(filter);
     } else if (json === undefined || json === null) this.#members.replaceBy([]);
     else this.#members.removeIds(readMembers(path.attribute, json, this.#report).map(({ value }) => value));
@@ -261,9 +268,4 @@ function isMembers(attribute: Attribute): boolean {
 
 function noTarget({ name }: AttributePath): ScimError {
   return new ScimError('scim_no_target', `no value of ${name} fits the filter`);
-}
-
-function termsOf(filter: Filter): number {
-  if (filter.kind === 'and' || filter.kind === 'or') return filter.operands.reduce((sum, one) => sum + termsOf(one), 0);
-  return filter.kind === 'not' ? termsOf(filter.operand) : 1;
 }

@@ -27,6 +27,21 @@ export function foldCase(text: string): string {
   return text.toLowerCase();
 }
 
+/** How many comparisons a filter makes of one resource at most. */
+export function termsOf(filter: Filter): number {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.operands.reduce((sum, one) => sum + termsOf(one), 0);
+    case 'not':
+      return termsOf(filter.operand);
+    case 'values':
+      return termsOf(filter.filter);
+    default:
+      return 1;
+  }
+}
+
 /** Names of the attributes of a resource that a filter looks at: `userName`, `members`, the URN of an extension. */
 export function attributesOf(filter: Filter): ReadonlySet<string> {
   const names = new Set<string>();

@@ -1,7 +1,7 @@
 import type { Attribute, ScimObject } from './attribute.ts';
 import { ScimError } from './error.ts';
 import { compileFilter } from './evaluate.ts';
-import type { Filter } from './filter.ts';
+import { type Filter, termsOf } from './filter.ts';
 import type { Report } from './report.ts';
 import { invalid, mergeComplex } from './value.ts';
 
@@ -24,12 +24,16 @@ export interface MembersChange {
   readonly add: ReadonlyMap<string, Member>;
 }
 
+/** Comparisons of all `removeWhere` together: a store makes them of every member. */
+const MAX_REMOVE_TERMS = 50;
+
 /** Gathers what the operations of one request do to members, without knowing who the members are. */
 export class MembersDraft implements MembersChange {
   replaceAll = false;
   readonly removeWhere: Filter[] = [];
   readonly remove = new Set<string>();
   readonly add = new Map<string, Member>();
+  #terms = 0;
 
   addAll(members: readonly Member[]): void {
     for (const member of members) {
@@ -62,7 +66,12 @@ export class MembersDraft implements MembersChange {
     }
     const fits = compileFilter(filter);
     for (const member of [...this.add.values()]) if (fits({ ...member })) this.add.delete(member.value);
-    if (!this.replaceAll) this.removeWhere.push(filter);
+    if (this.replaceAll) return;
+    this.removeWhere.push(filter);
+    this.#terms += termsOf(filter);
+    if (this.#terms > MAX_REMOVE_TERMS) {
+      throw new ScimError('scim_too_large', 'the filters by which members are removed compare too much');
+    }
   }
 }
 

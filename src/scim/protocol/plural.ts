@@ -2,7 +2,7 @@ import type { Attribute, ScimObject, ScimValue } from './attribute.ts';
 import { ScimError } from './error.ts';
 import { comparable, type Test } from './evaluate.ts';
 import type { Filter } from './filter.ts';
-import { invalid, isHollow, MAX_VALUES, ordered, put } from './value.ts';
+import { invalid, isHollow, MAX_VALUES, ordered, put, readSimple } from './value.ts';
 
 /*
  * Multi-valued attributes, always as new lists. At most one value is primary: one that comes takes it from the others
@@ -39,30 +39,49 @@ export function changeValues(
   );
 }
 
-/** Whether a value has all that `named` has, by the case rules of the schema. */
-export function hasAllOf(attribute: Attribute, named: ScimObject): Test {
-  const wanted = Object.entries(named).flatMap(([name, value]) => {
-    const sub = attribute.subAttributes.get(name.toLowerCase());
-    return sub === undefined ? [] : [{ sub, value: comparable(sub, value) }];
-  });
-  return (one) =>
-    wanted.every(({ sub, value }) => {
-      const own = one[sub.name];
-      return own !== undefined && comparable(sub, own) === value;
-    });
+/**
+ * Whether a value has all that one of `named` has, by the case rules of the schema. `spend` is told how many are
+ * compared with a value.
+ */
+export function fitsOneOf(attribute: Attribute, named: readonly ScimObject[], spend: (steps: number) => void): Test {
+  // By `value`, so that to name many of many is no work; what has none stands under undefined.
+  const byValue = new Map<SubValue, ScimObject[]>();
+  for (const one of named) {
+    const key = subValue(attribute, 'value', one);
+    const known = byValue.get(key);
+    if (known === undefined) byValue.set(key, [one]);
+    else known.push(one);
+  }
+  const hasAllOf = (value: ScimObject, one: ScimObject): boolean =>
+    Object.keys(one).every((name) => subValue(attribute, name, one) === subValue(attribute, name, value));
+  return (value) => {
+    const key = subValue(attribute, 'value', value);
+    const candidates = [key, ...(key === undefined ? [] : [undefined])].flatMap((one) => byValue.get(one) ?? []);
+    spend(candidates.length);
+    return candidates.some((one) => hasAllOf(value, one));
+  };
+}
+
+type SubValue = string | number | boolean | undefined;
+
+function subValue(attribute: Attribute, name: string, value: ScimObject): SubValue {
+  const sub = attribute.subAttributes.get(name.toLowerCase());
+  const own = value[name];
+  return sub === undefined || own === undefined ? undefined : comparable(sub, own);
 }
 
 /**
  * The value that a filter describes, for `add emails[type eq "work"].value` where there is none (Entra ID). Undefined
  * when the filter is more than equalities joined by `and`.
  */
-export function describedBy(attribute: Attribute, filter: Filter): ScimObject | undefined {
+export function describedBy(attribute: Attribute, filter: Filter, name: string): ScimObject | undefined {
   const parts = filter.kind === 'and' ? filter.operands : [filter];
   const described: Record<string, ScimValue> = {};
   for (const part of parts) {
     if (part.kind !== 'compare' || part.operator !== 'eq') return undefined;
-    if (part.path.attribute.mutability === 'readOnly') return undefined;
-    put(described, part.path.attribute.name, part.value);
+    const sub = part.path.attribute;
+    if (sub.mutability === 'readOnly') return undefined;
+    put(described, sub.name, readSimple(sub, part.value, name));
   }
   return ordered(attribute, described);
 }

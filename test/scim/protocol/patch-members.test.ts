@@ -127,6 +127,15 @@ describe('members of a group', () => {
     expect(gone.members?.removeWhere).toEqual([]);
   });
 
+  it('are not removed by more comparisons than a store makes of all of them', () => {
+    const remove = (terms: number) => ({
+      op: 'remove',
+      path: `members[${Array(terms).fill('display pr').join(' or ')}]`,
+    });
+    expect(refusalOf(() => patch(remove(25), remove(25)))).toBeUndefined();
+    expect(refusalOf(() => patch(remove(25), remove(26)))).toBe('413 -');
+  });
+
   it('are as many as when each operation were done to the list itself', () => {
     const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');
     const list = fc.array(
