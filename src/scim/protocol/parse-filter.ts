@@ -1,5 +1,6 @@
 import type { Attribute } from './attribute.ts';
 import { type AttributePath, isKnownName, resolveAttribute, subPath } from './attribute-path.ts';
+import { isUnclean } from './clean-text.ts';
 import { compare, isOperator, type Literal, truthOf } from './comparison.ts';
 import { ScimError } from './error.ts';
 import type { Filter } from './filter.ts';
@@ -134,7 +135,12 @@ class FilterParser {
 
   #literal(): Literal {
     const scanner = this.#scanner;
-    if (scanner.isNext('"')) return scanner.quoted();
+    if (scanner.isNext('"')) {
+      const text = scanner.quoted();
+      // No value is so, and not every database can be asked for it.
+      if (isUnclean(text)) throw this.#failure('the text holds a control character or half a surrogate pair');
+      return text;
+    }
     const number = scanner.number();
     if (number !== undefined) return number;
     const word = scanner.word();

@@ -1,4 +1,5 @@
 import type { Attribute, ScimObject, ScimValue } from './attribute.ts';
+import { isUnclean } from './clean-text.ts';
 import { truthOf } from './comparison.ts';
 import { instantOf } from './date-time.ts';
 import { ScimError } from './error.ts';
@@ -7,8 +8,6 @@ import type { Report } from './report.ts';
 
 /** Values of one attribute of a resource, the members of a group apart. */
 export const MAX_VALUES = 1_000;
-// NUL and half surrogate pairs cannot be stored; of the other controls only those of running text are taken.
-const UNCLEAN = /(?![\t\n\r])\p{Cc}|\p{Cs}/u;
 const BASE64 = /^[A-Za-z0-9+/_=\s-]*$/;
 
 /**
@@ -38,7 +37,7 @@ export function readSimple(attribute: Attribute, json: unknown, name: string): S
 function readText(attribute: Attribute, value: unknown, name: string): string {
   if (typeof value !== 'string') throw invalid(name, 'is not a text');
   if (value.length > attribute.maxLength) throw invalid(name, `is longer than ${attribute.maxLength} characters`);
-  if (UNCLEAN.test(value)) throw invalid(name, 'holds a control character or half a surrogate pair');
+  if (isUnclean(value)) throw invalid(name, 'holds a control character or half a surrogate pair');
   if (attribute.required && value.trim() === '') throw invalid(name, 'is required and empty');
   if (attribute.type === 'dateTime' && instantOf(value) === undefined) throw invalid(name, 'is not a date and time');
   if (attribute.type === 'binary' && !BASE64.test(value)) throw invalid(name, 'is not base64');

@@ -151,6 +151,8 @@ describe('a filter', () => {
     'userName eq "x\\"',
     'userName eq "\\x"',
     'userName eq "\n"',
+    'userName eq "a\\u0000"',
+    'emails[value eq "\\ud800"]',
     "userName eq 'x'",
     'userName eq"x"',
     'userName is "x"',
