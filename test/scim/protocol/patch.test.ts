@@ -216,7 +216,7 @@ describe('an operation is refused', () => {
     ['invalidValue', { op: 'replace', path: ENTERPRISE, value: 'x' }],
     ['invalidValue', { op: 'replace', path: 'emails[value pr].primary', value: true }],
     ['invalidValue', { op: 'add', path: `emails[value eq "${'x'.repeat(257)}"].type`, value: 'work' }],
-    ['invalidValue', { op: 'add', path: 'emails[value eq "\\u0000"].type', value: 'work' }],
+    ['invalidFilter', { op: 'add', path: 'emails[value eq "\\u0000"].type', value: 'work' }],
     ['noTarget', { op: 'remove' }],
     ['noTarget', { op: 'remove', value: { title: 'x' } }],
     ['noTarget', { op: 'remove', path: CORE }],
