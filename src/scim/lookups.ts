@@ -57,13 +57,14 @@ export class Lookups {
     client: string,
     groups: readonly StoredGroup[],
     withMembers: boolean,
+    withDisplays = false,
   ): Promise<readonly ScimObject[]> {
     if (!withMembers) return groups.map((group) => resourceOf(groupType, timesOf(group), this.#base));
     return this.#database.run(async (db) => {
       const shown: ScimObject[] = [];
       for (const group of groups) {
         const members = await membersOf(db, client, group.id);
-        const users = members.filter(({ kind }) => kind === 'User').map(({ id }) => id);
+        const users = withDisplays ? members.filter(({ kind }) => kind === 'User').map(({ id }) => id) : [];
         const displays = await displaysOf(db, client, users);
         const references = members.map(({ id, kind }): Reference => ({ id, type: kind, display: displays.get(id) }));
         shown.push(resourceOf(groupType, { ...timesOf(group), members: references }, this.#base));
@@ -87,7 +88,8 @@ export class Lookups {
       table: groupTable(this.#database, client),
       condition: (filter) => groupCondition(filter, client),
       columns: { ...COLUMNS, displayName: 'name_key' },
-      show: (rows) => this.showGroups(client, rows.map(toGroup), isNeeded('members', query)),
+      show: (rows) =>
+        this.showGroups(client, rows.map(toGroup), isNeeded('members', query), isNeeded('members.display', query)),
     });
     return this.#list(list, query, signal);
   }
@@ -110,8 +112,9 @@ export class Lookups {
 
 /** What is neither shown nor looked at is not read. */
 function isNeeded(attribute: string, { filter, sort, projection }: Query): boolean {
-  const isAsked = (one: Filter | undefined): boolean => one !== undefined && attributesOf(one).has(attribute);
-  return projection.has(attribute) || isAsked(filter) || sort?.path.attribute.name === attribute;
+  const [name = ''] = attribute.split('.', 1);
+  const isAsked = (one: Filter | undefined): boolean => one !== undefined && attributesOf(one).has(name);
+  return projection.has(attribute) || isAsked(filter) || sort?.path.attribute.name === name;
 }
 
 function timesOf({ id, attributes, createdAt, modifiedAt, version }: StoredUser | StoredGroup) {

@@ -5,7 +5,7 @@ import { createGroup, deleteGroup, patchGroup, replaceGroupBy } from './groups.t
 import type { Lookups } from './lookups.ts';
 import type { ScimObject } from './protocol/attribute.ts';
 import { etagOf, namesEtag } from './protocol/etag.ts';
-import { readProjection } from './protocol/projection.ts';
+import { type Projection, readProjection } from './protocol/projection.ts';
 import { locationOf } from './protocol/resource.ts';
 import { groupType, type ResourceType, userType } from './protocol/resource-types.ts';
 import type { Push, Pushed } from './push.ts';
@@ -17,7 +17,7 @@ import { createUser, deleteUser, patchUser, replaceUserBy } from './users.ts';
 export interface Kind<Stored extends { readonly id: string; readonly version: number }> {
   readonly type: ResourceType;
   read(client: string, id: string): Promise<Stored | undefined>;
-  show(client: string, stored: Stored, withMembers: boolean): Promise<ScimObject>;
+  show(client: string, stored: Stored, projection: Projection): Promise<ScimObject>;
   readonly create: (push: Push, json: unknown) => Promise<Pushed<Stored>>;
   readonly replace: (push: Push, id: string, json: unknown) => Promise<Pushed<Stored>>;
   readonly patch: (push: Push, id: string, json: unknown) => Promise<Pushed<Stored>>;
@@ -40,7 +40,8 @@ export function groupKind(lookups: Lookups): Kind<StoredGroup> {
   return {
     type: groupType,
     read: (client, id) => lookups.group(client, id),
-    show: async (client, group, withMembers) => only(await lookups.showGroups(client, [group], withMembers)),
+    show: async (client, group, { has }) =>
+      only(await lookups.showGroups(client, [group], has('members'), has('members.display'))),
     create: createGroup,
     replace: replaceGroupBy,
     patch: patchGroup,
@@ -81,25 +82,28 @@ export class Resources<Stored extends { readonly id: string; readonly version: n
 
   async create(call: Call): Promise<Answer> {
     const { kind, pushOf, carryOut } = this.#parts;
+    const projection = this.#projection(call);
     const { resource, users } = await kind.create(pushOf(call), await call.json());
     await carryOut(call, users);
-    return this.#shown(call, resource, 201);
+    return this.#shown(call, resource, 201, projection);
   }
 
   async replace(call: Call, id: string): Promise<Answer> {
     const { kind, pushOf, carryOut } = this.#parts;
+    const projection = this.#projection(call);
     const { resource, users } = await kind.replace(pushOf(call), id, await call.json());
     await carryOut(call, users);
-    return this.#shown(call, resource, 200);
+    return this.#shown(call, resource, 200, projection);
   }
 
   async patch(call: Call, id: string): Promise<Answer> {
     const { kind, pushOf, carryOut } = this.#parts;
+    const projection = this.#projection(call);
     const { resource, users } = await kind.patch(pushOf(call), id, await call.json());
     await carryOut(call, users);
     // Nobody who adds one member wants to hear of ten thousand.
     const isSilent = kind.type === groupType && !call.query.has('attributes') && !call.query.has('excludedAttributes');
-    return isSilent ? { status: 204, etag: etagOf(resource.version) } : this.#shown(call, resource, 200);
+    return isSilent ? { status: 204, etag: etagOf(resource.version) } : this.#shown(call, resource, 200, projection);
   }
 
   async remove(call: Call, id: string): Promise<Answer> {
@@ -109,15 +113,16 @@ export class Resources<Stored extends { readonly id: string; readonly version: n
     return { status: 204 };
   }
 
-  async #shown(call: Call, stored: Stored, status: number): Promise<Answer> {
+  /** To be read before anything is done: it may be refused. */
+  #projection({ query }: Call): Projection {
+    const { type } = this.#parts.kind;
+    return readProjection(type, query.get('attributes') ?? undefined, query.get('excludedAttributes') ?? undefined);
+  }
+
+  async #shown(call: Call, stored: Stored, status: number, projection = this.#projection(call)): Promise<Answer> {
     const { kind, base } = this.#parts;
-    const { query, client } = call;
-    const projection = readProjection(
-      kind.type,
-      query.get('attributes') ?? undefined,
-      query.get('excludedAttributes') ?? undefined,
-    );
-    const resource = await kind.show(client.name, stored, projection.has('members'));
+    const { client } = call;
+    const resource = await kind.show(client.name, stored, projection);
     return {
       status,
       body: projection.apply(resource),

@@ -27,7 +27,8 @@ export const groupSchema: Schema = {
           mutability: 'immutable',
         }),
         attribute('type', 'What the member is.', { mutability: 'immutable', canonicalValues: ['User', 'Group'] }),
-        attribute('display', 'The name of the member.', { mutability: 'readOnly' }),
+        // RFC 7643 §8.7.1 has none: a client compares what it reads with what it wrote.
+        attribute('display', 'The name of the member.', { mutability: 'readOnly', returned: 'request' }),
       ],
     }),
   ]),

@@ -1,11 +1,11 @@
 import { type Attribute, isList, isObject, type ScimObject, type ScimValue } from './attribute.ts';
-import { pathOf, resolveName } from './attribute-path.ts';
+import { pathOf, resolveAttribute, resolveName } from './attribute-path.ts';
 import { ScimError } from './error.ts';
 import type { ResourceType } from './resource-types.ts';
 
 /** Which attributes an answer has (RFC 7644 §3.9, and `returned` of RFC 7643 §7). */
 export interface Projection {
-  /** Whether an attribute of the core schema is in the answer, so that it need not be read when it is not. */
+  /** Whether an attribute or a sub-attribute is in the answer, so that it need not be read when it is not. */
   has(attribute: string): boolean;
   /** The resource without the others. */
   apply(resource: ScimObject): ScimObject;
@@ -26,7 +26,6 @@ const MAX_NAMES = 500;
 export function readProjection(type: ResourceType, attributes: unknown, excludedAttributes: unknown): Projection {
   const included = readNames(type, 'attributes', attributes);
   const excluded = readNames(type, 'excludedAttributes', excludedAttributes);
-  const urns = new Map(type.extensions.map((schema) => [schema.id, schema]));
 
   const isWanted = (attribute: Attribute, extension: string | undefined): boolean => {
     if (attribute.returned === 'always') return true;
@@ -34,22 +33,28 @@ export function readProjection(type: ResourceType, attributes: unknown, excluded
     if (included === undefined) return attribute.returned === 'default';
     return isWhole(included, attribute, extension) || included.partly.has(pathOf(extension, attribute).name);
   };
-  const part = (attribute: Attribute, extension: string | undefined, value: ScimValue): ScimValue | undefined => {
-    if (!isWanted(attribute, extension)) return undefined;
-    const only = isWhole(included, attribute, extension) ? undefined : included?.whole;
-    const without = excluded?.partly.has(pathOf(extension, attribute).name) === true ? excluded.whole : undefined;
-    if (attribute.type !== 'complex' || (only === undefined && without === undefined)) return value;
-    const keep = (sub: Attribute): boolean => {
-      const path = pathOf(extension, attribute, sub).name;
-      return sub.returned === 'always' || ((only?.has(path) ?? true) && !without?.has(path));
-    };
-    return withSubs(attribute, value, keep);
+  const isSubWanted = (attribute: Attribute, sub: Attribute, extension: string | undefined): boolean => {
+    if (sub.returned === 'always') return true;
+    const { name } = pathOf(extension, attribute, sub);
+    if (sub.returned === 'never' || excluded?.whole.has(name) === true) return false;
+    if (included?.whole.has(name) === true) return true;
+    return sub.returned === 'default' && (included === undefined || isWhole(included, attribute, extension));
+  };
+  /** Sub-attributes to leave out, undefined where the attribute itself is: worked out once, for pages have many. */
+  const known = new Map<Attribute, ReadonlySet<string> | undefined>();
+  const unwanted = (attribute: Attribute, extension: string | undefined): ReadonlySet<string> | undefined => {
+    if (known.has(attribute)) return known.get(attribute);
+    const subs = [...attribute.subAttributes.values()].filter((sub) => !isSubWanted(attribute, sub, extension));
+    const names = isWanted(attribute, extension) ? new Set(subs.map(({ name }) => name)) : undefined;
+    known.set(attribute, names);
+    return names;
   };
   const pick = (object: ScimObject, attributeOf: (name: string) => Attribute | undefined, extension?: string) => {
     const picked: Record<string, ScimValue> = {};
     for (const [name, value] of Object.entries(object)) {
       const attribute = attributeOf(name);
-      const kept = attribute === undefined ? undefined : part(attribute, extension, value);
+      const without = attribute === undefined ? undefined : unwanted(attribute, extension);
+      const kept = without === undefined || without.size === 0 ? without && value : withoutSubs(value, without);
       if (kept !== undefined) picked[name] = kept;
     }
     return picked;
@@ -57,17 +62,17 @@ export function readProjection(type: ResourceType, attributes: unknown, excluded
 
   return {
     has: (name) => {
-      const attribute = type.attributes.get(name.toLowerCase());
-      return attribute !== undefined && isWanted(attribute, undefined);
+      const path = resolveAttribute(type, name);
+      if (path === undefined || !isWanted(path.attribute, path.extension)) return false;
+      return path.sub === undefined || isSubWanted(path.attribute, path.sub, path.extension);
     },
     apply: (resource) => {
-      if (included === undefined && excluded === undefined) return resource;
       const picked = pick(resource, (name) => type.attributes.get(name.toLowerCase()));
-      for (const [urn, schema] of urns) {
-        const held = resource[urn];
+      for (const { id, attributes } of type.extensions) {
+        const held = resource[id];
         if (!isObject(held)) continue;
-        const inner = pick(held, (name) => schema.attributes.get(name.toLowerCase()), urn);
-        if (Object.keys(inner).length > 0) picked[urn] = inner;
+        const inner = pick(held, (name) => attributes.get(name.toLowerCase()), id);
+        if (Object.keys(inner).length > 0) picked[id] = inner;
       }
       return picked;
     },
@@ -79,18 +84,16 @@ function isWhole(names: Names | undefined, attribute: Attribute, extension: stri
   return names.whole.has(pathOf(extension, attribute).name) || (extension !== undefined && names.whole.has(extension));
 }
 
-function withSubs(attribute: Attribute, value: ScimValue, keep: (sub: Attribute) => boolean): ScimValue | undefined {
-  const one = (object: ScimValue): ScimObject => {
-    if (!isObject(object)) return {};
-    const subs = [...attribute.subAttributes.values()].filter((sub) => object[sub.name] !== undefined && keep(sub));
-    return Object.fromEntries(subs.map(({ name }) => [name, object[name] as ScimValue]));
-  };
+function withoutSubs(value: ScimValue, unwanted: ReadonlySet<string>): ScimValue | undefined {
   if (isList(value)) {
-    const values = value.map(one).filter((object) => Object.keys(object).length > 0);
+    const values = value.flatMap((one) => withoutSubs(one, unwanted) ?? []);
     return values.length === 0 ? undefined : values;
   }
-  const object = one(value);
-  return Object.keys(object).length === 0 ? undefined : object;
+  if (!isObject(value)) return value;
+  const entries = Object.entries(value);
+  const kept = entries.filter(([name]) => !unwanted.has(name));
+  if (kept.length === entries.length) return value;
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
 }
 
 function readNames(type: ResourceType, what: string, json: unknown): Names | undefined {

@@ -77,6 +77,17 @@ describe('an answer', () => {
     expect(readProjection(userType, undefined, undefined).has('members')).toBe(false);
   });
 
+  it('has the names of members only when they are asked for', () => {
+    const group = { id: 'g', members: [{ value: 'u1', display: 'Babs' }, { value: 'u2' }] };
+    const shown = (attributes?: string) => readProjection(groupType, attributes, undefined).apply(group)['members'];
+    expect(shown()).toEqual([{ value: 'u1' }, { value: 'u2' }]);
+    expect(shown('members')).toEqual([{ value: 'u1' }, { value: 'u2' }]);
+    expect(shown('members,members.display')).toEqual(group.members);
+    expect(shown('members.display')).toEqual([{ display: 'Babs' }]);
+    expect(readProjection(groupType, undefined, undefined).has('members.display')).toBe(false);
+    expect(readProjection(groupType, 'members.display', undefined).has('members.display')).toBe(true);
+  });
+
   it('is refused by what names nothing', () => {
     expect(refusalOf(() => readProjection(userType, [5], undefined))).toBe('400 invalidValue');
     expect(refusalOf(() => readProjection(userType, undefined, {}))).toBe('400 invalidValue');
