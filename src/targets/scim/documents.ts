@@ -1,21 +1,25 @@
 import type { ActualAccount, ChangeSet } from '../../model/change.ts';
 import type { ActualEntitlement } from '../../model/entitlement.ts';
+import type { Profile } from '../../model/person.ts';
 import { isFalse, itemsOf, primaryEmail, primaryOf, type Resource } from '../../ops/scim/documents.ts';
 
 export const USER_SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:User';
+const ENTERPRISE_SCHEMA = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
 export const GROUP_SCHEMA = 'urn:ietf:params:scim:schemas:core:2.0:Group';
 const PATCH_OP = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
 
-export const PROFILE_MEMBERS = ['givenName', 'familyName', 'displayName', 'email'] as const;
+/** Members of a profile that are written to a service that does not say what attributes it has. */
+export const PROFILE_EVERYWHERE = ['givenName', 'familyName', 'displayName', 'email'] as const;
+export const PROFILE_MEMBERS = [...PROFILE_EVERYWHERE, 'title', 'department'] as const;
 
-type Member = (typeof PROFILE_MEMBERS)[number];
-
-/** Where a member of a profile is in a User (RFC 7643 §4.1). Of e-mails the primary one is meant. */
-export const PATHS: Readonly<Record<Member, { readonly schema: string; readonly names: readonly string[] }>> = {
+/** Where a member of a profile is in a User (RFC 7643 §4.1, §4.3). Of e-mails the primary one is meant. */
+export const PATHS: Readonly<Record<keyof Profile, { readonly schema: string; readonly names: readonly string[] }>> = {
   givenName: { schema: USER_SCHEMA, names: ['name', 'givenName'] },
   familyName: { schema: USER_SCHEMA, names: ['name', 'familyName'] },
   displayName: { schema: USER_SCHEMA, names: ['displayName'] },
   email: { schema: USER_SCHEMA, names: ['emails'] },
+  title: { schema: USER_SCHEMA, names: ['title'] },
+  department: { schema: ENTERPRISE_SCHEMA, names: ['department'] },
 };
 
 export interface Operation {
@@ -45,6 +49,8 @@ export function toAccount(
       familyName: textAt(name, 'familyName') ?? null,
       displayName: textAt(user, 'displayName') ?? null,
       email: primaryEmail(user['emails']) ?? null,
+      title: textAt(user, 'title') ?? null,
+      department: textAt(recordAt(user, ENTERPRISE_SCHEMA), 'department') ?? null,
     },
     entitlements: inOrder(entitlements),
     isProtected: user.id === ownId,
@@ -78,15 +84,10 @@ export function changed<T extends Readonly<Record<string, unknown>>>(user: T, { 
   for (const member of PROFILE_MEMBERS) {
     const value = profile[member];
     if (value === undefined) continue;
-    const [first = '', second] = PATHS[member].names;
-    if (member === 'email') put(after, first, emailsAfter(user['emails'], value));
-    else if (second === undefined) put(after, first, value);
-    else {
-      const inner: Record<string, unknown> = { ...recordAt(after, first) };
-      put(inner, second, value);
-      put(after, first, Object.keys(inner).length === 0 ? null : inner);
-    }
+    if (member === 'email') put(after, 'emails', emailsAfter(user['emails'], value));
+    else putAt(after, placeOf(member), value);
   }
+  if (profile.department) after['schemas'] = withSchema(after['schemas'], ENTERPRISE_SCHEMA);
   if (active !== undefined) after['active'] = active;
   return after as T;
 }
@@ -98,7 +99,7 @@ export function operationsFor(user: Resource, { profile, active }: UserChange): 
   for (const member of PROFILE_MEMBERS) {
     const value = emptied(profile[member]);
     if (value === undefined || value === is.profile[member]) continue;
-    const path = PATHS[member].names.join('.');
+    const path = pathOf(member);
     if (value === null) operations.push({ op: 'remove', path });
     else if (member === 'email') operations.push({ op: 'replace', path, value: emailsAfter(user['emails'], value) });
     else operations.push({ op: 'replace', path, value });
@@ -130,6 +131,33 @@ function emailsAfter(emails: unknown, value: string | null): readonly unknown[] 
   if (chosen === undefined) return [{ value, type: 'work', primary: true }];
   const { display: _display, ...rest } = chosen;
   return items.map((item) => (item === chosen ? { ...rest, value } : item));
+}
+
+/** As a PATCH names it (RFC 7644 §3.10). */
+function pathOf(member: keyof Profile): string {
+  const { schema, names } = PATHS[member];
+  return `${schema === USER_SCHEMA ? '' : `${schema}:`}${names.join('.')}`;
+}
+
+/** As it is nested in the JSON of a User. */
+function placeOf(member: keyof Profile): readonly string[] {
+  const { schema, names } = PATHS[member];
+  return schema === USER_SCHEMA ? names : [schema, ...names];
+}
+
+function putAt(record: Record<string, unknown>, [first = '', second]: readonly string[], value: string | null): void {
+  if (second === undefined) {
+    put(record, first, value);
+    return;
+  }
+  const inner: Record<string, unknown> = { ...recordAt(record, first) };
+  put(inner, second, value);
+  put(record, first, Object.keys(inner).length === 0 ? null : inner);
+}
+
+function withSchema(schemas: unknown, schema: string): readonly unknown[] {
+  const known: readonly unknown[] = Array.isArray(schemas) ? schemas : [USER_SCHEMA];
+  return known.includes(schema) ? known : [...known, schema];
 }
 
 function put(record: Record<string, unknown>, name: string, value: unknown): void {

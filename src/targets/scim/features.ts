@@ -4,7 +4,7 @@ import { resource } from '../../ops/scim/documents.ts';
 import { waitFor } from '../shared-work.ts';
 import type { Capabilities } from '../target.ts';
 import type { ScimApi } from './api.ts';
-import { PROFILE_MEMBERS } from './documents.ts';
+import { PROFILE_EVERYWHERE, PROFILE_MEMBERS } from './documents.ts';
 import { isRequired, isWritable, type SchemaAttributes, schemaList } from './schemas.ts';
 
 /** What a service can do, as it says itself (RFC 7643 §5 to §7) or as its refusals taught us. */
@@ -133,7 +133,7 @@ function plainEndpoint(endpoint: string | undefined): string | undefined {
 }
 
 function profileOf(schemas: SchemaAttributes | undefined): Pick<ScimFeatures, 'profile' | 'requiredProfile'> {
-  if (schemas === undefined) return { profile: PROFILE_MEMBERS, requiredProfile: [] };
+  if (schemas === undefined) return { profile: PROFILE_EVERYWHERE, requiredProfile: [] };
   return {
     profile: PROFILE_MEMBERS.filter((member) => isWritable(schemas, member)),
     requiredProfile: REQUIRABLE.filter((member) => isRequired(schemas, member)),

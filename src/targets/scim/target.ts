@@ -7,7 +7,7 @@ import { createAccounts } from './accounts.ts';
 import { adaptAccount } from './adapt.ts';
 import { createScimApi } from './api.ts';
 import { applyMany, applyOne } from './apply.ts';
-import { PROFILE_MEMBERS } from './documents.ts';
+import { PROFILE_EVERYWHERE } from './documents.ts';
 import { createDiscovery } from './features.ts';
 import { createGroups } from './groups.ts';
 import { createMembers } from './members.ts';
@@ -38,7 +38,7 @@ const CAN: Capabilities = {
   needsEntitlement: false,
   uniqueEmail: false,
   requiredProfile: [],
-  profile: PROFILE_MEMBERS,
+  profile: PROFILE_EVERYWHERE,
 };
 
 /**

@@ -1,4 +1,4 @@
-import { GROUP, USER } from './schema.ts';
+import { ENTERPRISE, GROUP, USER } from './schema.ts';
 
 /** A running service, the emulator or a real one. */
 export interface ContractSubject {
@@ -131,6 +131,23 @@ export function describeContract(name: string, start: () => Promise<ContractSubj
       expect(json).toMatchObject({ name: { givenName: 'Augusta', familyName: 'L' }, active: false });
       expect(json['displayName']).toBeUndefined();
       expect(json['emails']).toEqual([{ value: 'a@example.com', primary: true }]);
+    });
+
+    it('changes attributes of the enterprise extension by their URN', async () => {
+      const { path } = await newUser();
+      const department = `${ENTERPRISE}:department`;
+      await patch(
+        path,
+        { op: 'replace', path: department, value: 'Engines' },
+        { op: 'replace', path: 'title', value: 'Countess' },
+      );
+      expect((await call('GET', path)).json).toMatchObject({
+        schemas: [USER, ENTERPRISE],
+        title: 'Countess',
+        [ENTERPRISE]: { department: 'Engines' },
+      });
+      await patch(path, { op: 'remove', path: department });
+      expect((await call('GET', path)).json[ENTERPRISE] ?? {}).toEqual({});
     });
 
     it('refuses a PATCH that cannot be', async () => {

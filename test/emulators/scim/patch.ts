@@ -16,6 +16,9 @@ export function patched(resource: Document, body: unknown, kind: Kind): Document
   }
   const after = structuredClone(resource);
   for (const operation of operations) perform(after, objectOf(operation, 'an operation'), kind);
+  for (const schema of schemasOf(kind).slice(1)) {
+    if (Object.keys((after[schema] ?? {}) as Document).length === 0) delete after[schema];
+  }
   return after;
 }
 
