@@ -1,7 +1,8 @@
-import { type Attribute, isList, isObject, type ScimObject, type ScimValue } from './attribute.ts';
+import { type Attribute, type Attributes, isList, isObject, type ScimObject, type ScimValue } from './attribute.ts';
 import { pathOf, resolveAttribute, resolveName } from './attribute-path.ts';
 import { ScimError } from './error.ts';
 import type { ResourceType } from './resource-types.ts';
+import { put } from './value.ts';
 
 /** Which attributes an answer has (RFC 7644 §3.9, and `returned` of RFC 7643 §7). */
 export interface Projection {
@@ -26,57 +27,73 @@ const MAX_NAMES = 500;
 export function readProjection(type: ResourceType, attributes: unknown, excludedAttributes: unknown): Projection {
   const included = readNames(type, 'attributes', attributes);
   const excluded = readNames(type, 'excludedAttributes', excludedAttributes);
-
-  const isWanted = (attribute: Attribute, extension: string | undefined): boolean => {
-    if (attribute.returned === 'always') return true;
-    if (attribute.returned === 'never' || isWhole(excluded, attribute, extension)) return false;
-    if (included === undefined) return attribute.returned === 'default';
-    return isWhole(included, attribute, extension) || included.partly.has(pathOf(extension, attribute).name);
-  };
-  const isSubWanted = (attribute: Attribute, sub: Attribute, extension: string | undefined): boolean => {
-    if (sub.returned === 'always') return true;
-    const { name } = pathOf(extension, attribute, sub);
-    if (sub.returned === 'never' || excluded?.whole.has(name) === true) return false;
-    if (included?.whole.has(name) === true) return true;
-    return sub.returned === 'default' && (included === undefined || isWhole(included, attribute, extension));
-  };
-  /** Sub-attributes to leave out, undefined where the attribute itself is: worked out once, for pages have many. */
-  const known = new Map<Attribute, ReadonlySet<string> | undefined>();
-  const unwanted = (attribute: Attribute, extension: string | undefined): ReadonlySet<string> | undefined => {
-    if (known.has(attribute)) return known.get(attribute);
-    const subs = [...attribute.subAttributes.values()].filter((sub) => !isSubWanted(attribute, sub, extension));
-    const names = isWanted(attribute, extension) ? new Set(subs.map(({ name }) => name)) : undefined;
-    known.set(attribute, names);
-    return names;
-  };
-  const pick = (object: ScimObject, attributeOf: (name: string) => Attribute | undefined, extension?: string) => {
-    const picked: Record<string, ScimValue> = {};
-    for (const [name, value] of Object.entries(object)) {
-      const attribute = attributeOf(name);
-      const without = attribute === undefined ? undefined : unwanted(attribute, extension);
-      const kept = without === undefined || without.size === 0 ? without && value : withoutSubs(value, without);
-      if (kept !== undefined) picked[name] = kept;
-    }
-    return picked;
-  };
-
+  const choice = new Choice(included, excluded);
   return {
     has: (name) => {
       const path = resolveAttribute(type, name);
-      if (path === undefined || !isWanted(path.attribute, path.extension)) return false;
-      return path.sub === undefined || isSubWanted(path.attribute, path.sub, path.extension);
+      if (path === undefined) return false;
+      const { attribute, sub, extension } = path;
+      return choice.has(attribute, extension) && (sub === undefined || choice.hasSub(attribute, sub, extension));
     },
     apply: (resource) => {
-      const picked = pick(resource, (name) => type.attributes.get(name.toLowerCase()));
+      const picked = choice.of(resource, type.attributes);
       for (const { id, attributes } of type.extensions) {
         const held = resource[id];
-        if (!isObject(held)) continue;
-        const inner = pick(held, (name) => attributes.get(name.toLowerCase()), id);
+        const inner = isObject(held) ? choice.of(held, attributes, id) : {};
         if (Object.keys(inner).length > 0) picked[id] = inner;
       }
       return picked;
     },
   };
+}
+
+/** What is named, and what is returned without being named. */
+class Choice {
+  readonly #included: Names | undefined;
+  readonly #excluded: Names | undefined;
+  /** Sub-attributes to leave out, undefined where the attribute itself is: worked out once, for pages have many. */
+  readonly #leftOut = new Map<Attribute, ReadonlySet<string> | undefined>();
+
+  constructor(included: Names | undefined, excluded: Names | undefined) {
+    this.#included = included;
+    this.#excluded = excluded;
+  }
+
+  has(attribute: Attribute, extension: string | undefined): boolean {
+    if (attribute.returned === 'always') return true;
+    if (attribute.returned === 'never' || isWhole(this.#excluded, attribute, extension)) return false;
+    if (this.#included === undefined) return attribute.returned === 'default';
+    const { name } = pathOf(extension, attribute);
+    return isWhole(this.#included, attribute, extension) || this.#included.partly.has(name);
+  }
+
+  hasSub(attribute: Attribute, sub: Attribute, extension: string | undefined): boolean {
+    if (sub.returned === 'always') return true;
+    const { name } = pathOf(extension, attribute, sub);
+    if (sub.returned === 'never' || this.#excluded?.whole.has(name) === true) return false;
+    if (this.#included?.whole.has(name) === true) return true;
+    const isAll = this.#included === undefined || isWhole(this.#included, attribute, extension);
+    return sub.returned === 'default' && isAll;
+  }
+
+  /** Of a resource, or of what it has of an extension, those that are wanted. */
+  of(object: ScimObject, attributes: Attributes, extension?: string): Record<string, ScimValue> {
+    const picked: Record<string, ScimValue> = {};
+    for (const [name, value] of Object.entries(object)) {
+      const attribute = attributes.get(name.toLowerCase());
+      const leftOut = attribute === undefined ? undefined : this.#subsLeftOut(attribute, extension);
+      if (leftOut !== undefined) put(picked, name, leftOut.size === 0 ? value : withoutSubs(value, leftOut));
+    }
+    return picked;
+  }
+
+  #subsLeftOut(attribute: Attribute, extension: string | undefined): ReadonlySet<string> | undefined {
+    if (this.#leftOut.has(attribute)) return this.#leftOut.get(attribute);
+    const subs = [...attribute.subAttributes.values()].filter((sub) => !this.hasSub(attribute, sub, extension));
+    const names = this.has(attribute, extension) ? new Set(subs.map(({ name }) => name)) : undefined;
+    this.#leftOut.set(attribute, names);
+    return names;
+  }
 }
 
 function isWhole(names: Names | undefined, attribute: Attribute, extension: string | undefined): boolean {
