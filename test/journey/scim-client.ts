@@ -1,6 +1,6 @@
 import type { Journey } from './harness.ts';
 
-const SCIM_TOKEN = 'okta-token-that-only-tests-know-0123456789';
+export const SCIM_TOKEN = 'okta-token-that-only-tests-know-0123456789';
 
 /** An answer of the API. */
 export interface ScimAnswer {
