@@ -10,9 +10,8 @@ import type { Tokens } from './store/tokens.ts';
 
 /** Keeps one address from trying what fails over and over. */
 export interface FailedAttempts {
-  /** Throws `too_many_requests`. */
-  check(req: IncomingMessage): void;
-  failed(req: IncomingMessage): void;
+  /** Counts a request that is refused. `too_many_requests`, to refuse it with: there were too many of its address before. */
+  count(req: IncomingMessage): LatchgateError | undefined;
 }
 
 export interface AuthenticationDeps {
@@ -54,13 +53,11 @@ export class Authentication {
 
   /** Throws `scim_unauthorized`, `scim_not_allowed_from`, `scim_rate_limited`, `too_many_requests`. */
   async client(req: IncomingMessage): Promise<ScimClient> {
-    const { failedAttempts } = this.#deps;
-    failedAttempts.check(req);
     const [, token] = BEARER.exec(req.headers.authorization ?? '') ?? [];
     const client = token === undefined ? undefined : await this.#byToken(token);
     if (client === undefined) {
-      failedAttempts.failed(req);
-      throw new LatchgateError('scim_unauthorized', 'no bearer token, or one that is of no client');
+      const refusal = new LatchgateError('scim_unauthorized', 'no bearer token, or one that is of no client');
+      throw this.#deps.failedAttempts.count(req) ?? refusal;
     }
     this.#refuseElsewhere(req, client);
     this.#refuseTooMany(client);

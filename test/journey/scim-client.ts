@@ -15,7 +15,7 @@ export interface ScimCaller {
 }
 
 /** Calls the API as an identity provider does. */
-function scimClient(url: string, token: string = SCIM_TOKEN): ScimCaller {
+export function scimClient(url: string, token: string = SCIM_TOKEN): ScimCaller {
   return {
     call: async (method, path, body, headers = {}) => {
       const answer = await fetch(`${url}/scim/v2${path}`, {
