@@ -4,8 +4,10 @@ import type { GatewayPages } from '../proxy/deps.ts';
 import { Failures } from '../proxy/failures.ts';
 import { createPeerList, createPeerOf } from '../proxy/peers.ts';
 import { isAtOrBelow } from '../proxy/target.ts';
+import { rememberAliases } from '../scim/aliases.ts';
 import { assertTokens } from '../scim/authentication.ts';
 import type { ScimClient } from '../scim/client.ts';
+import { refuseExisting } from '../scim/existing.ts';
 import { Pushes } from '../scim/pushes.ts';
 import type { ScimConfig } from '../scim/schema.ts';
 import { ScimServer, WELL_KNOWN } from '../scim/server.ts';
@@ -39,6 +41,7 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
   const clients = clientsOf(scim, config);
   const tokens = createTokens(database, clock);
   const pushes = composePushes(scim, config, engines, clients);
+  const preview: Engines['engine']['preview'] = (desired, target) => engines.engine.preview(desired, target);
   const server = new ScimServer({
     config: scim,
     publicUrl: config.public_url,
@@ -55,7 +58,8 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
     database,
     together: state.together,
     pushes,
-    refuseTaken: async () => {},
+    refuseTaken: ({ client }, attributes) =>
+      refuseExisting({ ...engines, directory: state.directory, clock, preview }, client, attributes),
     metrics,
     log,
   });
@@ -64,7 +68,12 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
       if (!isAtOrBelow(path, scim.path) && path !== WELL_KNOWN) return pages(req, res, requestId, path);
       void server.handle(req, res, requestId, path);
     },
-    prepare: () => assertTokens(clients.values(), tokens, clock),
+    prepare: async () => {
+      await assertTokens(clients.values(), tokens, clock);
+      const logins = new Set(Object.values(scim.clients).flatMap(({ login }) => login ?? []));
+      const deps = { people: state.directory.people, database, mapping: engines.mapping };
+      for (const login of logins) await rememberAliases(deps, login);
+    },
     jobs: [
       { everyMs: DUE_EVERY_MS, work: () => pushes.carryOutDue() },
       {
