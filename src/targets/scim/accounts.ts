@@ -11,10 +11,15 @@ import type { Key, Search } from './search.ts';
 /** What an id may look like that is put into a path: the service's own, of any shape but that of a path. */
 const PLAUSIBLE_ID = /^(?!\.{1,2}$)[^\s/\\?#%\p{Cc}\p{Cs}]{1,512}$/u;
 
+/** Fewer are asked for one by one. */
+const WORTH_A_LIST = 8;
+
 /** Users as accounts. */
 export interface ScimAccounts {
   /** As it is at this moment; undefined when there is none. */
   user(id: string, signal: AbortSignal): Promise<Resource | undefined>;
+  /** Those of the ids that are certainly there, in fewer calls than one for each; none when it would take more. */
+  certain(ids: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>>;
   withGroups(user: Resource, signal: AbortSignal): Promise<ActualAccount>;
   byUserName(userName: string, signal: AbortSignal): Promise<Resource | undefined>;
   byExternalId(externalId: string, signal: AbortSignal): Promise<Resource | undefined>;
@@ -49,6 +54,13 @@ export function createAccounts(
 
   return {
     user,
+    certain: async (ids, signal) => {
+      const { users } = await discovery.features(signal);
+      const isWorth = ids.length >= WORTH_A_LIST && (await search.callsForAll(users, signal)) + 1 < ids.length;
+      const listed = isWorth ? await search.all(users, { attributes: 'userName' }, signal) : { items: [] };
+      const there = new Set(listed.items.map(({ id }) => id));
+      return new Set(ids.filter((id) => there.has(id)));
+    },
     withGroups,
     byUserName: async (userName, signal) => (await find([userNameKey(userName)], signal))[0],
     byExternalId: async (externalId, signal) => {

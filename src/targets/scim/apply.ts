@@ -8,7 +8,7 @@ import { type Giving, giveAndTake, resolveGroups } from './giving.ts';
 import { inParallel } from './parallel.ts';
 import type { WriteParts } from './parts.ts';
 import { conflict, refuseProtected } from './refusals.ts';
-import { removeAccount, updateAccount } from './update.ts';
+import { isWrite, removeAccount, updateAccount } from './update.ts';
 
 type Outcome = Applied | LatchgateError;
 
@@ -23,44 +23,62 @@ export async function applyMany(
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = [];
-  const groups = await resolveGroups(parts, sets, signal);
-  const failureOf = ({ add }: ChangeSet): LatchgateError | undefined =>
-    groupsIn(add)
-      .map(({ name }) => groups.get(name))
-      .find((group) => group instanceof LatchgateError);
-  const made = await createMany(
-    parts,
-    sets.filter((set) => isNew(set) && failureOf(set) === undefined),
-    signal,
-  );
+  const prepared = await prepare(parts, sets, signal);
   const givings: (Giving & { readonly at: number })[] = [];
   await inParallel(sets, async (set, at) => {
     try {
       // First, so that nothing is made for somebody who cannot get what belongs to it.
-      const failure = failureOf(set);
-      if (failure !== undefined) throw failure;
-      const applied = made.get(set) ?? (await writeOne(parts, set, signal));
+      const add = groupsFor(set, prepared);
+      const applied = prepared.made.get(set) ?? (await writeOne(parts, set, prepared, signal));
       outcomes[at] = applied;
       if (set.remove === true) return;
-      const add = groupsIn(set.add).flatMap(({ name }) => groups.get(name) ?? []) as readonly ActualEntitlement[];
       const has = new Set(applied.account.entitlements.map(({ id }) => id));
       const missing = add.filter(({ id }) => !has.has(id));
-      if (missing.length + set.drop.length > 0) {
-        givings.push({ at, userId: applied.account.id, add: missing, drop: groupsIn(set.drop) });
-      }
+      const drop = groupsIn(set.drop);
+      if (missing.length + drop.length > 0) givings.push({ at, userId: applied.account.id, add: missing, drop });
     } catch (thrown) {
       outcomes[at] = toLatchgateError(thrown);
     }
   });
   const given = await giveAndTake(parts, givings, signal);
   for (const [index, { at, drop }] of givings.entries()) {
-    const before = outcomes[at] as Applied;
-    const result = given[index];
-    outcomes[at] = Array.isArray(result)
-      ? after(before, result, drop, sets[at]?.actual === undefined)
-      : toLatchgateError(result);
+    const result = given[index] ?? [];
+    outcomes[at] =
+      result instanceof LatchgateError
+        ? result
+        : after(outcomes[at] as Applied, result, drop, sets[at]?.actual === undefined);
   }
   return outcomes;
+}
+
+/** What is done or found out for all sets together. */
+interface Prepared {
+  readonly groups: ReadonlyMap<string, ActualEntitlement | LatchgateError>;
+  readonly made: ReadonlyMap<ChangeSet, Applied>;
+  /** Ids of accounts that are certainly there. */
+  readonly there: ReadonlySet<string>;
+}
+
+async function prepare(parts: WriteParts, sets: readonly ChangeSet[], signal: AbortSignal): Promise<Prepared> {
+  const groups = await resolveGroups(parts, sets, signal);
+  const canHaveTheirs = ({ add }: ChangeSet) =>
+    groupsIn(add).every(({ name }) => !(groups.get(name) instanceof LatchgateError));
+  const fresh = sets.filter((set) => isNew(set) && canHaveTheirs(set));
+  const made = await createMany(parts, fresh, signal);
+  const idle = sets.flatMap((set) => (set.remove === true || isWrite(set) ? [] : (set.actual?.id ?? [])));
+  // Who is not among them is asked for, and so is everybody when this fails.
+  const there = await parts.accounts.certain(idle, signal).catch((): ReadonlySet<string> => new Set());
+  return { groups, made, there };
+}
+
+/** The groups that are to be given. Throws the failure of one that cannot be. */
+function groupsFor({ add, remove }: ChangeSet, { groups }: Prepared): readonly ActualEntitlement[] {
+  if (remove === true) return [];
+  return groupsIn(add).flatMap(({ name }) => {
+    const group = groups.get(name);
+    if (group instanceof LatchgateError) throw group;
+    return group ?? [];
+  });
 }
 
 /** The same for one account; throws its failure. */
@@ -70,13 +88,15 @@ export async function applyOne(parts: WriteParts, set: ChangeSet, signal: AbortS
   return outcome;
 }
 
-async function writeOne(parts: WriteParts, set: ChangeSet, signal: AbortSignal): Promise<Applied> {
+async function writeOne(parts: WriteParts, set: ChangeSet, { there }: Prepared, signal: AbortSignal): Promise<Applied> {
   const { actual } = set;
   if (actual === undefined) {
     if (set.remove === true) throw conflict('there is no account to remove');
     return createAccount(parts, set, signal);
   }
   refuseProtected(actual);
+  // Its groups are all that changes; who is not certain to be there is looked for.
+  if (set.remove !== true && !isWrite(set) && there.has(actual.id)) return { outcome: 'already', account: actual };
   return set.remove === true ? removeAccount(parts, actual, signal) : updateAccount(parts, set, actual, signal);
 }
 

@@ -20,6 +20,8 @@ export interface Search {
   /** Answers of one filter as they come; undefined when the service refuses it. */
   filtered(endpoint: string, filter: Filter, signal: AbortSignal): Promise<readonly Resource[] | undefined>;
   all(endpoint: string, query: Query, signal: AbortSignal): Promise<WholeList<Resource>>;
+  /** How many calls it takes to read the whole list, by what the service says of its first page. */
+  callsForAll(endpoint: string, signal: AbortSignal): Promise<number>;
 }
 
 export type Filter = Omit<Key, 'fits'> & {
@@ -74,6 +76,10 @@ export function createSearch(api: ScimApi, discovery: Discovery): Search {
   return {
     all,
     filtered,
+    callsForAll: async (endpoint, signal) => {
+      const { items, total } = await pageOf(endpoint, { attributes: 'userName' }, 1, signal);
+      return 1 + Math.ceil(Math.max(total, items.length) / Math.max(1, items.length - 1));
+    },
     find: async (endpoint, keys, signal) => {
       if (keys.length === 0) return [];
       if (!(await discovery.features(signal)).filter) return scan(endpoint, keys, signal);

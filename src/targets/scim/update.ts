@@ -31,8 +31,7 @@ export async function updateAccount(
 ): Promise<Applied> {
   refuseProtected(read);
   const { entitlements } = read;
-  const isWrite = change.active !== undefined || Object.keys(change.profile).length > 0;
-  if (!isWrite) {
+  if (!isWrite(change)) {
     await currentUser(parts, read, signal);
     return { outcome: 'already', account: read };
   }
@@ -48,6 +47,11 @@ export async function updateAccount(
     }
     throw restless();
   });
+}
+
+/** Whether anything of the account itself is to be written. */
+export function isWrite({ active, profile }: UserChange): boolean {
+  return active !== undefined || Object.keys(profile).length > 0;
 }
 
 async function currentUser({ accounts }: WriteParts, { id }: ActualAccount, signal: AbortSignal): Promise<Resource> {
