@@ -78,6 +78,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
     proxy,
     gateway,
     closing: closing.signal,
+    asksCertificate: scim?.asksCertificate === true,
     ...(certificates === undefined ? {} : { certificates }),
   });
   const probes: Record<string, Probe> = {

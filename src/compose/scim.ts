@@ -23,6 +23,8 @@ export interface ComposedScim {
   before(pages: GatewayPages): GatewayPages;
   /** Throws `scim_token_missing`. */
   prepare(): Promise<void>;
+  /** Whether some client has to show a certificate. */
+  readonly asksCertificate: boolean;
   readonly jobs: readonly Job[];
   /** How the tokens of each client stand. */
   readonly advisories: Readonly<Record<string, Advisory>>;
@@ -74,6 +76,7 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
       const deps = { people: state.directory.people, database, mapping: engines.mapping };
       for (const login of logins) await rememberAliases(deps, login);
     },
+    asksCertificate: Object.values(scim.clients).some((client) => client.client_certificates.length > 0),
     jobs: [
       { everyMs: DUE_EVERY_MS, work: () => pushes.carryOutDue() },
       {
