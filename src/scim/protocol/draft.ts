@@ -14,7 +14,7 @@ import { invalid, mergeComplex, put, readSimple, readValues, unwrapList } from '
 export type PatchOp = 'add' | 'replace' | 'remove';
 
 /** Values looked at by the operations of one request, before it is refused as too large. */
-const MAX_STEPS = 100_000;
+const MAX_STEPS = 50_000;
 /** What it is to change a value, in looks at one. */
 const STEPS_OF_CHANGE = 10;
 

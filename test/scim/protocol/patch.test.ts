@@ -253,7 +253,7 @@ describe('a patch', () => {
   it('looks at so many values and no more', () => {
     const emails = Array.from({ length: 900 }, (_, index) => ({ value: `${index}@example.com`, type: 'other' }));
     const operations = Array.from({ length: 200 }, () => ({ op: 'remove', path: 'emails[type eq "x"]' }));
-    expect(refusalOf(() => patch(operations.slice(0, 50), { ...babs, emails }))).toBeUndefined();
+    expect(refusalOf(() => patch(operations.slice(0, 25), { ...babs, emails }))).toBeUndefined();
     expect(refusalOf(() => patch(operations, { ...babs, emails }))).toBe('413 -');
   });
 
