@@ -1,6 +1,16 @@
+import { LatchgateError } from '../../../src/model/errors.ts';
 import { createHttpClient } from '../../../src/ops/http.ts';
+import type { HttpClient } from '../../../src/ops/http-client.ts';
 import { createScimTarget } from '../../../src/targets/scim/target.ts';
-import type { TargetSubject } from '../../conformance/target-subject.ts';
+import {
+  firstLogin,
+  granted,
+  must,
+  patience,
+  someone,
+  type TargetSubject,
+  uniqueName,
+} from '../../conformance/target-subject.ts';
 import { MISSING, SKIPPED } from './subject.ts';
 
 const USER = 'urn:ietf:params:scim:schemas:core:2.0:User';
@@ -30,9 +40,22 @@ export const SKIPPED_OVER_THE_WIRE: Readonly<Record<string, string>> = {
   ),
 };
 
+export interface WireSubject extends TargetSubject {
+  /** Calls of the target so far, `METHOD endpoint`. */
+  readonly calls: readonly string[];
+}
+
 /** A service that is only known by its address, and what a person could do there by hand with the same token. */
-export function overTheWire(url: string, token: string, stop: () => Promise<void>): TargetSubject {
-  const http = createHttpClient();
+export function overTheWire(url: string, token: string, stop: () => Promise<void>): WireSubject {
+  const client = createHttpClient();
+  const calls: string[] = [];
+  const http: HttpClient = {
+    ...client,
+    send: (request) => {
+      calls.push(`${request.method} ${request.url.href.slice(url.length + 1).replace(/[/?].*/, '')}`);
+      return client.send(request);
+    },
+  };
   const target = createScimTarget({ name: 'hub', config: { url, token, timeout: 20_000, missing: MISSING }, http });
 
   const call = async (method: string, path: string, body?: unknown): Promise<string> => {
@@ -51,6 +74,7 @@ export function overTheWire(url: string, token: string, stop: () => Promise<void
 
   return {
     target,
+    calls,
     missing: MISSING,
     byHand: {
       createAccount: async ({ userName, externalId, givenName, familyName, email }) => ({
@@ -77,4 +101,31 @@ export function overTheWire(url: string, token: string, stop: () => Promise<void
       await stop();
     },
   };
+}
+
+/** Of a service that offers Bulk. */
+export function describeBulk(name: string, start: () => Promise<WireSubject>): void {
+  describe(`Bulk of ${name}`, () => {
+    let subject: WireSubject;
+    beforeAll(async () => {
+      subject = await start();
+    }, 600_000);
+    afterAll(() => subject?.cleanup());
+
+    it('makes several accounts in one call, each as it is made alone', async () => {
+      const { target, calls } = subject;
+      const entitlements = granted(subject, [{ kind: 'group', name: uniqueName('team') }]);
+      const people = Array.from({ length: 5 }, () => someone(subject, { entitlements }));
+      const sets = await Promise.all(people.map((person) => firstLogin(subject, person)));
+      const before = calls.length;
+      const results = must(await target.applyMany?.(sets, patience()));
+      expect(calls.slice(before).filter((call) => /Bulk|Users/.test(call))).toEqual(['POST Bulk']);
+      for (const result of results) {
+        if (result instanceof LatchgateError) throw result;
+        const lookup = { accountId: result.account.id, userNames: [] };
+        const { accounts } = await target.read({ kind: 'person', lookup }, patience());
+        expect([result.outcome, accounts]).toEqual(['applied', [result.account]]);
+      }
+    });
+  });
 }

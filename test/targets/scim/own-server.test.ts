@@ -2,7 +2,7 @@ import { describeTarget } from '../../conformance/target.ts';
 import { GOODDATA } from '../../journey/company.ts';
 import { startJourney } from '../../journey/harness.ts';
 import { SCIM_TOKEN, scimSection } from '../../journey/scim-client.ts';
-import { overTheWire, SKIPPED_OVER_THE_WIRE } from './over-the-wire.ts';
+import { describeBulk, overTheWire, SKIPPED_OVER_THE_WIRE } from './over-the-wire.ts';
 
 /** A gateway that provisions another one, which takes what it is pushed. */
 async function subject() {
@@ -16,3 +16,5 @@ describeTarget('SCIM on the server of another gateway', subject, {
   skip: SKIPPED_OVER_THE_WIRE,
   timeoutMs: 120_000,
 });
+
+describeBulk('another gateway', subject);

@@ -1,6 +1,6 @@
 import { describeTarget } from '../../conformance/target.ts';
 import { startScim2Server } from '../../services/scim2-server.ts';
-import { overTheWire, SKIPPED_OVER_THE_WIRE } from './over-the-wire.ts';
+import { describeBulk, overTheWire, SKIPPED_OVER_THE_WIRE } from './over-the-wire.ts';
 
 /** The reference server of the scim2 Python packages. */
 async function subject() {
@@ -13,3 +13,5 @@ describeTarget('SCIM on scim2-server', subject, {
   skip: SKIPPED_OVER_THE_WIRE,
   timeoutMs: 120_000,
 });
+
+describeBulk('scim2-server', subject);
