@@ -8,8 +8,8 @@ import type { Memberships } from './memberships.ts';
 import { inParallel } from './parallel.ts';
 import type { Key, Search } from './search.ts';
 
-/** What an id may look like that is put into a path: the service's own, of any shape but that of a path. */
-const PLAUSIBLE_ID = /^(?!\.{1,2}$)[^\s/\\?#%\p{Cc}\p{Cs}]{1,512}$/u;
+/** What an id may look like that is put into a path, as one segment of it. */
+const PLAUSIBLE_ID = /^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]{1,512}$/u;
 
 /** Fewer are asked for one by one. */
 const WORTH_A_LIST = 8;
@@ -39,6 +39,7 @@ export function createAccounts(
     const { users } = await discovery.features(signal);
     const response = await api.call({ method: 'GET', path: [users, id], signal }, [200, 404]);
     const found = response.status === 404 ? undefined : api.parse(resource, response);
+    // However the service has read the path, it is not who was asked for.
     return found?.id === id ? found : undefined;
   };
 

@@ -40,8 +40,12 @@ export function createMembers(parts: Parts): Members {
         for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
           const { patch, groups } = await discovery.features(signal);
           if (groups === undefined) return 'gone';
-          const done = await (patch ? patchMembers : replaceMembers)(parts, [groups, groupId], move, signal);
-          if (done !== 'again') return done;
+          const path = [groups, groupId] as const;
+          const done = await (patch ? patchMembers : replaceMembers)(parts, path, move, signal);
+          // Some take paths without a filter in them alone. What else a remove could say would empty the group elsewhere.
+          const last = patch && done === 'refused' && move.drop.length > 0;
+          const outcome = last ? await replaceMembers(parts, path, move, signal) : done;
+          if (outcome !== 'again') return outcome;
           if (attempt > 0) await pause(PAUSE_MS * (attempt + Math.random()), signal);
         }
         throw restless();

@@ -2,6 +2,8 @@
 export interface Options {
   /** Default true. False: 501. */
   readonly patch: boolean;
+  /** Whether paths of a PATCH may have a filter in them. Default true. False: 400. */
+  readonly valuePaths: boolean;
   /** Default 200, with the resource. 204: without. */
   readonly patchAnswer: 200 | 204;
   /** Default true. False: 501. `ignored`: everything, whatever was asked. */
@@ -36,6 +38,7 @@ export interface Options {
 
 export const ABLE: Options = {
   patch: true,
+  valuePaths: true,
   patchAnswer: 200,
   filter: true,
   memberFilter: true,

@@ -54,6 +54,9 @@ function change(world: World, call: Call, stored: Stored): Reply {
     write(world, call.kind, stored, cleanDocument(call.body, call.kind));
   } else if (call.method === 'PATCH') {
     if (!options.patch) throw new Refusal(501, 'PATCH is not supported');
+    if (!options.valuePaths && /"path":"[^"[]*\[/.test(JSON.stringify(call.body))) {
+      throw new Refusal(400, 'no filters in paths', 'invalidPath');
+    }
     const after = patched(stored.document, call.body, call.kind);
     refuseLacking(after, call.kind);
     // What changes nothing leaves the version as it is (RFC 7644 §3.5.2.1).

@@ -56,6 +56,17 @@ describe('members of a group', () => {
     expect(memberIds(team)).toEqual([theirs, ours]);
   });
 
+  it('go, and they alone, where a path may not pick them', async () => {
+    const { applyMany, person, group, account } = await start({ emulated: { valuePaths: false } });
+    const people = ['a', 'b'].map((name) => person(name).id);
+    const others = ['c', 'd'].map((name) => person(name).id);
+    const team = group('team', [...people, ...others]);
+    const accounts = await Promise.all(people.map(account));
+    const results = await applyMany(accounts.map((actual) => change(actual, { drop: [entitlement(team)] })));
+    expect(outcomes(results)).toEqual(['applied', 'applied']);
+    expect(memberIds(team)).toEqual(others);
+  });
+
   it('who are not there any more when they are to go are no failure', async () => {
     const { target, person, group, account } = await start();
     const team = group('team', [person('other').id]);
