@@ -1,6 +1,6 @@
 /*
  * The arrows of docs/architecture.md:
- * cli -> compose -> proxy, login, sync -> provisioning, mapping -> targets, sources, directory, session -> ops -> model
+ * cli -> compose -> proxy, login, scim, sync -> provisioning, mapping -> targets, sources, directory, session -> ops -> model
  */
 const room = (names) => `^src/(${names})(/|\\.ts$)`;
 const schemas = '^src/(?!cli/)[a-z0-9/]+/schema\\.ts$';
@@ -33,9 +33,17 @@ module.exports = {
     only('sources', ['ops', 'model']),
     only('sync', ['provisioning', 'mapping', 'sources', 'targets', 'directory', 'audit', 'session', 'ops', 'model']),
     only('provisioning', ['mapping', 'targets', 'directory', 'audit', 'session', 'ops', 'model']),
+    only('scim', ['provisioning', 'mapping', 'directory', 'audit', 'session', 'ops', 'model']),
     only('login', ['provisioning', 'mapping', 'directory', 'session', 'ops', 'model']),
     only('proxy', ['provisioning', 'mapping', 'targets', 'session', 'ops', 'model']),
     only('config', ['mapping', 'ops', 'model']),
+    {
+      name: 'scim-protocol-is-pure',
+      comment: 'what RFC 7643 and 7644 say, as functions of values: no storage, no HTTP, no engine',
+      severity: 'error',
+      from: { path: '^src/scim/protocol/' },
+      to: { path: '^src/', pathNot: ['^src/scim/protocol/', '^src/ops/scim/', '^src/model/'] },
+    },
     {
       name: 'schemas-import-schemas',
       severity: 'error',
@@ -44,10 +52,16 @@ module.exports = {
     },
     {
       name: 'pure-core',
-      comment: 'no clock, random, network or environment in the mapping and in the pure files of provisioning',
+      comment:
+        'no clock, random, network or environment in the mapping, the SCIM protocol and the pure files of provisioning',
       severity: 'error',
       from: {
-        path: ['^src/mapping/', '^src/provisioning/(correlate|plan|plan-profile|leaver|rows|record|outcome)\\.ts$'],
+        path: [
+          '^src/mapping/',
+          '^src/scim/protocol/',
+          '^src/ops/scim/',
+          '^src/provisioning/(correlate|plan|plan-profile|leaver|rows|record|outcome)\\.ts$',
+        ],
       },
       to: { dependencyTypes: ['core', 'npm'], pathNot: ['node_modules/(re2js|zod)/'] },
     },

@@ -5,7 +5,7 @@ import { type ExaminedConfig, examineConfig } from '../src/config/load.ts';
 import { codeBlocks, page } from './markdown.ts';
 
 const FILE = '/etc/latchgate/latchgate.yaml';
-const SECRET = 'a secret of the documentation, long enough';
+const SECRET = 'a-secret-of-the-documentation,-long-enough';
 // Only its form is looked at.
 const PEM = `-----BEGIN PRIVATE KEY-----\n${'A'.repeat(64)}\n-----END PRIVATE KEY-----\n`;
 

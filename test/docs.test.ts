@@ -77,6 +77,12 @@ describe('docs/storage.md', () => {
       audit_head: true,
       sessions: true,
       ended_sessions: true,
+      scim_users: true,
+      scim_emails: true,
+      scim_groups: true,
+      scim_members: true,
+      scim_tokens: true,
+      scim_held: true,
     };
     const [section = ''] = page('docs/storage.md').text.split('## What is hashed');
     const named = [...section.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].flatMap(

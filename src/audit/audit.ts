@@ -11,6 +11,8 @@ export interface AuditEntry {
   readonly key?: string;
   readonly before?: unknown;
   readonly after?: unknown;
+  /** What a request said and was not taken, and why: `groups (readOnly)`. */
+  readonly dropped?: readonly string[];
   readonly code?: string;
   readonly requestId?: string;
 }

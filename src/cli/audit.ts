@@ -71,7 +71,8 @@ function sinceTime(text: string, now: number): Date {
 }
 
 function jsonLine(record: AuditRecord): string {
-  const { seq, at, event, actor, person, target, origin, rule, key, before, after, code, requestId, hash } = record;
+  const { seq, at, event, actor, person, target, origin, rule, key, before, after, dropped, code, requestId, hash } =
+    record;
   return JSON.stringify({
     seq,
     at: at.toISOString(),
@@ -84,6 +85,7 @@ function jsonLine(record: AuditRecord): string {
     key,
     before,
     after,
+    dropped,
     code,
     requestId,
     hash,
@@ -94,7 +96,7 @@ function textLine(record: AuditRecord): string {
   const facts = (['person', 'target', 'key', 'origin', 'rule', 'code', 'requestId'] as const).flatMap((name) =>
     record[name] === undefined ? [] : [`${name}=${printable(record[name])}`],
   );
-  const values = (['before', 'after'] as const).flatMap((name) =>
+  const values = (['before', 'after', 'dropped'] as const).flatMap((name) =>
     record[name] === undefined ? [] : [`${name}=${printable(JSON.stringify(record[name]))}`],
   );
   return [

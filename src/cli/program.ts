@@ -14,6 +14,7 @@ import type { Io } from './io.ts';
 import { plan } from './plan.ts';
 import { plansApprove, plansList, plansReject, plansShow } from './plans.ts';
 import { schema } from './schema.ts';
+import { type ScimCommandDeps, scimApprove, scimHeld, scimRevoke, scimToken, scimTokens } from './scim.ts';
 import { serve } from './serve.ts';
 import { sessionsEnd, sessionsList } from './sessions.ts';
 import { syncsList, syncsRuns } from './syncs.ts';
@@ -40,6 +41,8 @@ interface Options {
   readonly plan?: string;
   readonly approve?: boolean;
   readonly apply?: boolean;
+  readonly client?: string;
+  readonly expires?: string;
 }
 
 type Work = (options: Options, args: readonly string[]) => Promise<number>;
@@ -113,6 +116,7 @@ function addCommands(program: Command, add: Add, io: Io): void {
   ).option(...json);
 
   addSyncCommands(program, add, io);
+  addScimCommands(program, add, io);
   const audit = group(program, 'audit', 'what was done, by whom and why');
   add(audit, 'list', 'print the records, oldest first', (options) =>
     withState(options, io, ({ directory, audit: log, clock }) =>
@@ -219,6 +223,55 @@ function addSyncCommands(program: Command, add: Add, io: Io): void {
       syncsRuns(String(name), options, { ...directory, sync: config.sync }, io),
     ),
   ).option(...json);
+}
+
+function addScimCommands(program: Command, add: Add, io: Io): void {
+  const scim = group(program, 'scim', 'clients that push people and groups');
+  const client = '--client <name>';
+  type Run = (options: Options, deps: ScimCommandDeps, args: readonly string[]) => Promise<number>;
+  const withDeps =
+    (run: Run): Work =>
+    (options, args) =>
+      withState(options, io, (state, config) =>
+        run(options, { ...state.directory, ...state, scim: config.scim }, args),
+      );
+  add(
+    scim,
+    'token',
+    'make a token of a client, and print it this once',
+    withDeps((o, deps) => scimToken(o, deps, io)),
+  )
+    .requiredOption(client, 'the client of the configuration')
+    .option('--expires <time>', 'how long it holds: 90d, or a date')
+    .option(...json);
+  add(
+    scim,
+    'tokens',
+    'print the tokens that were made so, never themselves',
+    withDeps((o, deps) => scimTokens(o, deps, io)),
+  )
+    .option(client, 'those of one client')
+    .option(...json);
+  add(
+    scim,
+    'revoke <id>',
+    'take a token no more',
+    withDeps((o, deps, [id]) => scimRevoke(String(id), o, deps, io)),
+  ).option(...json);
+  add(
+    scim,
+    'held',
+    'print whose accounts wait to be deleted',
+    withDeps((o, deps) => scimHeld(o, deps, io)),
+  ).option(...json);
+  add(
+    scim,
+    'approve',
+    'delete the accounts that wait',
+    withDeps((o, deps) => scimApprove(o, deps, io)),
+  )
+    .requiredOption(client, 'the client that has let go of the people')
+    .option(...json);
 }
 
 function changing({ state, engine }: Engines): UsersChangeDeps {

@@ -19,11 +19,13 @@ import { Engine } from '../provisioning/engine.ts';
 import { compileNeverTouch } from '../provisioning/never-touch.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
 import type { BackendSession } from '../proxy/backend-cookies.ts';
+import { isDeletionHeld } from '../scim/store/held.ts';
 import { createAuth0Target } from '../targets/auth0/target.ts';
 import { createJwksRegistrar, type JwksRegistrar } from '../targets/gooddata/jwks.ts';
 import { createGoodDataSignIn } from '../targets/gooddata/sign-in.ts';
 import { createGoodDataTarget } from '../targets/gooddata/target.ts';
 import type { TargetConfig } from '../targets/schema.ts';
+import { createScimTarget } from '../targets/scim/target.ts';
 import { createSupersetSession, createSupersetSignIn } from '../targets/superset/sign-in.ts';
 import { createSupersetTarget } from '../targets/superset/target.ts';
 import type { SignIn } from '../targets/target.ts';
@@ -97,7 +99,8 @@ export function composeEngine(config: Config, state: State): Engines {
     targets,
     leaver: config.safety.leaver,
     isManaged,
-    aliases: new Set(Object.values(config.sources).flatMap((source) => source.login ?? [])),
+    aliases: aliasesOf(config),
+    ...(config.scim === undefined ? {} : { holdsDeletion: (person) => isDeletionHeld(state.database, person) }),
     clock,
     log,
     metrics,
@@ -119,6 +122,12 @@ export function composeEngine(config: Config, state: State): Engines {
       await http.close();
     },
   };
+}
+
+/** Logins whose people somebody else lists or pushes, by their `external_id`. */
+function aliasesOf({ sources, scim }: Config): ReadonlySet<string> {
+  const clients = Object.values(scim?.clients ?? {});
+  return new Set([...Object.values(sources), ...clients].flatMap(({ login }) => login ?? []));
 }
 
 /** What counts as ours though the ledger does not know it. */
@@ -155,6 +164,7 @@ export function composeTarget({ name, target, config, state, http, signer }: Tar
     const deliver = invite === undefined ? {} : { deliver: invitationsTo(invite.file) };
     return { ...base, target: createAuth0Target({ name, config: target, http, log, clock, ...deliver }) };
   }
+  if (target.type === 'scim') return { ...base, target: createScimTarget({ name, config: target, http, clock }) };
   const givesPermissions = permissionsGiven({ target: name, config, ledger: directory.ledger, clock });
   const made = createGoodDataTarget({ name, config: target, http, log, givesPermissions });
   if (target.sign_in === 'none' || !hasReaders(config)) return { ...base, target: made };

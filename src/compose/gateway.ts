@@ -19,9 +19,11 @@ import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts'
 import { createPublicServer } from '../proxy/server.ts';
 import { parseRequestTarget } from '../proxy/target.ts';
 import { type Certificates, createCertificates } from '../proxy/tls.ts';
+import { WELL_KNOWN } from '../scim/server.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
+import { isServed } from '../targets/schema.ts';
 import { composeBearers } from './bearers.ts';
 import { countEverywhere } from './counts.ts';
 import { type ComposedTarget, composeProviders, type Engines } from './engine.ts';
@@ -31,6 +33,7 @@ import { drain, listen } from './listener.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
 import { composeScheduledSyncs } from './scheduled-syncs.ts';
+import { composeScim } from './scim.ts';
 import type { State } from './state.ts';
 
 export interface Gateway {
@@ -66,13 +69,16 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
   });
   const routes = composeRoutes(config);
   const live = composeSessions(config, engines, providers, cookies);
+  const scim = composeScim(config, engines);
   const proxy = composeProxy(config, engines, { cookies, live, providers, routes });
-  const gateway = composePages(config, engines, { cookies, live, providers, routes });
+  const pages = composePages(config, engines, { cookies, live, providers, routes });
+  const gateway = scim === undefined ? pages : scim.before(pages);
   const certificates = composeCertificates(config, state);
   const publicServer = createPublicServer({
     proxy,
     gateway,
     closing: closing.signal,
+    asksCertificate: scim?.asksCertificate === true,
     ...(certificates === undefined ? {} : { certificates }),
   });
   const probes: Record<string, Probe> = {
@@ -82,7 +88,11 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
   for (const [name, provider] of providers) probes[`login:${name}`] = (signal) => provider.probe(signal);
   for (const [name, { target }] of targets) probes[`target:${name}`] = (signal) => target.probe(signal);
   const scheduled = composeScheduledSyncs(config, engines);
-  const readiness = createReadiness({ probes, advisories: scheduled.advisories, closing: closing.signal });
+  const readiness = createReadiness({
+    probes,
+    advisories: { ...scheduled.advisories, ...scim?.advisories },
+    closing: closing.signal,
+  });
   const refresh = async (): Promise<void> => {
     for (const [file, seconds] of certificates?.expiries() ?? []) metrics.certificate(file, seconds);
     if (part.jobs === false) return;
@@ -93,11 +103,12 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
   let stopJobs: (() => Promise<void>) | undefined;
   return {
     listen: async () => {
+      await scim?.prepare();
       const [own, admin] = await Promise.all([
         listen(publicServer, config.listen),
         part.admin === false ? '' : listen(adminServer, config.admin_listen),
       ]);
-      if (part.jobs !== false) stopJobs = startJobs(engines, scheduled, closing.signal);
+      if (part.jobs !== false) stopJobs = startJobs(engines, scheduled, closing.signal, scim?.jobs);
       live.watch(() => proxy.liveSessions());
       return { public: own, admin };
     },
@@ -110,6 +121,7 @@ export function composeGateway(config: Config, engines: Engines, part: GatewayPa
       proxy.endTunnels();
       await drain(publicServer, idle, () => proxy.endTunnels(), limit);
       await stopJobs?.();
+      await scim?.close();
       await scheduled.close();
       await live.close();
       await proxy.close();
@@ -144,6 +156,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
   const bearers = composeBearers(config, engines, providers, live.pages.endedLogins);
   return new GatewayProxy({
     publicUrl: config.public_url,
+    ownPaths: config.scim === undefined ? [] : [config.scim.path, WELL_KNOWN],
     trustedProxies: config.trusted_proxies,
     forwardAuthSecrets: config.forward_auth?.secrets ?? [],
     routes,
@@ -178,7 +191,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
 /** Nothing, when the target has accounts only. */
 function proxied(name: string, target: ComposedTarget, { session }: Config): ProxyTarget[] {
   const { config, signIn, backendSession } = target;
-  if (config.type === 'auth0') return [];
+  if (!isServed(config)) return [];
   return [
     {
       name,

@@ -21,6 +21,12 @@ const PREPARE_MS = 10 * 60_000;
 /** After a failure at the start: sooner than the hour. */
 const REGISTER_AGAIN_MS = 15_000;
 
+/** Work of another part that is done again and again. */
+export interface Job {
+  readonly everyMs: number;
+  readonly work: () => Promise<void>;
+}
+
 /**
  * What goes on beside the requests. Returns how to stop it; nothing here ever ends the process. A sync that runs ends
  * early once `stop` says so.
@@ -29,6 +35,7 @@ export function startJobs(
   { state, engine, targets, metrics, neverTouch, privileged }: Engines,
   scheduled: Pick<ScheduledSyncs, 'syncs' | 'look' | 'followed' | 'follow'>,
   stop: AbortSignal,
+  more: readonly Job[] = [],
 ): () => Promise<void> {
   const { log, clock, directory } = state;
   const jobs = [
@@ -43,6 +50,7 @@ export function startJobs(
       await directory.plans.prune(before);
       await directory.syncRuns.prune(before);
     }),
+    ...more.map(({ everyMs, work }) => repeat(everyMs, work)),
     ...scheduled.syncs.map((sync) => repeat(LOOK_EVERY_MS, () => scheduled.look(sync, stop))),
     ...scheduled.followed.map((source) =>
       repeat(FOLLOW_EVERY_MS, () => scheduled.follow(source, stop), { againMs: FOLLOW_AGAIN_MS }),

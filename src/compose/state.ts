@@ -17,7 +17,7 @@ export interface State {
   readonly database: Database;
   /** Several stores in one transaction. */
   readonly together: <T>(
-    work: (stores: { readonly directory: Directory; readonly audit: Audit }) => Promise<T>,
+    work: (stores: { readonly database: Database; readonly directory: Directory; readonly audit: Audit }) => Promise<T>,
   ) => Promise<T>;
   readonly directory: Directory;
   readonly audit: Audit;
@@ -44,7 +44,7 @@ export async function composeState(config: Config, log: Log): Promise<State> {
     database,
     together: (work) =>
       inOneTransaction(database, (within) =>
-        work({ directory: createDirectory(within, clock), audit: createAudit(within, clock) }),
+        work({ database: within, directory: createDirectory(within, clock), audit: createAudit(within, clock) }),
       ),
     directory,
     audit: createAudit(database, clock),
@@ -73,7 +73,8 @@ function secretsOf(config: Config): string[] {
   const targets = Object.values(config.targets).map(secretOfTarget);
   const { store, secrets } = config.session;
   const redis = store === 'embedded' ? [] : [store.password, store.sentinelPassword];
-  const all = [...secrets, ...logins, ...targets, ...sources, ...redis, databasePassword(config)];
+  const tokens = Object.values(config.scim?.clients ?? {}).flatMap((client) => client.tokens);
+  const all = [...secrets, ...tokens, ...logins, ...targets, ...sources, ...redis, databasePassword(config)];
   return all.filter((secret) => secret !== undefined);
 }
 
@@ -93,7 +94,7 @@ function sourceSecrets(source: Config['sources'][string]): (string | undefined)[
 
 function secretOfTarget(target: TargetConfig): string | undefined {
   if (target.type === 'auth0') return target.client_secret;
-  return target.type === 'gooddata' ? target.token : target.service_password;
+  return target.type === 'superset' ? target.service_password : target.token;
 }
 
 function databasePassword({ state: { database } }: Config): string | undefined {

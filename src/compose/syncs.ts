@@ -12,6 +12,7 @@ import type { Adoption, Syncs } from '../sync/sync.ts';
 import { createSyncs } from '../sync/syncs.ts';
 import type { Target } from '../targets/target.ts';
 import { type ComposedTarget, composeTarget, type Engines, LEASE_MS, managedBy } from './engine.ts';
+import { ownerOf } from './owners.ts';
 import { composeSource } from './sources.ts';
 
 export interface ComposedSyncs {
@@ -126,16 +127,13 @@ async function openTargets(only: string | undefined, parts: Parts): Promise<read
   );
 }
 
-function originOf(name: string, { sources, identity }: Config): SyncOrigin {
+function originOf(name: string, config: Config): SyncOrigin {
+  const { sources } = config;
   const login = sources[name]?.login;
   return {
     name,
     issuer: login === undefined ? sourceIssuer(name) : aliasIssuer(login),
-    ownerOf: (owner) => {
-      if (identity.owner === name) return name;
-      // Whom a source owned that is not there any more nobody owns.
-      return owner !== undefined && Object.hasOwn(sources, owner) ? owner : name;
-    },
+    ownerOf: (owner) => ownerOf(name, owner, config),
   };
 }
 

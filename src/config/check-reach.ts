@@ -1,7 +1,7 @@
 import type { Pattern } from '../mapping/patterns.ts';
 import { type Finding, type Path, showPath } from './complaint.ts';
 import { type ConditionLine, canMeet, linesOf, tryPattern } from './conditions.ts';
-import type { Checked, Declared } from './declared.ts';
+import { type Checked, type Declared, originNames } from './declared.ts';
 import type { Config } from './schema.ts';
 
 type Rules = Config['rules'];
@@ -92,7 +92,7 @@ function attributeOfOtherLogin(lines: readonly ConditionLine[], declared: Declar
   const top = lines.filter((line) => !line.negated);
   const origins = top.find((line) => line.attribute === 'origin');
   if (origins === undefined) return [];
-  const possible = [...declared.logins, ...declared.sources].filter((login) =>
+  const possible = [...originNames(declared)].filter((login) =>
     origins.patterns.some((pattern) => pattern.match(login) !== undefined),
   );
   const somewhere = new Set([...declared.attributes.values()].flatMap((names) => [...names]));
@@ -113,7 +113,8 @@ function attributeOfOtherLogin(lines: readonly ConditionLine[], declared: Declar
 }
 
 function placeOf(origin: string, declared: Declared): string {
-  return declared.logins.has(origin) ? `login.${origin}` : `sources.${origin}`;
+  if (declared.logins.has(origin)) return `login.${origin}`;
+  return declared.sources.has(origin) ? `sources.${origin}` : `scim.clients.${origin}`;
 }
 
 /** Whoever fits the grant also fits the denial: every line of the denial is there, with no fewer values. */

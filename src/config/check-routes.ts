@@ -1,4 +1,5 @@
 import { originOfHost } from '../model/origin.ts';
+import { isServed } from '../targets/schema.ts';
 import { type Finding, type Path, showPath } from './complaint.ts';
 import { checkNames, checkPatterns, linesOf, unknownAttribute } from './conditions.ts';
 import { attributeNames, type Checked, type Declared } from './declared.ts';
@@ -110,8 +111,10 @@ function checkRoute(
     ...lines.flatMap((line) => checkPatterns(line.values, line.path)),
     ...checkNames(lines, declared),
   ];
-  if (targets[route.to]?.type === 'auth0') {
-    const message = `${showPath([...path, 'to'])} leads to an auth0 target, which has accounts and no pages`;
+  const target = targets[route.to];
+  if (target !== undefined && !isServed(target)) {
+    const what = target.type === 'auth0' ? 'an auth0' : 'a scim';
+    const message = `${showPath([...path, 'to'])} leads to ${what} target, which has accounts and no pages`;
     const hint = 'lead it to the application that people use';
     found.push({ path: [...path, 'to'], code: 'target_without_pages', message, hint });
   }

@@ -123,7 +123,7 @@ const PLACEHOLDERS =
   /change.?me|replace.?me|placeholder|your[-_ ](secret|token|password|client)|<[^>]*>|^(secret|password|todo|xxx+|example|token)$/i;
 
 /** A text that repeats itself or counts up is no secret, however long it is. */
-function isGuessable(secret: string): boolean {
+export function isGuessable(secret: string): boolean {
   return (
     PLACEHOLDERS.test(secret) ||
     new Set(secret).size <= 4 ||
@@ -151,7 +151,7 @@ function secrets({ session, forward_auth, login = {}, targets = {} }: Partial<Co
 
 function secretOf(target: Config['targets'][string]): readonly [key: string, value: string | undefined] {
   if (target.type === 'auth0') return ['client_secret', target.client_secret];
-  return target.type === 'gooddata' ? ['token', target.token] : ['service_password', target.service_password];
+  return target.type === 'superset' ? ['service_password', target.service_password] : ['token', target.token];
 }
 
 function isPlaceholder(value: string | undefined): boolean {

@@ -5,7 +5,7 @@ import type { Config } from './schema.ts';
 
 type SqlSource = Extract<Config['sources'][string], { readonly type: 'sql' }>;
 
-/** Sources against logins, and against what `identity` says of them. */
+/** Sources against logins, and who lists people against what `identity` says of them. */
 export function checkSources({ sources = {}, identity }: Partial<Config>, declared: Declared): Checked {
   const complaints = Object.entries(sources).flatMap(([name, source]): Finding[] => [
     ...(declared.logins.has(name) ? [clash(name)] : []),
@@ -15,7 +15,7 @@ export function checkSources({ sources = {}, identity }: Partial<Config>, declar
     ...(source.type === 'sql' ? withoutDatabase(name, source) : []),
   ]);
   const owner = identity?.owner;
-  if (owner !== undefined && !declared.sources.has(owner)) complaints.push(unknownOwner(owner, declared));
+  if (owner !== undefined && !ownersOf(declared).has(owner)) complaints.push(unknownOwner(owner, declared));
   return { complaints, warnings: [] };
 }
 
@@ -39,10 +39,18 @@ function unknownLogin(name: string, login: string, declared: Declared): Finding 
   return { path: ['sources', name, 'login'], code: 'unknown_origin', message, hint };
 }
 
+/** Whoever can list people. */
+function ownersOf({ sources, scimClients }: Declared): ReadonlySet<string> {
+  return new Set([...sources, ...scimClients]);
+}
+
 function unknownOwner(owner: string, declared: Declared): Finding {
-  const meant = nearest(owner, declared.sources);
-  const known = declared.sources.size === 0 ? 'there are none' : `the sources are ${[...declared.sources].join(', ')}`;
+  const owners = ownersOf(declared);
+  const meant = nearest(owner, owners);
+  const kinds = declared.scimClients.size === 0 ? 'source' : 'source or SCIM client';
+  const known =
+    owners.size === 0 ? 'there are none' : `the ${kinds.replace(' or ', 's and ')}s are ${[...owners].join(', ')}`;
   const hint = meant === undefined ? known : `did you mean ${meant}?`;
-  const message = '`identity.owner` names no source of this file';
+  const message = `\`identity.owner\` names no ${kinds} of this file`;
   return { path: ['identity', 'owner'], code: 'unknown_origin', message, hint };
 }

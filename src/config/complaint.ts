@@ -31,7 +31,7 @@ export const COMPLAINTS = {
   feature_missing: 'The key belongs to a feature that this version does not have. It is refused rather than ignored.',
   // Between keys
   unknown_target: 'No target of that name is configured.',
-  unknown_origin: 'No login or source of that name is configured.',
+  unknown_origin: 'No login, source or SCIM client of that name is configured.',
   unknown_source: 'No source of that name is configured.',
   unknown_attribute: 'No login defines an attribute of that name.',
   unknown_entitlement_kind: 'The target has no entitlements of that kind.',
@@ -50,7 +50,8 @@ export const COMPLAINTS = {
   duplicate_route: 'Two routes have the same path and fit the same requests.',
   bearer_audience: 'Access tokens would be taken for those of another client or login.',
   duplicate_login: 'Two logins are the same client of the same provider.',
-  duplicate_origin: 'A login and a source have the same name.',
+  duplicate_token: 'Two SCIM clients have the same token, which alone says who a client is.',
+  duplicate_origin: 'Two of a login, a source and a SCIM client have the same name.',
   duplicate_email_domain: 'Two logins claim the same e-mail domain.',
   certificate_unusable: 'A file of `tls` cannot be read, is not PEM, or its key is not that of the certificate.',
   certificate_missing: 'A host that is served is in no certificate: browsers refuse it.',

@@ -3,7 +3,7 @@ import type { Condition } from '../mapping/schema.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Finding, Path } from './complaint.ts';
 import { showPath } from './complaint.ts';
-import { attributeNames, type Declared } from './declared.ts';
+import { attributeNames, type Declared, kindOfOrigin, originNames } from './declared.ts';
 import { nearest } from './nearest.ts';
 
 /** One line of a `when`, with its patterns compiled; those that do not compile are left out. */
@@ -75,8 +75,8 @@ export function checkNames(lines: readonly ConditionLine[], declared: Declared):
 }
 
 function checkOrigins(line: ConditionLine, declared: Declared): readonly Finding[] {
-  const origins = new Set([...declared.logins, ...declared.sources]);
-  const kind = declared.sources.size === 0 ? 'login' : 'login or source';
+  const origins = originNames(declared);
+  const kind = kindOfOrigin(declared);
   return line.values.flatMap((value, index): Finding[] => {
     const pattern = tryPattern(value);
     if (pattern === undefined || [...origins].some((origin) => pattern.match(origin) !== undefined)) return [];
@@ -88,7 +88,7 @@ function checkOrigins(line: ConditionLine, declared: Declared): readonly Finding
         message: `${showPath(line.path)} names no ${kind} of this file`,
         hint:
           meant === undefined
-            ? `the ${kind.replace(' or ', 's and ')}s are ${[...origins].join(', ')}`
+            ? `the ${kind.replaceAll(' or ', 's and ')}s are ${[...origins].join(', ')}`
             : `did you mean ${meant}?`,
       },
     ];

@@ -3,6 +3,7 @@ import { checkLogins } from './check-logins.ts';
 import { checkPrivileged } from './check-privileged.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkRules } from './check-rules.ts';
+import { checkScim } from './check-scim.ts';
 import { checkServers } from './check-servers.ts';
 import { checkSources } from './check-sources.ts';
 import { checkSyncs } from './check-syncs.ts';
@@ -17,6 +18,7 @@ const CHECKS: readonly Check[] = [
   checkHosts,
   checkLogins,
   checkSources,
+  checkScim,
   checkRules,
   checkWorkspaces,
   checkPrivileged,

@@ -29,7 +29,6 @@ const SAML_KEYS = [
 
 const MISSING_FEATURES: readonly MissingFeature[] = [
   { path: ['admin_url'], feature: 'the operators’ page', instead: 'leave it out: the commands show the same' },
-  { path: ['scim'], feature: 'accounts pushed by SCIM', instead: 'leave it out: accounts are made at login' },
   {
     path: ['login', '*', 'type'],
     needs: isOneOf('saml'),
@@ -38,13 +37,6 @@ const MISSING_FEATURES: readonly MissingFeature[] = [
     entry: 2,
   },
   ...SAML_KEYS.map((key) => ({ path: ['login', '*', key], feature: 'login by SAML', instead: 'leave it out' })),
-  {
-    path: ['targets', '*', 'type'],
-    needs: isOneOf('scim'),
-    feature: 'accounts in any SCIM service',
-    instead: 'the targets here are superset, gooddata and auth0',
-    entry: 2,
-  },
 ];
 
 export interface Refused {

@@ -4,6 +4,7 @@ import { loginSchema } from '../login/schema.ts';
 import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../mapping/schema.ts';
 import { safetySchema } from '../provisioning/schema.ts';
 import { forwardAuthSchema, routesSchema, shutdownSchema, tlsSchema } from '../proxy/schema.ts';
+import { scimSchema } from '../scim/schema.ts';
 import { sessionSchema } from '../session/schema.ts';
 import { sourcesSchema } from '../sources/schema.ts';
 import { syncSchema } from '../sync/schema.ts';
@@ -78,6 +79,9 @@ export const configSchema = z.strictObject({
   routes: routesSchema.describe(
     'What the proxy serves. The longest path that fits wins; a path is compared after normalisation.',
   ),
+  scim: scimSchema
+    .optional()
+    .describe('People and groups that identity providers push by SCIM 2.0. Absent: nobody may.'),
   sources: sourcesSchema
     .default({})
     .describe('Places that list people, one entry each; what is done with the lists is said in `sync`.'),

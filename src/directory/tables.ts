@@ -175,6 +175,77 @@ export interface EndedSessionRow {
   ended_at: number;
 }
 
+export interface ScimUserRow {
+  client: string;
+  id: string;
+  /** Folded: `userName` is unique without regard to case (RFC 7643 §4.1.1). Null: the user was deleted. */
+  user_name: string | null;
+  external_id: string | null;
+  /** For the members of groups. */
+  display: string | null;
+  active: number;
+  created_at: number;
+  modified_at: number;
+  version: number;
+  /** What the client said, as JSON. Null: the user was deleted. */
+  body: string | null;
+  /** The subject that the directory knows this user by; null: it has not heard of it yet. */
+  issuer: string | null;
+  subject: string | null;
+  /** Counts what was said of the user, a change of a group too. */
+  pushed: number;
+  /** Up to which of these the directory knows it. */
+  settled: number;
+}
+
+export interface ScimEmailRow {
+  client: string;
+  user_id: string;
+  /** Folded. */
+  email: string;
+}
+
+export interface ScimGroupRow {
+  client: string;
+  id: string;
+  display_name: string;
+  /** Folded. */
+  name_key: string;
+  external_id: string | null;
+  /** 1: this is not the name that the group was made by. */
+  renamed: number;
+  created_at: number;
+  modified_at: number;
+  version: number;
+  body: string;
+}
+
+export interface ScimMemberRow {
+  client: string;
+  group_id: string;
+  member_id: string;
+  kind: 'User' | 'Group';
+}
+
+export interface ScimTokenRow {
+  id: string;
+  client: string;
+  /** SHA-256, base64url. */
+  hash: string;
+  created_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
+}
+
+/** Whom a client has deleted lately. */
+export interface ScimHeldRow {
+  person_id: string;
+  client: string;
+  at: number;
+  /** 1: the accounts are not deleted until somebody approves. */
+  held: number;
+}
+
 export interface Tables {
   people: PersonRow;
   subjects: SubjectRow;
@@ -194,4 +265,10 @@ export interface Tables {
   audit_head: AuditHeadRow;
   sessions: SessionRow;
   ended_sessions: EndedSessionRow;
+  scim_users: ScimUserRow;
+  scim_emails: ScimEmailRow;
+  scim_groups: ScimGroupRow;
+  scim_members: ScimMemberRow;
+  scim_tokens: ScimTokenRow;
+  scim_held: ScimHeldRow;
 }

@@ -24,6 +24,7 @@ const USER_NAME: Readonly<Record<MappedTarget['type'], readonly string[]>> = {
   superset: ['preferred_username', 'email'],
   gooddata: ['external_id'],
   auth0: ['email'],
+  scim: ['preferred_username', 'email'],
 };
 
 /** What one account should be, and which names were substituted for a new one. */

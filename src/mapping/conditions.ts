@@ -6,6 +6,8 @@ import type { Condition } from './schema.ts';
 export interface ConditionSubject {
   /** After strip, rename and allow. */
   readonly groups: readonly string[];
+  /** Those of them by which privileged entitlements may be given. Absent: all. */
+  readonly trustedGroups?: readonly string[] | undefined;
   readonly attributes: Attributes;
   /** Name of the origin: compared by the line `origin`. */
   readonly origin: string;

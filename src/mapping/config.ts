@@ -1,5 +1,6 @@
 import type { ClaimsConfig, LoginConfig } from '../login/schema.ts';
 import type { SafetyConfig } from '../provisioning/schema.ts';
+import type { ScimClientConfig, ScimConfig } from '../scim/schema.ts';
 import type { SourceConfig } from '../sources/schema.ts';
 import type { TargetConfig } from '../targets/schema.ts';
 import type { DefaultConfig, GroupsConfig, IdentityConfig, RulesConfig } from './schema.ts';
@@ -14,6 +15,8 @@ export interface OriginConfig {
   readonly email_domains: readonly string[];
   /** Every address that it says counts as verified, whatever its domain: a source is trusted for whom it lists. */
   readonly trusts_all_emails?: boolean;
+  /** Groups by which privileged entitlements are given; all others are not looked at for them. Absent: any group. */
+  readonly privileged_groups?: readonly string[];
   /** The login whose people these are: ids in targets are as if that login had said them. */
   readonly speaks_for?: string | undefined;
 }
@@ -42,6 +45,7 @@ export interface MappingConfig {
 export interface MappingSections {
   readonly login: LoginConfig;
   readonly sources?: Readonly<Record<string, SourceConfig>>;
+  readonly scim?: Pick<ScimConfig, 'clients'> | undefined;
   readonly sync?: Readonly<Record<string, { readonly from: string; readonly to: string }>>;
   readonly identity: IdentityConfig;
   readonly groups: GroupsConfig;
@@ -54,7 +58,8 @@ export interface MappingSections {
 export function mappingConfigOf(sections: MappingSections): MappingConfig {
   const { login, sources = {}, identity, groups, rules, safety } = sections;
   const listed = Object.entries(sources).map(([name, source]) => [name, originOf(source)] as const);
-  const origins = { ...login, ...Object.fromEntries(listed) };
+  const pushed = Object.entries(sections.scim?.clients ?? {}).map(([name, client]) => [name, pushing(client)] as const);
+  const origins = { ...login, ...Object.fromEntries([...listed, ...pushed]) };
   const targets = Object.entries(sections.targets).map(([name, target]) => {
     const only = target.external_ids ?? onlyFeeder(name, sections);
     return [name, only === undefined ? target : { ...target, external_ids: only }] as const;
@@ -70,10 +75,15 @@ export function mappingConfigOf(sections: MappingSections): MappingConfig {
   };
 }
 
-/** The one origin that feeds a target, a source counting as the login whose people it lists; undefined: there are several. */
-function onlyFeeder(target: string, { login, sources = {}, sync = {} }: MappingSections): string | undefined {
+/**
+ * The one origin that feeds a target, a source or SCIM client counting as the login whose people it lists; undefined:
+ * there are several.
+ */
+function onlyFeeder(target: string, { login, sources = {}, sync = {}, scim }: MappingSections): string | undefined {
   const synced = Object.values(sync).filter(({ to }) => to === target);
-  const feeders = new Set([...Object.keys(login), ...synced.map(({ from }) => sources[from]?.login ?? from)]);
+  const pushed = Object.entries(scim?.clients ?? {}).map(([name, client]) => client.login ?? name);
+  const listed = synced.map(({ from }) => sources[from]?.login ?? from);
+  const feeders = new Set([...Object.keys(login), ...listed, ...pushed]);
   return feeders.size === 1 ? [...feeders][0] : undefined;
 }
 
@@ -86,6 +96,19 @@ function originOf(source: SourceConfig): OriginConfig {
     trust_email: true,
     email_domains: [],
     trusts_all_emails: true,
+    speaks_for: login,
+  };
+}
+
+/** Groups are always said: whoever is pushed is a member of those that were pushed, and of no others. */
+function pushing({ claims, trust_email, email_domains, privileged_groups, login }: ScimClientConfig): OriginConfig {
+  return {
+    claims,
+    groups_absent: 'empty',
+    trust_email,
+    email_domains,
+    trusts_all_emails: trust_email && email_domains.length === 0,
+    privileged_groups,
     speaks_for: login,
   };
 }

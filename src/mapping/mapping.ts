@@ -11,15 +11,16 @@ import { Draft, type Reading } from './draft.ts';
 import {
   checkGroups,
   compileGroupFilter,
+  type FilteredGroups,
   type GroupFilter,
   type ReadGroupsOptions,
   readGroups,
   type SentGroups,
 } from './groups.ts';
-import { compilePrivileged, type IsPrivileged } from './privileged.ts';
+import { compilePrivileged, type IsPrivileged, RENAMED_GROUPS } from './privileged.ts';
 import { filled } from './profile.ts';
 import type { Refusal } from './refusal.ts';
-import { applyRule, Giving, type RuleResult } from './rules.ts';
+import { applyRule, Giving, NO_EXACT_GROUP, type RuleResult } from './rules.ts';
 import { NO_SOURCES } from './templates.ts';
 
 /** An assertion as the directory remembers it. */
@@ -174,7 +175,8 @@ class CompiledMapping {
 
   #applyRules(draft: Draft): void {
     for (const { assertion, read, groups, refusals } of draft.readings) {
-      const subject = { groups: groups.names, attributes: read.attributes, origin: assertion.origin };
+      const trustedGroups = this.#trusted(assertion, groups);
+      const subject = { groups: groups.names, trustedGroups, attributes: read.attributes, origin: assertion.origin };
       const isSound = refusals.length === 0;
       for (const [at, { trace, given }] of this.#resultsFor(subject).entries()) {
         const rule = this.#rules.rules[at];
@@ -186,10 +188,20 @@ class CompiledMapping {
     }
   }
 
+  /** Under the names that rules know them by: those that the config lists and the origin has not renamed. */
+  #trusted(assertion: Assertion, groups: FilteredGroups): readonly string[] | undefined {
+    const listed = this.#config.origins[assertion.origin]?.privileged_groups;
+    if (listed === undefined) return undefined;
+    const renamed = assertion.claims[RENAMED_GROUPS];
+    const isTrusted = (value: string): boolean =>
+      listed.includes(value) && !(Array.isArray(renamed) && renamed.includes(value));
+    return groups.trace.filter(({ kept, value }) => kept && isTrusted(value)).map(({ name }) => name);
+  }
+
   /** Most people are in the same few groups, and a rule looks at little else: what it came to is kept for the next one. */
   #resultsFor(subject: ConditionSubject): readonly RuleResult[] {
     const attributes = this.#looksAt.map((name) => subject.attributes[name] ?? null);
-    const key = JSON.stringify([subject.origin, subject.groups, attributes]);
+    const key = JSON.stringify([subject.origin, subject.groups, subject.trustedGroups ?? null, attributes]);
     const known = this.#results.get(key);
     if (known !== undefined) return known;
     const results = this.#rules.rules.map((rule) => applyRule(rule, subject, this.#isPrivileged));
@@ -207,7 +219,7 @@ class CompiledMapping {
     const because = wanting.map(({ target }) => `${target}: no rule gave anything`);
     const sound = draft.readings.filter(({ refusals }) => refusals.length === 0);
     for (const origin of new Set(sound.map(({ assertion }) => assertion.origin))) {
-      const giving = new Giving('default', origin, this.#isPrivileged, false);
+      const giving = new Giving('default', origin, this.#isPrivileged, NO_EXACT_GROUP);
       for (const grant of wanting) giving.give(grant, NO_SOURCES, new Map());
       draft.rules.push({ name: 'default', origin, matched: true, because, gave: giving.gave, refused: giving.refused });
       for (const [target, entitlements] of giving.given) draft.give(target, entitlements);

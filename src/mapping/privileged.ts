@@ -1,5 +1,8 @@
 import type { Entitlement } from '../model/entitlement.ts';
 
+/** Claim of a SCIM client's assertion: those of the groups that do not have the name any more that they were made by. */
+export const RENAMED_GROUPS = 'latchgate:renamed_groups';
+
 export type IsPrivileged = (target: string, entitlement: Entitlement) => boolean;
 
 /**

@@ -2,7 +2,7 @@ import type { Attributes, AttributeValue } from '../model/desired.ts';
 import type { Profile } from '../model/person.ts';
 import { localPart } from './email.ts';
 
-/** What was said of a person's names: a member that was not said is absent, one that was said empty is null. */
+/** What was said of a person: a member that was not said is absent, one that was said empty is null. */
 export function profileOf(attributes: Attributes): Profile {
   const givenName = textOrNull(attributes['given_name']);
   const familyName = textOrNull(attributes['family_name']);
@@ -13,7 +13,15 @@ export function profileOf(attributes: Attributes): Profile {
     ...(familyName === undefined ? {} : { familyName }),
     ...(displayName === undefined ? {} : { displayName }),
     ...(email === undefined ? {} : { email }),
+    ...workOf(attributes),
   };
+}
+
+/** The same for a new account and for one that is there: nothing stands in for these. */
+function workOf(attributes: Attributes): Pick<Profile, 'title' | 'department'> {
+  const title = textOrNull(attributes['title']);
+  const department = textOrNull(attributes['department']);
+  return { ...(title === undefined ? {} : { title }), ...(department === undefined ? {} : { department }) };
 }
 
 /** Half a name must not overwrite a whole one: given and family name make a display name only together. */
@@ -55,6 +63,7 @@ export function profileForNew(attributes: Attributes, userName: string | undefin
     ...(familyName === undefined ? {} : { familyName }),
     ...(displayName === undefined ? {} : { displayName }),
     ...(said.email === undefined ? {} : { email: said.email }),
+    ...workOf(attributes),
   };
   return { profile, notes };
 }

@@ -32,7 +32,7 @@ export interface RuleResult {
 /** Holds one rule against one person as one origin describes them. */
 export function applyRule(rule: CompiledRule, subject: ConditionSubject, isPrivileged: IsPrivileged): RuleResult {
   const { holds, because, matches } = evaluateCondition(rule.condition, subject);
-  const giving = new Giving(rule.name, subject.origin, isPrivileged, hasExactGroup(matches.get('groups')));
+  const giving = new Giving(rule.name, subject.origin, isPrivileged, whyNotPrivileged(matches.get('groups'), subject));
   if (holds) for (const grant of rule.grants) giving.give(grant, rule.sources, matches);
   const trace = {
     name: rule.name,
@@ -46,9 +46,20 @@ export function applyRule(rule: CompiledRule, subject: ConditionSubject, isPrivi
   return { trace, given: giving.given };
 }
 
-/** A privileged entitlement is for those who are in a group that the rule spells out. */
-function hasExactGroup(matches: readonly LineMatch[] | undefined): boolean {
-  return matches?.some(({ pattern }) => pattern.kind === 'exact') ?? false;
+export const NO_EXACT_GROUP = 'the rule fits by no exact group name';
+
+/**
+ * A privileged entitlement is for those who are in a group that the rule spells out, and by which the origin may say so;
+ * undefined: there is one.
+ */
+function whyNotPrivileged(
+  matches: readonly LineMatch[] | undefined,
+  { trustedGroups }: ConditionSubject,
+): string | undefined {
+  const exact = matches?.filter(({ pattern }) => pattern.kind === 'exact') ?? [];
+  if (exact.length === 0) return NO_EXACT_GROUP;
+  if (trustedGroups === undefined || exact.some(({ value }) => trustedGroups.includes(value))) return undefined;
+  return 'the group is not in `privileged_groups` of the SCIM client, or was renamed';
 }
 
 /** Collects what one rule, or the default, gives to one person. */
@@ -59,13 +70,14 @@ export class Giving {
   readonly #rule: string;
   readonly #origin: string;
   readonly #isPrivileged: IsPrivileged;
-  readonly #byExactGroup: boolean;
+  /** Why privileged entitlements are refused, if they are. */
+  readonly #whyNot: string | undefined;
 
-  constructor(rule: string, origin: string, isPrivileged: IsPrivileged, byExactGroup: boolean) {
+  constructor(rule: string, origin: string, isPrivileged: IsPrivileged, whyNot: string | undefined) {
     this.#rule = rule;
     this.#origin = origin;
     this.#isPrivileged = isPrivileged;
-    this.#byExactGroup = byExactGroup;
+    this.#whyNot = whyNot;
   }
 
   give(grant: CompiledGrant, sources: CaptureSources, matches: ReadonlyMap<string, readonly LineMatch[]>): void {
@@ -113,8 +125,8 @@ export class Giving {
       return undefined;
     }
     const entitlement = { kind: template.kind, name, ...(scope === undefined ? {} : { scope }) };
-    if (this.#isPrivileged(target, entitlement) && !(template.isLiteral && this.#byExactGroup)) {
-      const why = template.isLiteral ? 'the rule fits by no exact group name' : 'the name is made from a claim';
+    if (this.#isPrivileged(target, entitlement) && (!template.isLiteral || this.#whyNot !== undefined)) {
+      const why = template.isLiteral ? (this.#whyNot ?? NO_EXACT_GROUP) : 'the name is made from a claim';
       this.#refuse(target, entitlementKey(entitlement), 'privileged_needs_exact', why);
       return undefined;
     }

@@ -11,7 +11,7 @@ export const identitySchema = z.strictObject({
   owner: entryName
     .optional()
     .describe(
-      'The source that owns the people it lists: whoever is gone there leaves everywhere. Default: of each person the first source that listed them.',
+      'The source or SCIM client that owns the people it lists: whoever is gone there leaves everywhere. Default: of each person the first that listed them.',
     ),
 });
 

@@ -3,6 +3,11 @@ export function sourceIssuer(source: string): string {
   return `latchgate:source:${source}`;
 }
 
+/** Issuer of the ids that SCIM users of a client have here, where the client speaks of no login's people. */
+export function scimIssuer(client: string): string {
+  return `latchgate:scim:${client}`;
+}
+
 /** Issuer of the `external_id` of a login's people, by which sources list them. */
 export function aliasIssuer(login: string): string {
   return `latchgate:external:${login}`;

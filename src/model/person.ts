@@ -20,7 +20,7 @@ export interface Assertion extends SubjectKey {
 }
 
 /**
- * Names of a person as RFC 7643 §4.1 spells them. A member that is absent is left alone, `null` clears it where the
+ * A person as RFC 7643 §4.1 and §4.3 spell it. A member that is absent is left alone, `null` clears it where the
  * target allows.
  */
 export interface Profile {
@@ -28,6 +28,8 @@ export interface Profile {
   readonly familyName?: string | null;
   readonly displayName?: string | null;
   readonly email?: string | null;
+  readonly title?: string | null;
+  readonly department?: string | null;
 }
 
 /** Our attributes by name: strings or lists of strings. `null` was present and empty; absent was not sent. */

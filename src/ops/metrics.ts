@@ -25,6 +25,8 @@ export interface Metrics {
   /** A scheduled run of a sync came to an end; `code` is `ok`, or of the brake or failure. */
   syncRun(sync: string, outcome: string, code: string, seconds: number): void;
   syncState(sync: string, state: SyncState): void;
+  /** One request to the SCIM API; `client` is `-` while it is not known. */
+  scim(client: string, resource: string, outcome: string): void;
   /** Reconciles that wait for their next try. */
   retriesWaiting(count: number): void;
   render(): Promise<RenderedMetrics>;
@@ -96,6 +98,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   ]);
   const httpRetries = counter('http_retries_total', 'Outgoing calls that were tried again', ['client']);
   const syncs = syncMetrics(counter, gauge, histogram);
+  const scim = counter('scim_requests_total', 'Requests to the SCIM API', ['client', 'resource', 'outcome']);
   const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try', 'max');
 
   return {
@@ -114,6 +117,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     certificate: (certificate, seconds) => certificates.set({ certificate }, seconds),
     httpRetry: (client) => httpRetries.inc({ client }),
     ...syncs,
+    scim: (client, resource, outcome) => scim.inc({ client, resource, outcome }),
     retriesWaiting: (count) => retriesWaiting.set(count),
     render: () => rendered(registry),
     values: () => registry.getMetricsAsJSON(),

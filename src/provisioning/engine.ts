@@ -20,6 +20,8 @@ export interface EngineDeps extends RunsDeps {
   readonly leaver: LeaverPolicy;
   /** Logins whose people a source lists, by their `external_id`. */
   readonly aliases: ReadonlySet<string>;
+  /** Whether accounts of somebody who left are switched off only, because nobody has approved yet that they are deleted. */
+  readonly holdsDeletion?: (person: PersonId) => Promise<boolean>;
   /** Ends every session of a person on every instance, sockets included. */
   readonly endSessions: (person: PersonId) => Promise<void>;
 }
@@ -108,7 +110,7 @@ export class Engine implements Provisioner {
     await endSessions(person);
     await audit.append([{ event: 'person.disabled', actor: options.actor, person, requestId: options.requestId }]);
     // In every target, linked or not: a login that is under way may be making an account there.
-    const goal = { leaving: this.#leaves(await directory.people.get(person)) };
+    const goal = { leaving: await this.#leaves(await directory.people.get(person)) };
     const states = new Map(
       await Promise.all(
         [...targets.keys()].map(
@@ -181,13 +183,14 @@ export class Engine implements Provisioner {
   /** Brings somebody who is out to what that means, in one target. For syncs. */
   async leave(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState> {
     const who = await this.#deps.directory.people.get(person);
-    return this.#runs.run(person, target, { leaving: this.#leaves(who) }, actor, requestId);
+    return this.#runs.run(person, target, { leaving: await this.#leaves(who) }, actor, requestId);
   }
 
   /** Brings somebody to what everybody who speaks of them says by now, in one target. For syncs. */
   async again(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState> {
     const who = await this.#deps.directory.people.get(person);
-    const goal = whyOut(who) === undefined ? await this.#said.goalNow(person, target) : { leaving: this.#leaves(who) };
+    const goal =
+      whyOut(who) === undefined ? await this.#said.goalNow(person, target) : { leaving: await this.#leaves(who) };
     return goal === undefined ? { status: 'none' } : this.#runs.run(person, target, goal, actor, requestId);
   }
 
@@ -196,13 +199,17 @@ export class Engine implements Provisioner {
     const who = await directory.people.get(person);
     if (who === undefined || !targets.has(target)) return directory.retries.done(person, target);
     const requestId = `retry-${person.slice(-8)}-${this.#deps.clock.now().toString(36)}`;
-    const goal = whyOut(who) === undefined ? await this.#said.goalNow(person, target) : { leaving: this.#leaves(who) };
+    const goal =
+      whyOut(who) === undefined ? await this.#said.goalNow(person, target) : { leaving: await this.#leaves(who) };
     if (goal === undefined) return directory.retries.done(person, target);
     await this.#runs.run(person, target, goal, 'scheduler', requestId);
   }
 
-  #leaves(who: Person | undefined): Leaving {
-    return personLeaves(this.#deps.leaver, who, this.#deps.clock.now());
+  async #leaves(who: Person | undefined): Promise<Leaving> {
+    const { leaver, clock, holdsDeletion } = this.#deps;
+    const leaving = personLeaves(leaver, who, clock.now());
+    if (leaving.policy === 'disable' || who === undefined || holdsDeletion === undefined) return leaving;
+    return (await holdsDeletion(who.id)) ? { ...leaving, policy: 'disable' } : leaving;
   }
 
   async #followUp(person: PersonId, targets: readonly string[]): Promise<void> {

@@ -50,8 +50,11 @@ export interface ProxySessions {
   onEnded(listener: (handle: string) => void, held: () => Iterable<string>): () => void;
 }
 
-/** Serves what is at or below /.latchgate. Its answers say `requestId` in X-Request-Id. */
-export type GatewayPages = (req: IncomingMessage, res: ServerResponse, requestId: string) => void;
+/**
+ * Serves what is at or below /.latchgate, and `ownPaths`. Its answers say `requestId` in X-Request-Id; `path` is
+ * normalised.
+ */
+export type GatewayPages = (req: IncomingMessage, res: ServerResponse, requestId: string, path: string) => void;
 
 /** An access token that claims to be of one of our providers. */
 export interface ProxyBearer {
@@ -100,6 +103,8 @@ export interface ProxyRefusal {
 
 export interface ProxyDeps {
   readonly publicUrl: string;
+  /** Normalised paths of our own beside /.latchgate, with everything below them, under any host. They hide routes. */
+  readonly ownPaths?: readonly string[];
   /** Normalised paths that are served under any host, with everything below them: machines call them by other names. */
   readonly anyHostPaths?: readonly string[];
   /** Addresses and CIDR blocks whose X-Forwarded-For is continued. */

@@ -40,6 +40,7 @@ export class GatewayProxy {
   readonly #deps: ProxyDeps;
   readonly #hosts: Hosts;
   readonly #anyHostPaths: readonly string[];
+  readonly #ownPaths: readonly string[];
   readonly #clients: ApiClients;
   readonly #gate: Gate;
   readonly #exchanges: Exchanges;
@@ -49,7 +50,8 @@ export class GatewayProxy {
   constructor(deps: ProxyDeps) {
     this.#deps = deps;
     this.#hosts = hostsOfRoutes(deps.publicUrl, deps.routes);
-    this.#anyHostPaths = [...ANY_HOST_PATHS, ...(deps.anyHostPaths ?? [])];
+    this.#ownPaths = deps.ownPaths ?? [];
+    this.#anyHostPaths = [...ANY_HOST_PATHS, ...(deps.anyHostPaths ?? []), ...this.#ownPaths];
     this.#clients = new ApiClients(deps.bearers, new Failures(deps));
     this.#gate = new Gate(deps, this.#hosts);
     this.#exchanges = new Exchanges(deps);
@@ -91,11 +93,18 @@ export class GatewayProxy {
       return;
     }
     if (passage.target.path === FORWARD_AUTH_PATH) return void this.#forwardAuth.answer(req, res, requestId);
-    if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) {
+    const { path } = passage.target;
+    if (this.#ownPaths.some((own) => isAtOrBelow(path, own))) {
+      req.url = passage.target.forward;
+      if (expectsContinue) res.writeContinue();
+      gateway(req, res, requestId, path);
+      return;
+    }
+    if (isAtOrBelow(path, GATEWAY_PATH)) {
       // In the one spelling that its pages are found by: `/%2elatchgate/…` is at the same place.
       req.url = GATEWAY_PATH + passage.target.forward.replace(/^\/[^/?]*/, '');
       if (expectsContinue) res.writeContinue();
-      gateway(req, res, requestId);
+      gateway(req, res, requestId, path);
       return;
     }
     if (expectsContinue) res.setHeader('Connection', 'close');
@@ -216,7 +225,7 @@ export class GatewayProxy {
     if (passage.target.path === FORWARD_AUTH_PATH) {
       return this.#forwardAuth.answer(req, responseOn(socket, req), requestId);
     }
-    if (isAtOrBelow(passage.target.path, GATEWAY_PATH)) throw invalid();
+    if ([GATEWAY_PATH, ...this.#ownPaths].some((own) => isAtOrBelow(passage.target.path, own))) throw invalid();
     passage.client = this.#clients.tokenOf(req);
     const refusal = refuseUpgrade(req, passage.host.origin, passage.client !== undefined);
     if (refusal !== undefined) throw new LatchgateError(refusal, 'the upgrade is not one that is forwarded');

@@ -22,6 +22,8 @@ export interface PublicServerDeps {
   readonly bodyTimeoutMs?: number;
   /** Serves by TLS, HTTP/2 included; absent: plain HTTP/1.1. */
   readonly certificates?: Certificates;
+  /** By TLS every client is asked for a certificate, which none has to show. */
+  readonly asksCertificate?: boolean;
   /** From then on every answer is the last of its connection, and says so. */
   readonly closing?: AbortSignal;
 }
@@ -54,13 +56,16 @@ export function createPublicServer(deps: PublicServerDeps): Server {
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   };
-  const server = certificates === undefined ? createServer(http) : new TlsServer({ http, certificates, closing });
+  const server =
+    certificates === undefined
+      ? createServer(http)
+      : new TlsServer({ http, certificates, closing, asksCertificate: deps.asksCertificate === true });
   // Beyond a limit Node would leave headers out without a word; the size of the head is limit enough.
   server.maxHeadersCount = 0;
 
-  const gateway: GatewayPages = (req, res, requestId) => {
+  const gateway: GatewayPages = (req, res, requestId, path) => {
     if (!req.complete) endBody(req, bodyTimeoutMs, () => server.emit('clientError', tooLate(), req.socket));
-    deps.gateway(req, res, requestId);
+    deps.gateway(req, res, requestId, path);
   };
   const serve = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
     const connection = connections.of(req.socket);

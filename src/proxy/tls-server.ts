@@ -12,6 +12,8 @@ const HANDSHAKE_TIMEOUT_MS = 20_000;
 export interface TlsServerOptions {
   readonly http: ServerOptions & { readonly keepAliveTimeout: number };
   readonly certificates: Certificates;
+  /** Asks every client for a certificate, and takes whoever shows none or an unknown one: some API wants to know. */
+  readonly asksCertificate?: boolean;
   /** From then on connections of HTTP/2 end with the streams that they have. */
   readonly closing: AbortSignal | undefined;
 }
@@ -22,7 +24,7 @@ export class TlsServer extends HttpsServer {
   /** By the peer's address and port. */
   readonly #handshaking = new Map<string, Socket>();
 
-  constructor({ http, certificates, closing }: TlsServerOptions) {
+  constructor({ http, certificates, closing, asksCertificate = false }: TlsServerOptions) {
     const { minVersion } = certificates;
     const secureOptions = constants.SSL_OP_NO_RENEGOTIATION;
     const secured = () => ({ cert: certificates.first.chain, key: certificates.first.key, minVersion, secureOptions });
@@ -30,6 +32,8 @@ export class TlsServer extends HttpsServer {
       ...http,
       ...secured(),
       ALPNProtocols: ['h2', 'http/1.1'],
+      requestCert: asksCertificate,
+      rejectUnauthorized: false,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       SNICallback: (name, done) => done(null, certificates.contextFor(name)),
     });

@@ -3,6 +3,7 @@ import { count, durationMs, entryName, textList } from '../config/values.ts';
 import type { EntitlementKind } from '../model/entitlement.ts';
 import { auth0TargetSchema } from './auth0/schema.ts';
 import { goodDataTargetSchema } from './gooddata/schema.ts';
+import { scimTargetSchema } from './scim/schema.ts';
 import { supersetTargetSchema } from './superset/schema.ts';
 
 const missingSchema = z.strictObject({
@@ -62,6 +63,7 @@ export const targetSchema = z.discriminatedUnion('type', [
   supersetTargetSchema.extend(commonTarget).extend(servedTarget),
   goodDataTargetSchema.extend(commonTarget).extend(servedTarget),
   auth0TargetSchema.extend(commonTarget),
+  scimTargetSchema.extend(commonTarget),
 ]);
 
 export const targetsSchema = z.record(entryName, targetSchema);
@@ -71,18 +73,24 @@ export const TARGET_KINDS: Readonly<Record<TargetConfig['type'], readonly Entitl
   superset: ['group', 'role'],
   gooddata: ['group', 'permission'],
   auth0: ['role'],
+  scim: ['group'],
 };
 
-/** What a target's own installation gives its administrators by. Those of an Auth0 tenant are not among its users. */
+/** What a target's own installation gives its administrators by. Those of an Auth0 tenant are not among its users; a SCIM service may be anything. */
 export const ADMINISTRATORS: Readonly<
   Record<TargetConfig['type'], { readonly kind: EntitlementKind; readonly name: string } | undefined>
 > = {
   superset: { kind: 'role', name: 'Admin' },
   gooddata: { kind: 'group', name: 'adminGroup' },
   auth0: undefined,
+  scim: undefined,
 };
 
 export type TargetConfig = z.output<typeof targetSchema>;
 
-/** Of a target whose pages people are led to. Auth0 has accounts only. */
-export type ServedTargetConfig = Exclude<TargetConfig, { readonly type: 'auth0' }>;
+/** Of a target whose pages people are led to. Auth0 and SCIM services have accounts only. */
+export type ServedTargetConfig = Exclude<TargetConfig, { readonly type: 'auth0' | 'scim' }>;
+
+export function isServed(config: TargetConfig): config is ServedTargetConfig {
+  return config.type !== 'auth0' && config.type !== 'scim';
+}

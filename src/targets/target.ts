@@ -2,6 +2,7 @@ import type { ActualAccount, Applied, ChangeSet } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
 import type { ActualEntitlement, Entitlement, EntitlementKind } from '../model/entitlement.ts';
 import type { LatchgateError } from '../model/errors.ts';
+import type { Profile } from '../model/person.ts';
 
 /** What a target can do, as data: the planner asks these, never the type of the target. */
 export interface Capabilities {
@@ -18,7 +19,7 @@ export interface Capabilities {
   /** Profile members that an account cannot be created without, and that cannot be cleared. */
   readonly requiredProfile: readonly ('givenName' | 'familyName' | 'email')[];
   /** Profile members that the target stores; others are never in a plan. */
-  readonly profile: readonly ('givenName' | 'familyName' | 'displayName' | 'email')[];
+  readonly profile: readonly (keyof Profile)[];
   /** For how long, in milliseconds, the list of all may show what was before a write. Default: it never does. */
   readonly listLagMs?: number;
 }

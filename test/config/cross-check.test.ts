@@ -470,6 +470,19 @@ describe('the server', () => {
     expect(warnings({ session: `session: { secrets: ["${SECRET}"], idle: 2d }` })).toEqual(['no_effect session.idle']);
     const targets = `targets: { superset: { type: superset, url: "http://s" }, gd: { type: gooddata, url: "http://gd", token: "${SECRET}" } }`;
     expect(warnings({ targets })).toEqual(['cleartext_token targets.gd.url']);
+    const hub = `targets: { superset: { type: superset, url: "http://s" }, hub: { type: scim, url: "http://hub", token: "${SECRET}" } }`;
+    expect(warnings({ targets: hub })).toEqual(['cleartext_token targets.hub.url']);
+  });
+
+  it('leads no route to a service that has accounts and no pages, and gives it groups alone', () => {
+    const hub = `{ type: scim, url: "https://hub.example.com", token: changeme }`;
+    const targets = `targets: { superset: { type: superset, url: "http://s" }, hub: ${hub} }`;
+    const rules = 'rules: { r: { when: { groups: a }, grant: { hub: { roles: [x] } } } }';
+    expect(complaints({ targets, rules, routes: 'routes: [{ path: /, to: hub }]' })).toEqual([
+      'unknown_entitlement_kind rules.r.grant.hub.roles',
+      'placeholder_secret targets.hub.token',
+      'target_without_pages routes.0.to',
+    ]);
   });
 
   it('has forward-auth with a secret of its own, and a web server that is believed', () => {
@@ -536,18 +549,10 @@ describe('targets and routes', () => {
 describe('features that are not there yet', () => {
   it.each([
     ['admin_url: "https://ops"', 'admin_url'],
-    ['scim: { path: /scim }', 'scim'],
     ['login: { p: { type: saml, metadata: x, claims: { email: email } } }', 'login.p.type'],
     ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],
   ])('are refused by name, and only that is said: %s', (section, path) => {
     const name = section.slice(0, section.indexOf(':'));
     expect(complaints({ [name]: section })).toEqual([`feature_missing ${path}`]);
-  });
-
-  it.each(['scim'])('among targets too, with all that belongs to one: %s', (type) => {
-    const other = `other: { type: ${type}, url: "\${UNSET}", token: "\${file:/none}" }`;
-    const targets = `targets: { superset: { type: superset, url: "http://s" }, ${other} }`;
-    const rules = 'rules: { r: { when: { groups: a }, grant: { other: { roles: [x] } } } }';
-    expect(complaints({ targets, rules })).toEqual(['feature_missing targets.other.type']);
   });
 });

@@ -37,7 +37,20 @@ const WORLD = {
     DEMO_GOODDATA_TOKEN: SECRET,
   },
   files: Object.fromEntries(
-    ['session', 'forward-auth', 'entra', 'oidc', 'superset', 'gooddata', 'directory', 'realm', 'hr', 'auth0']
+    [
+      'session',
+      'forward-auth',
+      'entra',
+      'oidc',
+      'superset',
+      'gooddata',
+      'directory',
+      'realm',
+      'hr',
+      'auth0',
+      'hub',
+      'scim-okta',
+    ]
       .map((name): [string, string] => [`/run/secrets/${name}`, SECRET])
       .concat([
         ['/run/secrets/partners.pem', PEM],

@@ -58,7 +58,7 @@ it.each([
   ['targets: { s: { type: superset, url: "https://x", missing: { roles: maybe } } }', '/targets/s/missing/roles'],
   ['routes: []', '/routes'],
   ['rules: { r: { when: { not: { groups: 1 } }, deny: No } }', '/rules/r/when/not/groups'],
-  ['scim: {}', ''],
+  ['scim: {}', '/scim'],
 ])('refuses %s', (section, path) => {
   const name = section.slice(0, section.indexOf(':'));
   expect(refused(configText({ [name]: section }))).toContain(path);

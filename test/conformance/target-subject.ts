@@ -91,6 +91,8 @@ export function someone(subject: TargetSubject, more: Partial<DesiredAccount> = 
     familyName: 'Lovelace',
     displayName: 'Ada Lovelace',
     email: `${uniqueName('ada')}@example.com`,
+    title: 'Countess',
+    department: 'Engines',
   };
   const desired: DesiredAccount = {
     person: `p_${key}`,

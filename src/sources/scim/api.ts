@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import { LatchgateError } from '../../model/errors.ts';
 import type { HttpClient, HttpResponse } from '../../ops/http-client.ts';
+import { ACCEPTED, listResponse, type Resource } from '../../ops/scim/documents.ts';
 import { answerFailure, asSourceFailure } from '../failure.ts';
 import type { Page } from '../pages.ts';
-
-/** A resource as it came, with the one member that all have. */
-export type Resource = { readonly id: string; readonly [attribute: string]: unknown };
 
 export interface ScimApi {
   /**
@@ -34,12 +32,6 @@ export interface ScimApiOptions {
 const PAGE_BYTES = 32 * 1024 * 1024;
 const SERVICE = 'the SCIM service';
 
-const listResponse = z.object({
-  totalResults: z.number().int().nonnegative(),
-  // Left out when there is nothing (RFC 7644 §3.4.2).
-  Resources: z.array(z.looseObject({ id: z.string().min(1) })).nullish(),
-});
-
 /** RFC 7643 §6; `schema` is the URN of §8.7.1. */
 const resourceTypes = z.object({
   totalResults: z.number().int().optional(),
@@ -52,7 +44,7 @@ export function createScimApi({ url, token, timeoutMs, http }: ScimApiOptions): 
     http.send({
       method: 'GET',
       url: new URL(`${url}/${path}`),
-      headers: { accept: 'application/scim+json, application/json', authorization: `Bearer ${token}` },
+      headers: { accept: ACCEPTED, authorization: `Bearer ${token}` },
       signal,
       timeoutMs,
       maxBytes: PAGE_BYTES,

@@ -1,4 +1,4 @@
-import type { Resource } from './api.ts';
+import { itemsOf, type Resource } from '../../ops/scim/documents.ts';
 
 /** Which groups a user is in, by name. */
 export type GroupsOf = (user: Resource) => readonly string[];
@@ -60,10 +60,7 @@ function nameOf(group: Resource | undefined, id: string): string {
 }
 
 function references(value: unknown): readonly Reference[] {
-  if (!Array.isArray(value)) return [];
-  return value.flatMap((item: unknown): Reference[] => {
-    if (typeof item !== 'object' || item === null) return [];
-    const { value: id, display } = item as Record<string, unknown>;
+  return itemsOf(value).flatMap(({ value: id, display }): Reference[] => {
     if (typeof id !== 'string' || id === '') return [];
     return [{ value: id, display: typeof display === 'string' ? display : undefined }];
   });

@@ -1,9 +1,10 @@
 import { LatchgateError } from '../../model/errors.ts';
 import type { HttpClient } from '../../ops/http-client.ts';
+import { isFalse, primaryEmail, type Resource } from '../../ops/scim/documents.ts';
 import { givenUp } from '../failure.ts';
 import { readPages, type WholeList } from '../pages.ts';
 import type { ListedPerson, ListingEnd, Source } from '../source.ts';
-import { createScimApi, type Resource, type ScimApi } from './api.ts';
+import { createScimApi, type ScimApi } from './api.ts';
 import { type GroupsOf, groupsByMembers, groupsByUsers, saysGroups } from './groups.ts';
 import type { ScimSourceConfig } from './schema.ts';
 
@@ -136,21 +137,4 @@ function personOf(subject: string, user: Resource, groupsOf: GroupsOf | undefine
       ...(groupsOf === undefined ? {} : { groups: groupsOf(user) }),
     },
   };
-}
-
-/** Some services send truths as texts. */
-function isFalse(active: unknown): boolean {
-  return active === false || (typeof active === 'string' && active.toLowerCase() === 'false');
-}
-
-/** The address marked as primary, else that of work, else the first (RFC 7643 §2.4). */
-function primaryEmail(emails: unknown): string | undefined {
-  if (!Array.isArray(emails)) return undefined;
-  const all = emails.filter((one): one is Record<string, unknown> => typeof one === 'object' && one !== null);
-  const chosen =
-    all.find(({ primary }) => primary === true) ??
-    all.find(({ type }) => typeof type === 'string' && type.toLowerCase() === 'work') ??
-    all[0];
-  const value = chosen?.['value'];
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -1,0 +1,154 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AuditEntry } from '../audit/audit.ts';
+import type { Database } from '../directory/database.ts';
+import { type LatchgateError, toLatchgateError } from '../model/errors.ts';
+import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import { type Answer, challengeFor, failureAnswer, sendAnswer } from './answer.ts';
+import { ScimApi } from './api.ts';
+import { Authentication, type AuthenticationDeps } from './authentication.ts';
+import type { Call } from './call.ts';
+import { Lookups } from './lookups.ts';
+import type { Push } from './push.ts';
+import { downOf, type Pushes } from './pushes.ts';
+import { readJson } from './request-body.ts';
+import type { ScimConfig } from './schema.ts';
+import type { Together } from './settle.ts';
+import type { Attributes } from './store/users.ts';
+
+export interface ScimServerDeps extends AuthenticationDeps {
+  readonly config: ScimConfig;
+  readonly publicUrl: string;
+  readonly database: Database;
+  readonly together: Together;
+  readonly pushes: Pushes;
+  /** Throws `scim_account_exists` for a user whose account in a target would be somebody else's. */
+  readonly refuseTaken: (call: Call, attributes: Attributes) => Promise<void>;
+  readonly metrics: Pick<Metrics, 'scim' | 'refused'>;
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
+}
+
+export const WELL_KNOWN = '/.well-known/scim-configuration';
+
+/** Serves the API on the public listener: whoever it is is settled before anything of the address is looked at. */
+export class ScimServer {
+  readonly #deps: ScimServerDeps;
+  readonly #authentication: Authentication;
+  readonly #api: ScimApi;
+  readonly #base: string;
+
+  constructor(deps: ScimServerDeps) {
+    this.#deps = deps;
+    this.#authentication = new Authentication(deps);
+    const { config, publicUrl, database } = deps;
+    this.#base = `${publicUrl}${config.path}`;
+    this.#api = new ScimApi({
+      base: this.#base,
+      limits: { results: config.max_results, bulkOperations: config.max_operations, bodyBytes: config.max_body },
+      lookups: new Lookups(database, this.#base),
+      pushOf: (call) => this.#pushOf(call),
+      carryOut: (call, users) => this.#carryOut(call, users),
+    });
+  }
+
+  /** `path` is normalised: decoded, without dot-segments; `req.url` has the query. Never throws. */
+  async handle(req: IncomingMessage, res: ServerResponse, requestId: string, path: string): Promise<void> {
+    const gone = new AbortController();
+    res.once('close', () => gone.abort());
+    let client = '-';
+    let answer: Answer;
+    try {
+      const who = await this.#authentication.client(req);
+      client = who.name;
+      answer = await this.#answer(req, { client: who, requestId, signal: gone.signal }, path);
+    } catch (thrown) {
+      answer = this.#refused(req, toLatchgateError(thrown), requestId);
+    }
+    this.#count(client, path, answer, requestId, req.method ?? '');
+    if (res.destroyed) return;
+    if (!req.complete) res.setHeader('Connection', 'close');
+    sendAnswer(res, answer, requestId);
+    req.resume();
+  }
+
+  async #answer(
+    req: IncomingMessage,
+    known: Pick<Call, 'client' | 'requestId' | 'signal'>,
+    path: string,
+  ): Promise<Answer> {
+    const { config } = this.#deps;
+    const { search } = new URL(req.url ?? '/', this.#base);
+    const query = new URLSearchParams(search);
+    const isWellKnown = path === WELL_KNOWN;
+    const below = isWellKnown ? '/ServiceProviderConfig' : path.slice(config.path.length);
+    const segments = below.replace(/\/$/, '').split('/').slice(1);
+    const json = (): Promise<unknown> => readJson(req, config.max_body);
+    const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = req.headers;
+    return this.#api.answer({ ...known, method: req.method ?? '', segments, query, json, ifMatch, ifNoneMatch });
+  }
+
+  #refused(req: IncomingMessage, error: LatchgateError, requestId: string): Answer {
+    const { metrics, log } = this.#deps;
+    metrics.refused(error.code);
+    log[error.status >= 500 ? 'warn' : 'info']('a SCIM request is refused', { requestId, code: error.code });
+    const failure = failureAnswer(error);
+    return error.status === 401
+      ? { ...failure, challenge: challengeFor(req.headers.authorization !== undefined) }
+      : failure;
+  }
+
+  #count(client: string, path: string, answer: Answer, requestId: string, method: string): void {
+    const { metrics, log, config } = this.#deps;
+    const [, first = ''] = path.startsWith(config.path) ? path.slice(config.path.length).split('/') : [];
+    metrics.scim(client, KINDS[first] ?? 'other', outcomeOf(answer.status));
+    if (answer.status >= 500) log.warn('a SCIM request failed', { requestId, client, method, status: answer.status });
+  }
+
+  #pushOf(call: Call): Push {
+    const { together, clock, refuseTaken } = this.#deps;
+    const { client, requestId, ifMatch } = call;
+    const complete = (entry: Omit<AuditEntry, 'actor' | 'origin' | 'requestId'>): AuditEntry => ({
+      ...entry,
+      actor: `scim:${client.name}`,
+      origin: client.name,
+      requestId,
+    });
+    return {
+      client,
+      ifMatch,
+      now: () => clock.now(),
+      write: (work) =>
+        together(async ({ database, audit }) => {
+          const entries: AuditEntry[] = [];
+          const lock = database.engine === 'postgres';
+          const note: Parameters<typeof work>[0]['note'] = (entry) => entries.push(complete(entry));
+          const result = await database.run((db) => work({ db, note, lock }));
+          if (entries.length > 0) await audit.append(entries);
+          return result;
+        }),
+      beforeUser: (attributes) => refuseTaken(call, attributes),
+    };
+  }
+
+  async #carryOut(call: Call, users: readonly string[]): Promise<void> {
+    if (call.later !== undefined) return call.later(users);
+    const failures = await this.#deps.pushes.carryOut(call.client, users, call.requestId);
+    if (call.client.config.target_down === 'accept' || call.segments[0] === 'Bulk') return;
+    const down = downOf(failures);
+    if (down !== undefined) throw down;
+  }
+}
+
+const KINDS: Readonly<Record<string, string | undefined>> = Object.assign(Object.create(null), {
+  Users: 'User',
+  Groups: 'Group',
+  Bulk: 'Bulk',
+  ServiceProviderConfig: 'discovery',
+  ResourceTypes: 'discovery',
+  Schemas: 'discovery',
+});
+
+function outcomeOf(status: number): string {
+  if (status < 400) return 'ok';
+  return status < 500 ? 'refused' : 'failed';
+}

@@ -1,0 +1,219 @@
+import { type Kysely, sql } from 'kysely';
+import type { ScimUserRow, Tables } from '../../directory/tables.ts';
+import type { ScimObject } from '../protocol/attribute.ts';
+import { foldCase } from '../protocol/filter.ts';
+
+/** A User as its client said it: attributes without `id`, `meta`, `groups` and `password`. */
+export type Attributes = ScimObject;
+
+export interface StoredUser {
+  readonly client: string;
+  readonly id: string;
+  readonly createdAt: number;
+  readonly modifiedAt: number;
+  readonly version: number;
+  readonly attributes: Attributes;
+}
+
+/** The rows of users. Each function is one statement or a few: the caller has the transaction. */
+export async function insertUser(db: Kysely<Tables>, user: StoredUser): Promise<void> {
+  const { client, id, createdAt, modifiedAt, version } = user;
+  await db
+    .insertInto('scim_users')
+    .values({
+      client,
+      id,
+      ...columnsOf(user.attributes),
+      created_at: createdAt,
+      modified_at: modifiedAt,
+      version,
+      issuer: null,
+      subject: null,
+      pushed: 1,
+      settled: 0,
+    })
+    .execute();
+  await insertEmails(db, user);
+}
+
+/** Writes only over the version that was read. Says whether it did. */
+export async function replaceUser(db: Kysely<Tables>, user: StoredUser, before: StoredUser): Promise<boolean> {
+  const { client, id, modifiedAt, version } = user;
+  const written = await db
+    .updateTable('scim_users')
+    .set((set) => ({
+      ...columnsOf(user.attributes),
+      modified_at: modifiedAt,
+      version,
+      pushed: set('pushed', '+', 1),
+    }))
+    .where('client', '=', client)
+    .where('id', '=', id)
+    .where('version', '=', before.version)
+    .where('body', 'is not', null)
+    .executeTakeFirst();
+  if (written.numUpdatedRows === 0n) return false;
+  const emails = emailsOf(user.attributes);
+  if (emails.join('\n') === emailsOf(before.attributes).join('\n')) return true;
+  await db.deleteFrom('scim_emails').where('client', '=', client).where('user_id', '=', id).execute();
+  await insertEmails(db, user);
+  return true;
+}
+
+/** Leaves a row behind until the directory knows. Says whether it was there in that version. */
+export async function removeUser(db: Kysely<Tables>, user: StoredUser): Promise<boolean> {
+  const { client, id, version } = user;
+  const written = await db
+    .updateTable('scim_users')
+    .set((set) => ({
+      user_name: null,
+      external_id: null,
+      display: null,
+      active: 0,
+      body: null,
+      pushed: set('pushed', '+', 1),
+    }))
+    .where('client', '=', client)
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .where('body', 'is not', null)
+    .executeTakeFirst();
+  if (written.numUpdatedRows === 0n) return false;
+  await db.deleteFrom('scim_emails').where('client', '=', client).where('user_id', '=', id).execute();
+  return true;
+}
+
+/** `lock`: until the end of the transaction nobody else may change it. SQLite has no other transaction meanwhile. */
+export async function userById(
+  db: Kysely<Tables>,
+  client: string,
+  id: string,
+  lock = false,
+): Promise<StoredUser | undefined> {
+  const row = await db
+    .selectFrom('scim_users')
+    .selectAll()
+    .where('client', '=', client)
+    .where('id', '=', id)
+    .where('body', 'is not', null)
+    .$if(lock, (query) => query.forUpdate())
+    .executeTakeFirst();
+  return row && toUser(row);
+}
+
+/** What is waiting for the directory, of these clients. */
+export async function unsettledUsers(
+  db: Kysely<Tables>,
+  clients: readonly string[],
+  limit: number,
+): Promise<readonly { readonly client: string; readonly id: string }[]> {
+  if (clients.length === 0) return [];
+  return db
+    .selectFrom('scim_users')
+    .select(['client', 'id'])
+    .where('client', 'in', clients)
+    .whereRef('pushed', '>', 'settled')
+    .orderBy('client')
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+}
+
+/** Says that something new is to be said of these users. Answers with those that are there; nobody deletes them before the end. */
+export async function touchUsers(
+  db: Kysely<Tables>,
+  client: string,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
+  // In one order, so that two at once wait for each other and do not lock each other out.
+  const sorted = [...ids].sort();
+  for (let from = 0; from < sorted.length; from += IDS_AT_ONCE) {
+    const rows = await db
+      .updateTable('scim_users')
+      .set((set) => ({ pushed: set('pushed', '+', 1) }))
+      .where('client', '=', client)
+      .where('id', 'in', sorted.slice(from, from + IDS_AT_ONCE))
+      .where('body', 'is not', null)
+      .returning('id')
+      .execute();
+    for (const { id } of rows) found.add(id);
+  }
+  return found;
+}
+
+/** Below the number of parameters that any SQLite takes. */
+const IDS_AT_ONCE = 500;
+
+/** Which of these are there, with the name that groups show of them. */
+export async function displaysOf(
+  db: Kysely<Tables>,
+  client: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string | undefined>> {
+  const found = new Map<string, string | undefined>();
+  for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
+    const rows = await db
+      .selectFrom('scim_users')
+      .select(['id', 'display'])
+      .where('client', '=', client)
+      .where('id', 'in', ids.slice(from, from + IDS_AT_ONCE))
+      .where('body', 'is not', null)
+      .execute();
+    for (const { id, display } of rows) found.set(id, display ?? undefined);
+  }
+  return found;
+}
+
+export function toUser(row: Omit<ScimUserRow, 'body'> & { body: string | null }): StoredUser {
+  return {
+    client: row.client,
+    id: row.id,
+    createdAt: row.created_at,
+    modifiedAt: row.modified_at,
+    version: row.version,
+    attributes: row.body === null ? {} : (JSON.parse(row.body) as Attributes),
+  };
+}
+
+type Said = Pick<ScimUserRow, 'user_name' | 'external_id' | 'display' | 'active' | 'body'>;
+
+function columnsOf(attributes: Attributes): Said {
+  const { userName, externalId, displayName } = attributes;
+  return {
+    user_name: foldCase(String(userName)),
+    external_id: typeof externalId === 'string' ? externalId : null,
+    display: typeof displayName === 'string' && displayName !== '' ? displayName : String(userName),
+    active: attributes['active'] === false ? 0 : 1,
+    body: JSON.stringify(attributes),
+  };
+}
+
+async function insertEmails(db: Kysely<Tables>, { client, id, attributes }: StoredUser): Promise<void> {
+  const emails = emailsOf(attributes);
+  if (emails.length === 0) return;
+  await db
+    .insertInto('scim_emails')
+    .values(emails.map((email) => ({ client, user_id: id, email })))
+    .execute();
+}
+
+function emailsOf(attributes: Attributes): readonly string[] {
+  const { emails } = attributes;
+  if (!Array.isArray(emails)) return [];
+  const values = emails.flatMap((one: unknown) => {
+    const value = typeof one === 'object' && one !== null ? (one as Record<string, unknown>)['value'] : undefined;
+    return typeof value === 'string' && value !== '' ? [foldCase(value)] : [];
+  });
+  return [...new Set(values)];
+}
+
+/** How many users a client has. */
+export async function countUsers(db: Kysely<Tables>, client: string): Promise<number> {
+  const row = await db
+    .selectFrom('scim_users')
+    .select(sql<number>`count(user_name)`.as('count'))
+    .where('client', '=', client)
+    .executeTakeFirstOrThrow();
+  return row.count;
+}

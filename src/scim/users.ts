@@ -1,0 +1,101 @@
+import { isUniqueViolation } from '../directory/failure.ts';
+import { LatchgateError } from '../model/errors.ts';
+import { changedAttributes, droppedTexts } from './effect.ts';
+import type { ScimObject } from './protocol/attribute.ts';
+import { readBody } from './protocol/body.ts';
+import { ScimError } from './protocol/error.ts';
+import { applyPatch } from './protocol/patch.ts';
+import type { Dropped } from './protocol/report.ts';
+import { userType } from './protocol/resource-types.ts';
+import { assertVersion, type Push, type Pushed } from './push.ts';
+import { dropMembershipsOf } from './store/members.ts';
+import { newResourceId } from './store/resource-id.ts';
+import { insertUser, removeUser, replaceUser, type StoredUser, userById } from './store/users.ts';
+
+/** Users as their client makes, replaces, changes and deletes them (RFC 7644 §3.3, §3.5, §3.6). All throw ScimError. */
+export async function createUser(push: Push, json: unknown): Promise<Pushed<StoredUser>> {
+  const { attributes, dropped } = readBody(userType, json);
+  await push.beforeUser?.(attributes);
+  const now = push.now();
+  const client = push.client.name;
+  const user = { client, id: newResourceId(now), createdAt: now, modifiedAt: now, version: 1, attributes };
+  return taken(() =>
+    push.write(async ({ db, note }) => {
+      await insertUser(db, user);
+      const { userName, externalId, active } = attributes;
+      note({
+        event: 'scim.user.created',
+        key: user.id,
+        after: { userName, externalId, active },
+        ...droppedTexts(dropped),
+      });
+      return { resource: user, users: [user.id], changed: true };
+    }),
+  );
+}
+
+export async function replaceUserBy(push: Push, id: string, json: unknown): Promise<Pushed<StoredUser>> {
+  const { attributes, dropped } = readBody(userType, json);
+  return change(push, id, 'replaced', () => ({ attributes, dropped }));
+}
+
+export async function patchUser(push: Push, id: string, json: unknown): Promise<Pushed<StoredUser>> {
+  return change(push, id, 'changed', (before) => applyPatch(userType, before.attributes as ScimObject, json));
+}
+
+/** The memberships go too. */
+export async function deleteUser(push: Push, id: string): Promise<Pushed<StoredUser>> {
+  return push.write(async ({ db, note, lock }) => {
+    const client = push.client.name;
+    const before = await userById(db, client, id, lock);
+    if (before === undefined) throw unknown();
+    assertVersion(push, before.version);
+    if (!(await removeUser(db, before))) throw changedMeanwhile();
+    await dropMembershipsOf(db, client, id, push.now());
+    const { userName, externalId } = before.attributes;
+    note({ event: 'scim.user.deleted', key: id, before: { userName, externalId } });
+    return { resource: before, users: [id], changed: true };
+  });
+}
+
+type Change = (before: StoredUser) => { readonly attributes: ScimObject; readonly dropped: readonly Dropped[] };
+
+function change(push: Push, id: string, event: string, work: Change): Promise<Pushed<StoredUser>> {
+  return taken(() =>
+    push.write(async ({ db, note, lock }) => {
+      const before = await userById(db, push.client.name, id, lock);
+      if (before === undefined) throw unknown();
+      assertVersion(push, before.version);
+      const { attributes, dropped } = work(before);
+      const difference = changedAttributes(before.attributes, attributes);
+      if (difference === undefined) {
+        if (dropped.length > 0) note({ event: 'scim.user.unchanged', key: id, ...droppedTexts(dropped) });
+        return { resource: before, users: [], changed: false };
+      }
+      const modifiedAt = Math.max(push.now(), before.modifiedAt);
+      const after = { ...before, attributes, modifiedAt, version: before.version + 1 };
+      if (!(await replaceUser(db, after, before))) throw changedMeanwhile();
+      note({ event: `scim.user.${event}`, key: id, ...difference, ...droppedTexts(dropped) });
+      return { resource: after, users: [id], changed: true };
+    }),
+  );
+}
+
+/** Unique keys are the database's: two at once cannot get past them. */
+async function taken<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (!isUniqueViolation(thrown)) throw thrown;
+    throw new ScimError('scim_taken', 'another user has this userName or externalId');
+  }
+}
+
+function unknown(): LatchgateError {
+  return new LatchgateError('not_found', 'there is no such user');
+}
+
+/** On PostgreSQL the row is locked, and on SQLite the database: it cannot be. */
+function changedMeanwhile(): LatchgateError {
+  return new LatchgateError('internal', 'a locked user was changed');
+}

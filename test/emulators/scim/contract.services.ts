@@ -1,0 +1,4 @@
+import { startScim2Server } from '../../services/scim2-server.ts';
+import { describeContract } from './contract.ts';
+
+describeContract('scim2-server', startScim2Server);
