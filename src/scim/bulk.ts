@@ -9,10 +9,11 @@ import {
   withReferences,
 } from './protocol/bulk.ts';
 import { type ErrorBody, ScimError } from './protocol/error.ts';
+import type { CarryOut } from './resources.ts';
 
 export interface BulkParts {
   readonly maxOperations: number;
-  readonly carryOut: (call: Call, users: readonly string[]) => Promise<void>;
+  readonly carryOut: CarryOut;
   /** One operation, by the way that every request goes. */
   readonly answer: (call: Call) => Promise<Answer>;
 }
@@ -42,7 +43,7 @@ export class Bulk {
       if (result.status >= 400) errors += 1;
       results.push(result);
     }
-    await this.#parts.carryOut(call, [...users]);
+    await this.#parts.carryOut(call, { users: [...users] });
     return { status: 200, body: bulkResponse(results) };
   }
 

@@ -4,6 +4,7 @@ import type { Tables } from '../directory/tables.ts';
 import type { ScimClient } from './client.ts';
 import { ScimError } from './protocol/error.ts';
 import { etagOf, namesEtag } from './protocol/etag.ts';
+import type { Settled } from './settle.ts';
 import type { Attributes } from './store/users.ts';
 
 /** What one write is done with. */
@@ -21,6 +22,8 @@ export interface Pushed<Resource> {
   /** Users of whom something new is said by it. */
   readonly users: readonly string[];
   readonly changed: boolean;
+  /** Present: the directory has been told of them already, in the same transaction. */
+  readonly settled?: Settled;
 }
 
 /** One request that writes, for its client. */
@@ -31,7 +34,7 @@ export interface Push {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** All or nothing; may be done again when the database broke off. */
-  readonly write: <T>(work: (writing: Writing) => Promise<T>) => Promise<T>;
+  readonly write: <T>(work: (writing: Writing) => Promise<Pushed<T>>) => Promise<Pushed<T>>;
   /** Refuses a user whose account somebody else may have. */
   readonly beforeUser?: (attributes: Attributes) => Promise<void>;
 }

@@ -7,7 +7,7 @@ import { newRequestId } from '../ops/request-id.ts';
 import { isErrorCode, isOut, isTargetFault } from '../provisioning/outcome.ts';
 import type { AccountState } from '../provisioning/provision.ts';
 import type { ScimClient } from './client.ts';
-import { type Concerned, type SettleDeps, settle } from './settle.ts';
+import { type Concerned, type SettleDeps, type Settled, settle } from './settle.ts';
 import { unsettledUsers } from './store/users.ts';
 
 type InTarget = (person: PersonId, target: string, actor: string, requestId: string) => Promise<AccountState>;
@@ -42,21 +42,35 @@ const DUE_AT_ONCE = 1_000;
 
 /** Carries what was pushed on into the directory, and from there into the targets. */
 export class Pushes {
+  /** What telling the directory takes. */
+  readonly deps: SettleDeps;
   readonly #deps: PushesDeps;
   readonly #running = new Set<Promise<unknown>>();
   #isClosed = false;
 
   constructor(deps: PushesDeps) {
+    this.deps = deps;
     this.#deps = deps;
   }
 
   /**
    * Brings into the targets what is stored of these users. Waits for a few of them, and not longer than `waitMs`; the
-   * others, and what fails, go on in the background. Answers with what does not work now.
+   * others, and what fails, go on in the background. Answers with what does not work now. `settled`: the directory has
+   * been told of them already.
    */
-  async carryOut(client: ScimClient, ids: readonly string[], requestId: string): Promise<readonly Failure[]> {
+  async carryOut(
+    client: ScimClient,
+    ids: readonly string[],
+    requestId: string,
+    settled?: Settled,
+  ): Promise<readonly Failure[]> {
     if (ids.length === 0) return [];
-    const work = this.#track(this.#carry(client, ids, requestId));
+    const actor = `scim:${client.name}`;
+    const work = this.#track(
+      settled === undefined
+        ? this.#carry(client, ids, requestId)
+        : this.#reconcile(settled.concerned, actor, requestId),
+    );
     if (ids.length > MOST_AWAITED) {
       work.catch((thrown: unknown) => this.#report(thrown, client));
       return [];
@@ -113,11 +127,11 @@ export class Pushes {
 
   /** In this order: no new login, which the directory sees to by now; sessions and sockets; then the accounts. */
   async #person(
-    { person, isOut: isGone, isDenied }: Concerned,
+    { person, isOut: isGone, isDenied, targets }: Concerned,
     actor: string,
     requestId: string,
   ): Promise<readonly Failure[]> {
-    const { targets, again, leave, endSessions } = this.#deps;
+    const { again, leave, endSessions } = this.#deps;
     if (isGone || isDenied) await endSessions(person);
     const inTarget = isGone ? leave : again;
     const states = await Promise.all(

@@ -54,7 +54,7 @@ function only(shown: readonly ScimObject[]): ScimObject {
 }
 
 /** What a write says to the targets, and what becomes of it there. */
-export type CarryOut = (call: Call, users: readonly string[]) => Promise<void>;
+export type CarryOut = (call: Call, pushed: Pick<Pushed<unknown>, 'users' | 'settled'>) => Promise<void>;
 
 export interface ResourceParts<Stored extends { readonly id: string; readonly version: number }> {
   readonly kind: Kind<Stored>;
@@ -83,33 +83,35 @@ export class Resources<Stored extends { readonly id: string; readonly version: n
   async create(call: Call): Promise<Answer> {
     const { kind, pushOf, carryOut } = this.#parts;
     const projection = this.#projection(call);
-    const { resource, users } = await kind.create(pushOf(call), await call.json());
-    await carryOut(call, users);
-    return this.#shown(call, resource, 201, projection);
+    const pushed = await kind.create(pushOf(call), await call.json());
+    await carryOut(call, pushed);
+    return this.#shown(call, pushed.resource, 201, projection);
   }
 
   async replace(call: Call, id: string): Promise<Answer> {
     const { kind, pushOf, carryOut } = this.#parts;
     const projection = this.#projection(call);
-    const { resource, users } = await kind.replace(pushOf(call), id, await call.json());
-    await carryOut(call, users);
-    return this.#shown(call, resource, 200, projection);
+    const pushed = await kind.replace(pushOf(call), id, await call.json());
+    await carryOut(call, pushed);
+    return this.#shown(call, pushed.resource, 200, projection);
   }
 
   async patch(call: Call, id: string): Promise<Answer> {
     const { kind, pushOf, carryOut } = this.#parts;
     const projection = this.#projection(call);
-    const { resource, users } = await kind.patch(pushOf(call), id, await call.json());
-    await carryOut(call, users);
+    const pushed = await kind.patch(pushOf(call), id, await call.json());
+    await carryOut(call, pushed);
     // Nobody who adds one member wants to hear of ten thousand.
     const isSilent = kind.type === groupType && !call.query.has('attributes') && !call.query.has('excludedAttributes');
-    return isSilent ? { status: 204, etag: etagOf(resource.version) } : this.#shown(call, resource, 200, projection);
+    return isSilent
+      ? { status: 204, etag: etagOf(pushed.resource.version) }
+      : this.#shown(call, pushed.resource, 200, projection);
   }
 
   async remove(call: Call, id: string): Promise<Answer> {
     const { kind, pushOf, carryOut } = this.#parts;
-    const { users } = await kind.remove(pushOf(call), id);
-    await carryOut(call, users);
+    const pushed = await kind.remove(pushOf(call), id);
+    await carryOut(call, pushed);
     return { status: 204 };
   }
 

@@ -12,8 +12,9 @@ import { Lookups } from './lookups.ts';
 import type { Push } from './push.ts';
 import { downOf, type Pushes } from './pushes.ts';
 import { readJson } from './request-body.ts';
+import type { CarryOut } from './resources.ts';
 import type { ScimConfig } from './schema.ts';
-import type { Together } from './settle.ts';
+import { settleWithin, type Together } from './settle.ts';
 import type { Attributes } from './store/users.ts';
 
 export interface ScimServerDeps extends AuthenticationDeps {
@@ -27,6 +28,9 @@ export interface ScimServerDeps extends AuthenticationDeps {
   readonly metrics: Pick<Metrics, 'scim' | 'refused'>;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
 }
+
+/** Users of whom the directory is told in the transaction of the push itself. */
+const MOST_AT_ONCE = 10;
 
 export const WELL_KNOWN = '/.well-known/scim-configuration';
 
@@ -47,7 +51,7 @@ export class ScimServer {
       limits: { results: config.max_results, bulkOperations: config.max_operations, bodyBytes: config.max_body },
       lookups: new Lookups(database, this.#base),
       pushOf: (call) => this.#pushOf(call),
-      carryOut: (call, users) => this.#carryOut(call, users),
+      carryOut: (call, pushed) => this.#carryOut(call, pushed),
     });
   }
 
@@ -105,7 +109,7 @@ export class ScimServer {
   }
 
   #pushOf(call: Call): Push {
-    const { together, clock, refuseTaken } = this.#deps;
+    const { together, clock, refuseTaken, pushes } = this.#deps;
     const { client, requestId, ifMatch } = call;
     const complete = (entry: Omit<AuditEntry, 'actor' | 'origin' | 'requestId'>): AuditEntry => ({
       ...entry,
@@ -118,21 +122,29 @@ export class ScimServer {
       ifMatch,
       now: () => clock.now(),
       write: (work) =>
-        together(async ({ database, audit }) => {
+        together(async ({ database, directory, audit }) => {
           const entries: AuditEntry[] = [];
           const lock = database.engine === 'postgres';
           const note: Parameters<typeof work>[0]['note'] = (entry) => entries.push(complete(entry));
-          const result = await database.run((db) => work({ db, note, lock }));
-          if (entries.length > 0) await audit.append(entries);
-          return result;
+          const pushed = await database.run((db) => work({ db, note, lock }));
+          const { users } = pushed;
+          // Of many, and of one operation among several, the directory is told afterwards.
+          const isSmall = users.length > 0 && users.length <= MOST_AT_ONCE && call.later === undefined;
+          const told = isSmall
+            ? await settleWithin(pushes.deps, { database, directory }, client, users, requestId)
+            : undefined;
+          // The last thing: every instance waits here for every other.
+          const all = [...entries, ...(told?.entries ?? [])];
+          if (all.length > 0) await audit.append(all);
+          return told === undefined ? pushed : { ...pushed, settled: told.settled };
         }),
       beforeUser: (attributes) => refuseTaken(call, attributes),
     };
   }
 
-  async #carryOut(call: Call, users: readonly string[]): Promise<void> {
+  async #carryOut(call: Call, { users, settled }: Parameters<CarryOut>[1]): Promise<void> {
     if (call.later !== undefined) return call.later(users);
-    const failures = await this.#deps.pushes.carryOut(call.client, users, call.requestId);
+    const failures = await this.#deps.pushes.carryOut(call.client, users, call.requestId, settled);
     if (call.client.config.target_down === 'accept' || call.segments[0] === 'Bulk') return;
     const down = downOf(failures);
     if (down !== undefined) throw down;

@@ -36,6 +36,8 @@ export interface Concerned {
   readonly isOut: boolean;
   /** A rule refuses them: no session may go on either. */
   readonly isDenied: boolean;
+  /** Where they have something, or are to have something. */
+  readonly targets: readonly string[];
 }
 
 export interface Settled {
@@ -57,21 +59,30 @@ export function settle(
   ids: readonly string[],
   requestId: string,
 ): Promise<Settled> {
-  return deps.together(async ({ database, directory, audit }) => {
-    const settling = new Settling(deps, client, requestId, directory);
-    await database.run(async (db) => {
-      const rows = await claim(db, client.name, ids);
-      const groups = await groupsOf(
-        db,
-        client.name,
-        rows.filter(({ body }) => body !== null).map(({ id }) => id),
-      );
-      for (const row of rows) await settling.user(db, row, groups.get(row.id) ?? []);
-    });
-    await settling.followUp();
-    if (settling.entries.length > 0) await audit.append(settling.entries);
-    return settling.result();
+  return deps.together(async (stores) => {
+    const { settled, entries } = await settleWithin(deps, stores, client, ids, requestId);
+    if (entries.length > 0) await stores.audit.append(entries);
+    return settled;
   });
+}
+
+/** The same in a transaction of the caller's, who appends the entries to the audit as the last thing in it. */
+export async function settleWithin(
+  deps: SettleDeps,
+  { database, directory }: { readonly database: Database; readonly directory: Directory },
+  client: ScimClient,
+  ids: readonly string[],
+  requestId: string,
+): Promise<{ readonly settled: Settled; readonly entries: readonly AuditEntry[] }> {
+  const settling = new Settling(deps, client, requestId, directory);
+  await database.run(async (db) => {
+    const rows = await claim(db, client.name, ids);
+    const there = rows.filter(({ body }) => body !== null).map(({ id }) => id);
+    const groups = await groupsOf(db, client.name, there);
+    for (const row of rows) await settling.user(db, row, groups.get(row.id) ?? []);
+  });
+  await settling.followUp();
+  return { settled: settling.result(), entries: settling.entries };
 }
 
 /** Whoever comes second waits here for the first. */
@@ -168,7 +179,9 @@ class Settling {
         owner: this.#client.ownerOf(before?.owner),
       },
     ]);
-    if (after !== undefined) await this.#note(db, before, after, isDenied && assertion.active);
+    if (after === undefined) return true;
+    const wanted = isDenied || !assertion.active ? [] : [...decision.accounts.keys()];
+    await this.#note(db, before, after, { isDenied: isDenied && assertion.active, wanted });
     return true;
   }
 
@@ -178,14 +191,21 @@ class Settling {
     if (before === undefined) return;
     const row = { ...subject, person: before.id, owner: this.#client.ownerOf(before.owner) };
     const [after] = await listings.saveGone(this.#client.name, [row], new Date(this.#deps.clock.now()));
-    if (after !== undefined) await this.#note(db, before, after, false);
+    if (after !== undefined) await this.#note(db, before, after, { isDenied: false, wanted: [] });
   }
 
-  async #note(db: Kysely<Tables>, before: Person | undefined, after: Person, isDenied: boolean): Promise<void> {
+  async #note(
+    db: Kysely<Tables>,
+    before: Person | undefined,
+    after: Person,
+    { isDenied, wanted }: { readonly isDenied: boolean; readonly wanted: readonly string[] },
+  ): Promise<void> {
     const { deletions, clock } = this.#deps;
     const { name } = this.#client;
     const isOut = whyOut(after) !== undefined;
-    this.#concerned.set(after.id, { person: after.id, isOut, isDenied });
+    // Of somebody who is out in every target, linked or not: a login that is under way may be making an account there.
+    const targets = isOut ? this.#deps.targets : await this.#targetsOf(before, wanted);
+    this.#concerned.set(after.id, { person: after.id, isOut, isDenied, targets });
     if (after.leftAt === undefined) {
       if (before?.leftAt !== undefined) await forgetDeletion(db, after.id);
       return;
@@ -195,6 +215,16 @@ class Settling {
     if (deletions === undefined) return;
     const isHeld = await noteDeletion(db, { person: after.id, client: name, at: new Date(clock.now()) }, deletions);
     if (isHeld) this.#audit({ event: 'scim.deletion_held', person: after.id, code: 'too_many_removals' });
+  }
+
+  async #targetsOf(known: Person | undefined, wanted: readonly string[]): Promise<readonly string[]> {
+    const there = new Set(wanted);
+    if (known !== undefined) {
+      const { accounts, ledger } = this.#directory;
+      for (const { target } of await accounts.ofPerson(known.id)) there.add(target);
+      for (const { target } of await ledger.ofPerson(known.id)) there.add(target);
+    }
+    return this.#deps.targets.filter((target) => there.has(target));
   }
 
   #refuse(id: string, person: Person | undefined, code: string): void {
@@ -209,9 +239,8 @@ class Settling {
 
   /** Ahead of the targets: whoever dies before these are done is followed up by the scheduler. */
   async followUp(): Promise<void> {
-    const { clock, targets } = this.#deps;
-    const due = new Date(clock.now() + FOLLOW_UP_MS);
-    for (const person of this.#concerned.keys()) {
+    const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
+    for (const { person, targets } of this.#concerned.values()) {
       for (const target of targets) await this.#directory.retries.put(person, target, 'target_pending', due);
     }
   }

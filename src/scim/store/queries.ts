@@ -45,12 +45,25 @@ export function userTable(database: Database, client: string): Table<ScimUserRow
           .$if(condition !== undefined, (query) => query.where((condition as Condition).where))
           .executeTakeFirstOrThrow();
         if (count === 0 || offset >= total) return { total, rows: [] };
-        const rows = await from(db, condition)
-          .selectAll()
+        // The ids alone stand in an index: whoever is left out is not read.
+        const ids = db
+          .selectFrom('scim_users')
+          .select('id')
+          .where('client', '=', client)
+          .where('user_name', 'is not', null)
+          .$if(condition !== undefined, (query) => query.where((condition as Condition).where))
           .$if(order !== undefined, (query) => query.orderBy(inOrder(order as Order)))
           .orderBy('id')
           .limit(count)
-          .offset(offset)
+          .offset(offset);
+        const rows = await db
+          .selectFrom('scim_users')
+          .selectAll()
+          .where('client', '=', client)
+          .where('id', 'in', ids)
+          .where('body', 'is not', null)
+          .$if(order !== undefined, (query) => query.orderBy(inOrder(order as Order)))
+          .orderBy('id')
           .execute();
         return { total, rows };
       }),
