@@ -30,7 +30,9 @@ export async function absorb(database: Database, person: PersonId, other: Person
       .executeTakeFirst();
     const row = { ...kept, owner, left_at: listed === undefined ? kept.left_at : null };
     await trx.updateTable('people').set({ owner, left_at: row.left_at }).where('id', '=', person).execute();
-    await trx.deleteFrom('retries').where('person_id', '=', other).execute();
+    for (const table of ['retries', 'scim_held'] as const) {
+      await trx.deleteFrom(table).where('person_id', '=', other).execute();
+    }
     await trx.deleteFrom('people').where('id', '=', other).execute();
     return toPerson(row);
   });
