@@ -1,7 +1,7 @@
 import { GOODDATA } from '../../journey/company.ts';
 import { startJourney } from '../../journey/harness.ts';
 import { SCIM_TOKEN, scimSection } from '../../journey/scim-client.ts';
-import { describeContract } from './contract.ts';
+import { describeContract } from './behaviour.ts';
 import { startScimEmulator } from './server.ts';
 
 describeContract('the emulator', async () => {
