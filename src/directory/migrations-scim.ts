@@ -27,6 +27,11 @@ export async function createScim(db: Kysely<unknown>): Promise<void> {
     .on('scim_users')
     .columns(['client', 'external_id'])
     .execute();
+  await db.schema
+    .createTable('scim_counts')
+    .addColumn('client', 'text', (column) => column.primaryKey())
+    .addColumn('users', 'bigint', (column) => column.notNull())
+    .execute();
   // All that a page needs to leave out those before it.
   await db.schema.createIndex('scim_users_page').on('scim_users').columns(['client', 'id', 'user_name']).execute();
   await sql`create index scim_users_unsettled on scim_users (client, id) where pushed > settled`.execute(db);
