@@ -42,14 +42,16 @@ interface Part extends Page {
 }
 
 export function userTable(database: Database, client: string): Table<ScimUserRow> {
-  const there = (db: Kysely<Tables>) =>
-    db.selectFrom('scim_users').where('client', '=', client).where('user_name', 'is not', null);
+  const own = (db: Kysely<Tables>) => db.selectFrom('scim_users').where('client', '=', client);
+  const there = (db: Kysely<Tables>) => own(db).where('body', 'is not', null);
+  // Of all, by a column that stands in the index with the id; of a few, by one that leads away from their own index.
+  const fitting = (db: Kysely<Tables>, condition: Condition | undefined) =>
+    condition === undefined ? own(db).where('user_name', 'is not', null) : there(db).where(condition.where);
   return tableOf<ScimUserRow>(database, {
     count: (db) => countUsers(db, client),
     ids: async (db, condition, part) => {
-      const rows = await there(db)
+      const rows = await fitting(db, condition)
         .select('id')
-        .$if(condition !== undefined, (query) => query.where((condition as Condition).where))
         .$if(part?.order !== undefined, (query) => query.orderBy(inOrder(part?.order as Order)))
         .$if(part !== undefined, (query) =>
           query
