@@ -78,6 +78,7 @@ describe('docs/storage.md', () => {
       sessions: true,
       ended_sessions: true,
       scim_users: true,
+      scim_counts: true,
       scim_emails: true,
       scim_groups: true,
       scim_members: true,

@@ -27,6 +27,11 @@ export async function createScim(db: Kysely<unknown>): Promise<void> {
     .on('scim_users')
     .columns(['client', 'external_id'])
     .execute();
+  await db.schema
+    .createTable('scim_counts')
+    .addColumn('client', 'text', (column) => column.primaryKey())
+    .addColumn('users', 'bigint', (column) => column.notNull())
+    .execute();
   // All that a page needs to leave out those before it.
   await db.schema.createIndex('scim_users_page').on('scim_users').columns(['client', 'id', 'user_name']).execute();
   await sql`create index scim_users_unsettled on scim_users (client, id) where pushed > settled`.execute(db);
@@ -35,9 +40,9 @@ export async function createScim(db: Kysely<unknown>): Promise<void> {
     .addColumn('client', 'text', (column) => column.notNull())
     .addColumn('user_id', 'text', (column) => column.notNull())
     .addColumn('email', 'text', (column) => column.notNull())
-    .addPrimaryKeyConstraint('scim_emails_pk', ['client', 'user_id', 'email'])
+    .addPrimaryKeyConstraint('scim_emails_pk', ['client', 'email', 'user_id'])
     .execute();
-  await db.schema.createIndex('scim_emails_email').on('scim_emails').columns(['client', 'email']).execute();
+  await db.schema.createIndex('scim_emails_user').on('scim_emails').columns(['client', 'user_id']).execute();
   await db.schema
     .createTable('scim_groups')
     .addColumn('client', 'text', (column) => column.notNull())
@@ -66,7 +71,11 @@ async function createScimMembers(db: Kysely<unknown>): Promise<void> {
     .addColumn('kind', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('scim_members_pk', ['client', 'group_id', 'member_id'])
     .execute();
-  await db.schema.createIndex('scim_members_member').on('scim_members').columns(['client', 'member_id']).execute();
+  await db.schema
+    .createIndex('scim_members_member')
+    .on('scim_members')
+    .columns(['client', 'member_id', 'group_id'])
+    .execute();
   await db.schema
     .createTable('scim_tokens')
     .addColumn('id', 'text', (column) => column.primaryKey())

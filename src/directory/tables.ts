@@ -198,6 +198,12 @@ export interface ScimUserRow {
   settled: number;
 }
 
+/** How many users a client has: to count them anew for each page would take longer than the page. */
+export interface ScimCountRow {
+  client: string;
+  users: number;
+}
+
 export interface ScimEmailRow {
   client: string;
   user_id: string;
@@ -266,6 +272,7 @@ export interface Tables {
   sessions: SessionRow;
   ended_sessions: EndedSessionRow;
   scim_users: ScimUserRow;
+  scim_counts: ScimCountRow;
   scim_emails: ScimEmailRow;
   scim_groups: ScimGroupRow;
   scim_members: ScimMemberRow;

@@ -4,6 +4,7 @@ import type { Database } from '../../directory/database.ts';
 import type { ScimGroupRow, ScimUserRow, Tables } from '../../directory/tables.ts';
 import type { Page } from '../protocol/list.ts';
 import type { Condition } from './conditions.ts';
+import { countUsers } from './users.ts';
 
 /** A column that the database can put resources in order by. */
 export interface Order {
@@ -24,99 +25,138 @@ export interface Table<Row> {
   scan(condition: Condition | undefined): AsyncIterable<readonly Row[]>;
 }
 
-/** Rows that are looked at between two turns of the event loop. */
+/** Rows that are looked at between two turns of the event loop; below the number of parameters that any SQLite takes. */
 const SCAN_PAGE = 500;
 
+/** Reading of one table, for the two ways that lists are read by. */
+interface Reads<Row> {
+  count(db: Kysely<Tables>): Promise<number>;
+  /** Ids of what fits, in this order, those from `offset` on. Absent: all of them, in no order. */
+  ids(db: Kysely<Tables>, condition: Condition | undefined, part?: Part): Promise<readonly string[]>;
+  rows(db: Kysely<Tables>, ids: readonly string[]): Promise<readonly Row[]>;
+  after(db: Kysely<Tables>, id: string): Promise<readonly Row[]>;
+}
+
+interface Part extends Page {
+  readonly order: Order | undefined;
+}
+
 export function userTable(database: Database, client: string): Table<ScimUserRow> {
-  const from = (db: Kysely<Tables>, condition: Condition | undefined) =>
-    db
-      .selectFrom('scim_users')
-      .where('client', '=', client)
-      .where('body', 'is not', null)
-      .$if(condition !== undefined, (query) => query.where((condition as Condition).where));
-  return {
-    page: (condition, { offset, count }, order) =>
-      database.run(async (db) => {
-        // A column that only those have who are there, and that stands in an index.
-        const { count: total } = await db
-          .selectFrom('scim_users')
-          .select(sql<number>`count(user_name)`.as('count'))
-          .where('client', '=', client)
-          .$if(condition !== undefined, (query) => query.where((condition as Condition).where))
-          .executeTakeFirstOrThrow();
-        if (count === 0 || offset >= total) return { total, rows: [] };
-        // The ids alone stand in an index: whoever is left out is not read.
-        const ids = db
-          .selectFrom('scim_users')
-          .select('id')
-          .where('client', '=', client)
-          .where('user_name', 'is not', null)
-          .$if(condition !== undefined, (query) => query.where((condition as Condition).where))
-          .$if(order !== undefined, (query) => query.orderBy(inOrder(order as Order)))
-          .orderBy('id')
-          .limit(count)
-          .offset(offset);
-        const rows = await db
-          .selectFrom('scim_users')
-          .selectAll()
-          .where('client', '=', client)
-          .where('id', 'in', ids)
-          .where('body', 'is not', null)
-          .$if(order !== undefined, (query) => query.orderBy(inOrder(order as Order)))
-          .orderBy('id')
-          .execute();
-        return { total, rows };
-      }),
-    scan: (condition) =>
-      scan(database, (db, after) =>
-        from(db, condition).selectAll().where('id', '>', after).orderBy('id').limit(SCAN_PAGE).execute(),
-      ),
-  };
+  const own = (db: Kysely<Tables>) => db.selectFrom('scim_users').where('client', '=', client);
+  const there = (db: Kysely<Tables>) => own(db).where('body', 'is not', null);
+  // Of all, by a column that stands in the index with the id; of a few, by one that leads away from their own index.
+  const fitting = (db: Kysely<Tables>, condition: Condition | undefined) =>
+    condition === undefined ? own(db).where('user_name', 'is not', null) : there(db).where(condition.where);
+  return tableOf<ScimUserRow>(database, {
+    count: (db) => countUsers(db, client),
+    ids: async (db, condition, part) => {
+      const rows = await fitting(db, condition)
+        .select('id')
+        .$if(part?.order !== undefined, (query) => query.orderBy(inOrder(part?.order as Order)))
+        .$if(part !== undefined, (query) =>
+          query
+            .orderBy('id')
+            .limit((part as Part).count)
+            .offset((part as Part).offset),
+        )
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+    rows: (db, ids) => there(db).selectAll().where('id', 'in', ids).execute(),
+    after: (db, id) => there(db).selectAll().where('id', '>', id).orderBy('id').limit(SCAN_PAGE).execute(),
+  });
 }
 
 export function groupTable(database: Database, client: string): Table<ScimGroupRow> {
-  const from = (db: Kysely<Tables>, condition: Condition | undefined) =>
-    db
-      .selectFrom('scim_groups')
-      .where('client', '=', client)
-      .$if(condition !== undefined, (query) => query.where((condition as Condition).where));
+  const there = (db: Kysely<Tables>) => db.selectFrom('scim_groups').where('client', '=', client);
+  return tableOf<ScimGroupRow>(database, {
+    count: async (db) => {
+      const row = await there(db)
+        .select((select) => select.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow();
+      return row.count;
+    },
+    ids: async (db, condition, part) => {
+      const rows = await there(db)
+        .select('id')
+        .$if(condition !== undefined, (query) => query.where((condition as Condition).where))
+        .$if(part?.order !== undefined, (query) => query.orderBy(inOrder(part?.order as Order)))
+        .$if(part !== undefined, (query) =>
+          query
+            .orderBy('id')
+            .limit((part as Part).count)
+            .offset((part as Part).offset),
+        )
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+    rows: (db, ids) => there(db).selectAll().where('id', 'in', ids).execute(),
+    after: (db, id) => there(db).selectAll().where('id', '>', id).orderBy('id').limit(SCAN_PAGE).execute(),
+  });
+}
+
+function tableOf<Row extends { readonly id: string }>(database: Database, reads: Reads<Row>): Table<Row> {
   return {
-    page: (condition, { offset, count }, order) =>
+    page: (condition, page, order) =>
       database.run(async (db) => {
-        const counted = sql<number>`count(*)`.as('count');
-        const { count: total } = await from(db, condition).select(counted).executeTakeFirstOrThrow();
-        if (count === 0 || offset >= total) return { total, rows: [] };
-        const rows = await from(db, condition)
-          .selectAll()
-          .$if(order !== undefined, (query) => query.orderBy(inOrder(order as Order)))
-          .orderBy('id')
-          .limit(count)
-          .offset(offset)
-          .execute();
-        return { total, rows };
+        // Few fit a condition that an index knows: in what order it finds them is for the database to say.
+        const fitting = condition === undefined ? undefined : await reads.ids(db, condition);
+        const total = fitting?.length ?? (await reads.count(db));
+        if (page.count === 0 || page.offset >= total) return { total, rows: [] };
+        const wanted =
+          fitting === undefined || order !== undefined
+            ? await reads.ids(db, condition, { ...page, order })
+            : [...fitting].sort(byText).slice(page.offset, page.offset + page.count);
+        return { total, rows: await inTurn(db, reads, wanted) };
       }),
-    scan: (condition) =>
-      scan(database, (db, after) =>
-        from(db, condition).selectAll().where('id', '>', after).orderBy('id').limit(SCAN_PAGE).execute(),
-      ),
+    scan: (condition) => (condition === undefined ? scanAll(database, reads) : scan(database, reads, condition)),
   };
 }
 
-/** What has no value comes last, and first the other way round (RFC 7644 §3.4.2.3). */
-function inOrder({ column, isDescending }: Order) {
-  return isDescending ? sql`${sql.ref(column)} desc nulls first` : sql`${sql.ref(column)} asc nulls last`;
+async function inTurn<Row extends { readonly id: string }>(
+  db: Kysely<Tables>,
+  { rows: read }: Reads<Row>,
+  ids: readonly string[],
+): Promise<readonly Row[]> {
+  const found = new Map<string, Row>();
+  for (let from = 0; from < ids.length; from += SCAN_PAGE) {
+    for (const row of await read(db, ids.slice(from, from + SCAN_PAGE))) found.set(row.id, row);
+  }
+  return ids.flatMap((id) => found.get(id) ?? []);
 }
 
-async function* scan<Row extends { readonly id: string }>(
+async function* scanAll<Row extends { readonly id: string }>(
   database: Database,
-  read: (db: Kysely<Tables>, after: string) => Promise<readonly Row[]>,
+  reads: Reads<Row>,
 ): AsyncGenerator<readonly Row[], void> {
   for (let after = ''; ; ) {
     const from = after;
-    const rows = await database.run((db) => read(db, from));
+    const rows = await database.run((db) => reads.after(db, from));
     if (rows.length > 0) yield rows;
     if (rows.length < SCAN_PAGE) return;
     after = rows.at(-1)?.id ?? '';
     await nextTurn();
   }
+}
+
+async function* scan<Row extends { readonly id: string }>(
+  database: Database,
+  reads: Reads<Row>,
+  condition: Condition,
+): AsyncGenerator<readonly Row[], void> {
+  const ids = [...(await database.run((db) => reads.ids(db, condition)))].sort(byText);
+  for (let from = 0; from < ids.length; from += SCAN_PAGE) {
+    if (from > 0) await nextTurn();
+    yield await database.run((db) => inTurn(db, reads, ids.slice(from, from + SCAN_PAGE)));
+  }
+}
+
+function byText(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
+}
+
+/** What has no value comes last, and first the other way round (RFC 7644 §3.4.2.3). */
+function inOrder({ column, isDescending }: Order) {
+  return isDescending ? sql`${sql.ref(column)} desc nulls first` : sql`${sql.ref(column)} asc nulls last`;
 }

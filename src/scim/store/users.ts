@@ -34,6 +34,7 @@ export async function insertUser(db: Kysely<Tables>, user: StoredUser): Promise<
     })
     .execute();
   await insertEmails(db, user);
+  await addToCount(db, client, 1);
 }
 
 /** Writes only over the version that was read. Says whether it did. */
@@ -80,7 +81,16 @@ export async function removeUser(db: Kysely<Tables>, user: StoredUser): Promise<
     .executeTakeFirst();
   if (written.numUpdatedRows === 0n) return false;
   await db.deleteFrom('scim_emails').where('client', '=', client).where('user_id', '=', id).execute();
+  await addToCount(db, client, -1);
   return true;
+}
+
+async function addToCount(db: Kysely<Tables>, client: string, users: number): Promise<void> {
+  await db
+    .insertInto('scim_counts')
+    .values({ client, users })
+    .onConflict((conflict) => conflict.column('client').doUpdateSet({ users: sql`scim_counts.users + ${users}` }))
+    .execute();
 }
 
 /** `lock`: until the end of the transaction nobody else may change it. SQLite has no other transaction meanwhile. */
@@ -210,10 +220,6 @@ function emailsOf(attributes: Attributes): readonly string[] {
 
 /** How many users a client has. */
 export async function countUsers(db: Kysely<Tables>, client: string): Promise<number> {
-  const row = await db
-    .selectFrom('scim_users')
-    .select(sql<number>`count(user_name)`.as('count'))
-    .where('client', '=', client)
-    .executeTakeFirstOrThrow();
-  return row.count;
+  const row = await db.selectFrom('scim_counts').select('users').where('client', '=', client).executeTakeFirst();
+  return row?.users ?? 0;
 }
