@@ -180,9 +180,10 @@ export class Engine implements Provisioner {
     }
   }
 
-  /** Brings somebody who is out to what that means, in one target. For syncs. */
+  /** Brings somebody who is out to what that means, in one target; who is back by now is treated as `again` does. */
   async leave(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState> {
     const who = await this.#deps.directory.people.get(person);
+    if (who !== undefined && whyOut(who) === undefined) return this.again(person, target, actor, requestId);
     return this.#runs.run(person, target, { leaving: await this.#leaves(who) }, actor, requestId);
   }
 

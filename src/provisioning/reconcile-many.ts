@@ -102,7 +102,8 @@ async function stillStands(
   { person, goal, memory }: ReadyRow,
 ): Promise<boolean> {
   // Whoever disables a person waits for the lease that we hold: either the mark is seen here, or the account is seen there.
-  if ('desired' in goal && whyOut(await directory.people.get(person)) !== undefined) return false;
+  const isOut = whyOut(await directory.people.get(person)) !== undefined;
+  if ('desired' in goal ? isOut : goal.leaving.policy === 'delete' && !isOut) return false;
   const now = await recall(directory, { person, target });
   return JSON.stringify(now) === JSON.stringify({ link: memory.link, ledger: memory.ledger });
 }

@@ -1,4 +1,5 @@
 import type { ActualAccount, Applied } from '../model/change.ts';
+import { LatchgateError } from '../model/errors.ts';
 import type { ReconcileContext, Reconciled, ReconcileInput } from './job.ts';
 import { whyOut } from './outcome.ts';
 import { type Planned, planOne, recall } from './plan-one.ts';
@@ -39,8 +40,11 @@ export async function reconcile(context: ReconcileContext, input: ReconcileInput
 }
 
 async function refuseOut({ directory }: ReconcileContext, { person, goal }: ReconcileInput): Promise<void> {
-  const out = 'desired' in goal ? whyOut(await directory.people.get(person)) : undefined;
-  if (out !== undefined) throw out;
+  const out = whyOut(await directory.people.get(person));
+  if ('desired' in goal && out !== undefined) throw out;
+  if ('leaving' in goal && goal.leaving.policy === 'delete' && out === undefined) {
+    throw new LatchgateError('target_pending', 'somebody whose account was to be deleted is back');
+  }
 }
 
 async function apply({ target, signal }: ReconcileInput, { plan }: Planned): Promise<Applied | undefined> {

@@ -10,7 +10,13 @@ export interface StopIf {
 export interface BrakeInput {
   readonly stopIf: StopIf;
   /** How the source's listing ended. */
-  readonly source: { readonly complete: boolean; readonly why?: string; readonly listed: number };
+  readonly source: {
+    readonly complete: boolean;
+    readonly why?: string;
+    readonly listed: number;
+    /** Of a list that lags: how many are missing, where they are too many to ask for each. */
+    readonly unasked?: number;
+  };
   /** Whom the source listed before, and how many of them it lacks now. */
   readonly known: { readonly before: number; readonly missing: number };
   readonly targetComplete: boolean;
@@ -37,6 +43,10 @@ function sourceBrake({ source, known, stopIf }: BrakeInput): Brake | undefined {
     return brake('source_incomplete', `the source did not list everybody${why}`);
   }
   if (source.listed === 0) return brake('source_empty', 'the source listed nobody');
+  if (source.unasked !== undefined) {
+    const text = `${source.unasked} people whom the source listed before are missing in a list that lags behind`;
+    return brake('source_short', `${text}; they are too many to ask for each of them`);
+  }
   if (isAbove(known.missing, known.before, stopIf)) {
     const text = `${known.missing} of ${known.before} people whom the source listed before are missing or blocked there`;
     return brake('source_short', `${text}; more than ${limitText(stopIf)} wait for a person`);

@@ -2,7 +2,7 @@ import type { Source } from '../sources/source.ts';
 import type { KnownPeople } from './known.ts';
 import { type Listing, listsEverybody } from './listing.ts';
 
-/** With more people missing than this it is no lag: the brake asks a person. */
+/** More are not asked for one by one: a person says whether they are gone. */
 const MOST_ASKED = 1_000;
 
 /**
@@ -18,7 +18,10 @@ export async function withOverlooked(
   if (source.lookUp === undefined || !listsEverybody(listing) || listing.people.length === 0) return listing;
   const listed = new Set(listing.people.map(({ subject }) => subject));
   const missing = [...subjects.values()].filter(({ subject, active }) => active === true && !listed.has(subject));
-  if (missing.length === 0 || missing.length > MOST_ASKED) return listing;
+  if (missing.length === 0) return listing;
+  if (missing.length > MOST_ASKED) {
+    return { ...listing, unasked: missing.length };
+  }
   const found = await source.lookUp(
     missing.map(({ subject }) => subject),
     signal,

@@ -87,7 +87,12 @@ async function brakeInput(
   const since = new Date(clock.now() - HOUR_MS);
   return {
     stopIf,
-    source: { complete, listed: listing.people.length, ...(why === undefined ? {} : { why }) },
+    source: {
+      complete,
+      listed: listing.people.length,
+      ...(why === undefined ? {} : { why }),
+      ...(listing.unasked === undefined ? {} : { unasked: listing.unasked }),
+    },
     known: { before, missing },
     targetComplete: snapshot.complete,
     changes,

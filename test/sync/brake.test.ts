@@ -55,6 +55,7 @@ it.each([
   ['an empty source', { source: { complete: true, listed: 0 } }, 'source_empty'],
   ['an incomplete and empty one', { source: { complete: false, listed: 0 } }, 'source_incomplete'],
   ['a short source', { known: { before: 100, missing: 11 } }, 'source_short'],
+  ['too many to be asked for', { source: { complete: true, listed: 20_000, unasked: 1_001 } }, 'source_short'],
   ['two who are missing of two', { known: { before: 2, missing: 2 } }, undefined],
   ['ten who are missing of a hundred', { known: { before: 100, missing: 10 } }, undefined],
   ['an incomplete target', { targetComplete: false }, 'target_incomplete'],

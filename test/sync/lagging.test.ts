@@ -64,6 +64,15 @@ describe('of a source whose list is behind', () => {
     expect(asked.map((subjects) => subjects.sort())).toEqual([['ann', 'bob'], ['bob']]);
   });
 
+  it('more than can be asked for are gone only when a person says so, however few they are of all', async () => {
+    for (let at = 0; at < 1_001; at += 1) world.hr.add(`p${at}`, { groups: ['Other'] });
+    await world.apply();
+    for (let at = 0; at < 1_001; at += 1) world.hr.people.delete(`p${at}`);
+    asked.length = 0;
+    expect((await world.plan()).brake).toMatchObject({ code: 'source_short' });
+    expect(asked).toEqual([]);
+  });
+
   it('nobody is asked for when it lists nobody, or says itself that it is not whole', async () => {
     world.hr.end = { complete: false, unreadable: 0, notes: [] };
     await world.plan();

@@ -85,6 +85,25 @@ describe('a change by hand while a run is under way', () => {
     expect(world.accounts()).toMatchObject({ ann: 'group:analysts role:Alpha' });
   });
 
+  it('saves whom an operator enables again from being deleted', async () => {
+    await start({ leaver: { now: 'delete' } });
+    await world.apply();
+    const ann = (await world.personOf('ann'))?.id ?? '';
+    await world.directory.people.setDisabled(ann, true);
+    world.hr.add('bob', { groups: ['User', 'team-a'] });
+    const { plan } = await applyWhile(() => world.directory.people.setDisabled(ann, false));
+    expect(lines(plan.changes)).toContain('delete ann');
+    expect(Object.keys(world.accounts())).toContain('ann');
+  });
+
+  it('takes nothing from whom the source lists again before their turn to leave comes', async () => {
+    await start({ leaver: { now: 'delete' } });
+    await world.apply();
+    const ann = (await world.personOf('ann'))?.id ?? '';
+    expect(await world.engine.leave(ann, 'bi', 'scheduler', 'late')).toMatchObject({ status: 'ready' });
+    expect(world.accounts()).toMatchObject({ ann: 'group:analysts role:Alpha' });
+  });
+
   it('that gives the id of an account to somebody else saves it from being deleted', async () => {
     const { target, emulator, close } = await startOrganisation();
     let meanwhile = () => {};
