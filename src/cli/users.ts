@@ -32,7 +32,7 @@ export async function usersList(options: JsonOption, deps: Pick<UsersDeps, 'peop
       if (options.json === true) io.out(JSON.stringify(personJson(person)));
       else {
         const seen = person.lastSeenAt === undefined ? undefined : timeText(person.lastSeenAt);
-        rows.push([person.id, person.displayName, person.email, person.disabled ? 'disabled' : 'active', seen]);
+        rows.push([person.id, person.displayName, person.email, standing(person), seen]);
       }
     }
     after = page.at(-1)?.id;
@@ -71,7 +71,7 @@ export async function usersShow(who: string, options: JsonOption, deps: UsersDep
     );
     return 0;
   }
-  io.out(`${printable(person.displayName)}  ${person.id}  ${person.disabled ? 'disabled' : 'active'}`);
+  io.out(`${printable(person.displayName)}  ${person.id}  ${standing(person)}`);
   if (person.email !== undefined) io.out(printable(person.email));
   section(
     io,
@@ -163,9 +163,15 @@ function personJson(person: Person): Record<string, unknown> {
     displayName: person.displayName,
     email: person.email ?? null,
     disabled: person.disabled,
+    leftAt: person.leftAt ?? null,
     createdAt: person.createdAt,
     lastSeenAt: person.lastSeenAt ?? null,
   };
+}
+
+function standing({ disabled, leftAt }: Person): string {
+  if (disabled) return 'disabled';
+  return leftAt === undefined ? 'active' : 'left';
 }
 
 function section(io: Io, title: string, head: readonly string[], rows: readonly (string | undefined)[][]): void {

@@ -117,7 +117,7 @@ class Settling {
     const { id, issuer, subject, body } = row;
     const known = issuer === null || subject === null ? undefined : { issuer, subject };
     if (body === null) {
-      if (known !== undefined) await this.#gone(db, known);
+      if (known !== undefined) await this.#gone(db, row, known);
       await db.deleteFrom('scim_users').where('client', '=', row.client).where('id', '=', id).execute();
       return;
     }
@@ -127,7 +127,7 @@ class Settling {
     if (!isSame && known?.issuer === scimIssuer(this.#client.name)) await this.#join(known, now);
     const isTaken = await this.#say(db, id, now, attributes, groups);
     if (!isTaken || isSame) return;
-    if (known !== undefined) await this.#gone(db, known);
+    if (known !== undefined) await this.#gone(db, row, known);
     await db.updateTable('scim_users').set(now).where('client', '=', row.client).where('id', '=', id).execute();
   }
 
@@ -185,7 +185,8 @@ class Settling {
     return true;
   }
 
-  async #gone(db: Kysely<Tables>, subject: SubjectKey): Promise<void> {
+  async #gone(db: Kysely<Tables>, { client, id }: ScimUserRow, subject: SubjectKey): Promise<void> {
+    if (await isSomeoneElses(db, { client, id, subject })) return;
     const { people, listings } = this.#directory;
     const before = await people.bySubject(subject);
     if (before === undefined) return;
@@ -252,4 +253,24 @@ class Settling {
 
 function isOf(one: Assertion, { origin, issuer, subject }: Assertion): boolean {
   return one.origin === origin && one.issuer === issuer && one.subject === subject;
+}
+
+/** Another user says by now that they are who this one was. */
+async function isSomeoneElses(
+  db: Kysely<Tables>,
+  { client, id, subject: { issuer, subject } }: { client: string; id: string; subject: SubjectKey },
+): Promise<boolean> {
+  const other = await db
+    .selectFrom('scim_users')
+    .select('id')
+    .where('client', '=', client)
+    .where('id', '!=', id)
+    .where('body', 'is not', null)
+    .where((is) =>
+      issuer === scimIssuer(client)
+        ? is.and([is('issuer', '=', issuer), is('subject', '=', subject)])
+        : is('external_id', '=', subject),
+    )
+    .executeTakeFirst();
+  return other !== undefined;
 }

@@ -36,7 +36,24 @@ export async function createUser(push: Push, json: unknown): Promise<Pushed<Stor
 
 export async function replaceUserBy(push: Push, id: string, json: unknown): Promise<Pushed<StoredUser>> {
   const { attributes, dropped } = readBody(userType, json);
-  return change(push, id, 'replaced', () => ({ attributes, dropped }));
+  return change(push, id, 'replaced', (before) => ({
+    attributes: { ...unsaid(before, json), ...attributes },
+    dropped,
+  }));
+}
+
+/**
+ * RFC 7644 §3.5.1 lets us keep what a PUT does not say. A client that leaves these out to change a name means nobody else
+ * by it, and brings nobody back. Only a null takes `externalId` away.
+ */
+function unsaid({ attributes: { active, externalId } }: StoredUser, json: unknown): ScimObject {
+  const isTaken = Object.entries(json as object).some(
+    ([name, value]) => value === null && name.toLowerCase() === 'externalid',
+  );
+  return {
+    ...(active === undefined ? {} : { active: active as boolean }),
+    ...(isTaken || externalId === undefined ? {} : { externalId: externalId as string }),
+  };
 }
 
 export async function patchUser(push: Push, id: string, json: unknown): Promise<Pushed<StoredUser>> {

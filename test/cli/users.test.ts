@@ -40,6 +40,7 @@ describe('users list', () => {
         disabled: false,
         createdAt: '2026-01-02T03:04:05.000Z',
         lastSeenAt: '2026-01-02T03:04:06.000Z',
+        leftAt: null,
       },
       {
         id: bob,
@@ -48,6 +49,7 @@ describe('users list', () => {
         disabled: false,
         createdAt: '2026-01-02T03:04:06.000Z',
         lastSeenAt: null,
+        leftAt: null,
       },
     ]);
   });

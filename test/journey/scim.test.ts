@@ -95,6 +95,7 @@ describe('a person who is pushed', () => {
     expect((await scim.call('GET', `/Users/${id}`)).status).toBe(404);
     expect(gooddataUser(journey.gooddata.state, 'ann')?.groups).toEqual([]);
     expect(refusalOn(await journey.logIn('ann'))).toMatchObject({ status: 403, code: 'person_left' });
+    expect((await journey.cli('users', 'list')).out).toMatch(/ann@acme\.test +left /);
     expect((await scim.call('GET', `/Groups/${group}`)).body.members).toBeUndefined();
   });
 

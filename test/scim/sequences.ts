@@ -122,6 +122,39 @@ export function describeSequences(name: string, state: () => Promise<string | un
       expect(await read()).toMatchObject({ active: true, name: { givenName: 'Other' } });
     });
 
+    it('keeps by a PUT that says neither externalId nor active who it is, and whether they are in', async () => {
+      const { schemas, userName, name, emails, externalId } = await read();
+      const put = async () => (await scim.call('PUT', `/Users/${id}`, { schemas, userName, name, emails })).status;
+      expect(await put()).toBe(200);
+      expect(await read()).toMatchObject({ externalId, active: true });
+      expect(inGoodData('crud')).toBeDefined();
+      await scim.call('PATCH', `/Users/${id}`, patchOf({ op: 'replace', value: { active: false } }));
+      expect(await put()).toBe(200);
+      expect(await read()).toMatchObject({ externalId, active: false });
+      await scim.call('PATCH', `/Users/${id}`, patchOf({ op: 'replace', value: { active: true } }));
+    });
+
+    it('takes nobody for gone whose externalId another user has by the end of the request', async () => {
+      const older = (await scim.call('POST', '/Users', scimUser('older'))).body.id;
+      const younger = (await scim.call('POST', '/Users', scimUser('younger'))).body.id;
+      const { externalId } = (await scim.call('GET', `/Users/${younger}`)).body;
+      const to = (user: string, value: string) => ({
+        method: 'PATCH',
+        path: `/Users/${user}`,
+        data: patchOf({ op: 'replace', path: 'externalId', value }),
+      });
+      const left = async () =>
+        (await journey.cli('audit', 'list', '--json')).out.split('\n').filter((line) => line.includes('"person.left"'));
+      const before = (await left()).length;
+      const { body } = await scim.call('POST', '/Bulk', {
+        schemas: ['urn:ietf:params:scim:api:messages:2.0:BulkRequest'],
+        Operations: [to(younger, 'another-id'), to(older, externalId)],
+      });
+      expect(body.Operations.map(({ status }: { status: string }) => status)).toEqual(['200', '200']);
+      // Whom the older one was, and nobody else.
+      expect((await left()).length).toBe(before + 1);
+    });
+
     it('changes members by removal and addition in one request, and by replacement', async () => {
       const other = (await scim.call('POST', '/Users', scimUser('other'))).body.id;
       const group = (await scim.call('POST', '/Groups', { displayName: 'okta-team', members: [{ value: id }] })).body
