@@ -203,7 +203,16 @@ export class Engine implements Provisioner {
     const goal =
       whyOut(who) === undefined ? await this.#said.goalNow(person, target) : { leaving: await this.#leaves(who) };
     if (goal === undefined) return directory.retries.done(person, target);
+    // Whoever let them go may have died before their sessions were ended, or had no store to end them in.
+    const ended = whyOut(who) === undefined ? undefined : this.#deps.endSessions(person);
+    const trouble = await ended?.then(
+      () => undefined,
+      (thrown: unknown) => toLatchgateError(thrown),
+    );
     await this.#runs.run(person, target, goal, 'scheduler', requestId);
+    if (trouble === undefined) return;
+    const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
+    await directory.retries.put(person, target, trouble.code, due);
   }
 
   async #leaves(who: Person | undefined): Promise<Leaving> {

@@ -207,6 +207,31 @@ describe('a target that is down', () => {
 });
 
 describe('a person who leaves', () => {
+  it('has sessions ended as soon as there is a store again, when there was none', async () => {
+    const { identity } = await world.login('alice', { groups: ['User'] });
+    await world.engine.close();
+    world.restart();
+    world.onCall = (call) => {
+      if (call === 'endSessions') throw new LatchgateError('session_store_unavailable', 'away');
+    };
+    const signal = AbortSignal.timeout(5_000);
+    await expect(
+      world.engine.disable(identity.person, { actor: 'operator', requestId: 'r', signal }),
+    ).rejects.toThrow();
+    for (let round = 0; round < 2; round += 1) {
+      world.now += 60_000;
+      await world.engine.retryDue(10);
+    }
+    expect(world.ended).toEqual([]);
+    expect([...world.bi.accounts.values()][0]?.active).toBe(false);
+    world.onCall = () => {};
+    world.now += 60_000;
+    await world.engine.retryDue(10);
+    expect(new Set(world.ended)).toEqual(new Set([identity.person]));
+    world.now += 3_600_000;
+    expect(await world.engine.retryDue(10)).toBe(0);
+  });
+
   it('has sessions ended first, then every account switched off, and does not come back by a login', async () => {
     const { identity } = await world.login('alice', { groups: ['User'] });
     await world.engine.close();

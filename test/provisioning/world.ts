@@ -110,7 +110,10 @@ export class World {
       clock: { now: () => this.now },
       log: { warn: () => {}, error: () => {} },
       metrics: { provisioning: () => {}, change: () => {} },
-      endSessions: async (person) => void this.ended.push(person),
+      endSessions: async (person) => {
+        this.onCall('endSessions', 'before');
+        this.ended.push(person);
+      },
     });
   }
 
