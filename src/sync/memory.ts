@@ -15,6 +15,8 @@ export class TargetMemory {
   readonly #people = new Map<PersonId, Remembered>();
   /** Made when it is first asked for: of people who are as they were left nobody asks. */
   #owners: Map<string, PersonId> | undefined;
+  /** Likewise. */
+  #announced: Set<string> | undefined;
 
   static async read(
     { accounts, ledger }: Pick<Directory, 'accounts' | 'ledger'>,
@@ -35,6 +37,14 @@ export class TargetMemory {
 
   owner(accountId: string): PersonId | undefined {
     return this.#ownersNow().get(accountId);
+  }
+
+  /** Whether an account of this name was about to be made for somebody: it may be theirs, though nobody knows its id yet. */
+  announces(userName: string): boolean {
+    this.#announced ??= new Set(
+      [...this.#people.values()].flatMap(({ link }) => (link?.state === 'intended' ? [link.userName] : [])),
+    );
+    return this.#announced.has(userName);
   }
 
   /** Everybody who has something of ours there now: what a removal can be counted against. */

@@ -15,7 +15,10 @@ function nobodysAccounts(
   if (!listsEverybody(listing) || !snapshot.complete || listing.people.length === 0) return [];
   if (held.some(({ type, entitlement }) => type === 'user' && entitlement === undefined)) return [];
   const isNobodys = (account: ActualAccount): boolean =>
-    memory.owner(account.id) === undefined && !account.isProtected && !neverTouch(account);
+    memory.owner(account.id) === undefined &&
+    !memory.announces(account.userName) &&
+    !account.isProtected &&
+    !neverTouch(account);
   return snapshot.accounts.filter(isNobodys).flatMap((account) => setFor(account, snapshot.can.disable) ?? []);
 }
 

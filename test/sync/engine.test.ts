@@ -311,6 +311,17 @@ describe('safety.manage', () => {
     expect(world.bi.given('service')).toHaveLength(3);
   });
 
+  it('all leaves an account alone that was being made for somebody when an instance died', async () => {
+    await start({ manage: 'all' });
+    world.hr.add('ann', { groups: ['team-a'] });
+    await applied();
+    const carl = await world.directory.people.ensure({ issuer: 'https://idp.test', subject: 'carl' }, 'staff', 'Carl');
+    world.bi.addAccount({ userName: 'carl', profile: { email: 'carl@acme.test' } });
+    const link = { person: carl.id, target: 'bi', userName: 'carl', created: true };
+    await world.directory.accounts.save({ ...link, state: 'intended' });
+    expect(lines((await world.plan()).changes)).toEqual([]);
+  });
+
   it('all switches the accounts of nobody off, unless somebody could not be read', async () => {
     await start({ manage: 'all' });
     world.bi.addAccount({ userName: 'nobody', profile: { email: 'nobody@acme.test' } });
