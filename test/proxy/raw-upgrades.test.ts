@@ -15,7 +15,7 @@ async function upgrade(
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
   });
   const { port } = await startWorld({ upstream: raw.url });
-  const end = await statuses(port, head('GET /ws HTTP/1.1', ...lines) + SMUGGLED, [], 500);
+  const end = await statuses(port, head('GET /ws HTTP/1.1', ...lines) + SMUGGLED, [], 2_000);
   return { end, requests: raw.requests };
 }
 
