@@ -31,7 +31,7 @@ export function describeTarget(name: string, start: () => Promise<TargetSubject>
     const prove: Prove = (title, test) => {
       titles.add(title);
       const reason = skip[title];
-      if (reason === undefined) it(title, test, options.timeoutMs ?? 15_000);
+      if (reason === undefined) it(title, test, options.timeoutMs ?? 60_000);
       else it.skip(`${title} (${reason})`, () => {});
     };
 

@@ -10,6 +10,8 @@ import type { Key, Search } from './search.ts';
 
 /** What an id may look like that is put into a path, as one segment of it. */
 const PLAUSIBLE_ID = /^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]{1,512}$/u;
+/** RFC 3986 §2.3: never written in two ways. */
+const UNRESERVED = /^[\w.~-]+$/;
 
 /** Fewer are asked for one by one. */
 const WORTH_A_LIST = 8;
@@ -37,8 +39,10 @@ export function createAccounts(
   const user = async (id: string, signal: AbortSignal): Promise<Resource | undefined> => {
     if (!PLAUSIBLE_ID.test(id)) return undefined;
     const { users } = await discovery.features(signal);
-    const response = await api.call({ method: 'GET', path: [users, id], signal }, [200, 404]);
-    const found = response.status === 404 ? undefined : api.parse(resource, response);
+    // What is in front of a service may refuse a path with such an id in it: then it has given no such id.
+    const nowhere = UNRESERVED.test(id) ? [404] : [400, 404];
+    const response = await api.call({ method: 'GET', path: [users, id], signal }, [200, ...nowhere]);
+    const found = response.status === 200 ? api.parse(resource, response) : undefined;
     // However the service has read the path, it is not who was asked for.
     return found?.id === id ? found : undefined;
   };

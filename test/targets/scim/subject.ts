@@ -72,7 +72,7 @@ const FAULTS: Readonly<Record<TargetFault, Fault>> = {
 
 /** The emulator for the conformance suite. */
 export async function scimSubject(emulated: Partial<Options> = {}): Promise<TargetSubject> {
-  const { emulator, target, close } = await startService({ emulated, config: { timeout: 2_000 } });
+  const { emulator, target, close } = await startService({ emulated, config: { timeout: 5_000 } });
   const { state } = emulator;
   const groupOf = (id: string): Stored => {
     const group = state.groups.get(id);
