@@ -33,7 +33,7 @@ export async function createGroup(push: Push, json: unknown): Promise<Pushed<Sto
         after: { displayName, ...shown(effect) },
         ...droppedTexts(dropped),
       });
-      return { resource: group, users: effect.users, changed: true };
+      return { resource: group, users: effect.users };
     }),
   );
 }
@@ -59,7 +59,7 @@ export async function deleteGroup(push: Push, id: string): Promise<Pushed<Stored
     if (!(await removeGroup(db, before, push.now()))) throw changedMeanwhile();
     const { displayName } = before.attributes;
     note({ event: 'scim.group.deleted', key: id, before: { displayName, users: users.length } });
-    return { resource: before, users, changed: true };
+    return { resource: before, users };
   });
 }
 
@@ -81,7 +81,7 @@ function changeGroup(push: Push, id: string, event: string, work: Work): Promise
       const effect = members === undefined ? NO_EFFECT : await changeMembers(db, client, id, members);
       if (difference === undefined && effect.added + effect.removed === 0) {
         if (dropped.length > 0) note({ event: 'scim.group.unchanged', key: id, ...droppedTexts(dropped) });
-        return { resource: before, users: [], changed: false };
+        return { resource: before, users: [] };
       }
       const isRenamed = attributes['displayName'] !== before.attributes['displayName'];
       const modifiedAt = Math.max(push.now(), before.modifiedAt);
@@ -102,7 +102,7 @@ function changeGroup(push: Push, id: string, event: string, work: Work): Promise
         after: { ...difference?.after, ...shown(effect) },
         ...droppedTexts(dropped),
       });
-      return { resource: after, users, changed: true };
+      return { resource: after, users };
     }),
   );
 }

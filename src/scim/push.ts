@@ -21,7 +21,6 @@ export interface Pushed<Resource> {
   readonly resource: Resource;
   /** Users of whom something new is said by it. */
   readonly users: readonly string[];
-  readonly changed: boolean;
   /** Present: the directory has been told of them already, in the same transaction. */
   readonly settled?: Settled;
 }

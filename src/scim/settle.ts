@@ -42,8 +42,6 @@ export interface Concerned {
 
 export interface Settled {
   readonly concerned: readonly Concerned[];
-  /** Users of whom nothing was taken, and why: what cannot be read changes nothing. */
-  readonly refused: ReadonlyMap<string, string>;
 }
 
 /** How long whoever settles has for the targets before the scheduler looks. */
@@ -104,7 +102,6 @@ class Settling {
   readonly #requestId: string;
   readonly #directory: Directory;
   readonly #concerned = new Map<PersonId, Concerned>();
-  readonly #refused = new Map<string, string>();
 
   constructor(deps: SettleDeps, client: ScimClient, requestId: string, directory: Directory) {
     this.#deps = deps;
@@ -229,7 +226,6 @@ class Settling {
   }
 
   #refuse(id: string, person: Person | undefined, code: string): void {
-    this.#refused.set(id, code);
     this.#audit({ event: 'scim.not_taken', key: id, code, ...(person === undefined ? {} : { person: person.id }) });
   }
 
@@ -247,7 +243,7 @@ class Settling {
   }
 
   result(): Settled {
-    return { concerned: [...this.#concerned.values()], refused: this.#refused };
+    return { concerned: [...this.#concerned.values()] };
   }
 }
 

@@ -29,7 +29,7 @@ export async function createUser(push: Push, json: unknown): Promise<Pushed<Stor
         after: { userName, externalId, active },
         ...droppedTexts(dropped),
       });
-      return { resource: user, users: [user.id], changed: true };
+      return { resource: user, users: [user.id] };
     }),
   );
 }
@@ -71,7 +71,7 @@ export async function deleteUser(push: Push, id: string): Promise<Pushed<StoredU
     await dropMembershipsOf(db, client, id, push.now());
     const { userName, externalId } = before.attributes;
     note({ event: 'scim.user.deleted', key: id, before: { userName, externalId } });
-    return { resource: before, users: [id], changed: true };
+    return { resource: before, users: [id] };
   });
 }
 
@@ -87,13 +87,13 @@ function change(push: Push, id: string, event: string, work: Change): Promise<Pu
       const difference = changedAttributes(before.attributes, attributes);
       if (difference === undefined) {
         if (dropped.length > 0) note({ event: 'scim.user.unchanged', key: id, ...droppedTexts(dropped) });
-        return { resource: before, users: [], changed: false };
+        return { resource: before, users: [] };
       }
       const modifiedAt = Math.max(push.now(), before.modifiedAt);
       const after = { ...before, attributes, modifiedAt, version: before.version + 1 };
       if (!(await replaceUser(db, after, before))) throw changedMeanwhile();
       note({ event: `scim.user.${event}`, key: id, ...difference, ...droppedTexts(dropped) });
-      return { resource: after, users: [id], changed: true };
+      return { resource: after, users: [id] };
     }),
   );
 }

@@ -12,8 +12,6 @@ import { invalid } from './value.ts';
 export interface PatchResult {
   /** All that the resource then has; of a group without the members. */
   readonly attributes: ScimObject;
-  /** Whether `attributes` differs from what was there. */
-  readonly changed: boolean;
   /** Of a group, when an operation was about its members. */
   readonly members: MembersChange | undefined;
   readonly dropped: readonly Dropped[];
@@ -40,7 +38,6 @@ export function applyPatch(type: ResourceType, attributes: ScimObject, json: unk
   for (const operation of readOperations(json)) apply(type, draft, operation);
   return {
     attributes: draft.attributes,
-    changed: !isSame(attributes, draft.attributes),
     members: draft.members,
     dropped: report.list(),
   };
@@ -93,18 +90,4 @@ function isOp(text: string): text is PatchOp {
 function namesPatchOp(schemas: unknown): boolean {
   const names: readonly unknown[] = Array.isArray(schemas) ? schemas : [schemas];
   return names.some((name) => typeof name === 'string' && name.toLowerCase() === PATCH_OP.toLowerCase());
-}
-
-/** Order of names is no difference. */
-function isSame(before: ScimObject, after: ScimObject): boolean {
-  const names = Object.keys(after);
-  return (
-    names.length === Object.keys(before).length &&
-    names.every((name) => JSON.stringify(sorted(before[name])) === JSON.stringify(sorted(after[name])))
-  );
-}
-
-function sorted(value: unknown): unknown {
-  if (!isJsonObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
 }

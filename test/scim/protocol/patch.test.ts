@@ -26,11 +26,10 @@ function patch(operations: readonly unknown[], attributes = babs) {
 function difference(op: string, path: string | undefined, ...value: unknown[]) {
   const before = JSON.stringify(babs);
   const operation = { op, ...(path === undefined ? {} : { path }), ...(value.length === 0 ? {} : { value: value[0] }) };
-  const { attributes, changed } = patch([operation]);
+  const { attributes } = patch([operation]);
   expect(JSON.stringify(babs)).toBe(before);
   const names = new Set([...Object.keys(babs), ...Object.keys(attributes)]);
   const differing = [...names].filter((name) => JSON.stringify(babs[name]) !== JSON.stringify(attributes[name]));
-  expect(changed).toBe(differing.length > 0);
   return Object.fromEntries(differing.map((name) => [name, attributes[name]]));
 }
 
