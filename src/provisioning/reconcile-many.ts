@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/audit.ts';
-import type { Directory } from '../directory/directory.ts';
+import type { Directory, Leases } from '../directory/directory.ts';
 import type { ActualAccount, Applied, ChangeSet } from '../model/change.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
@@ -30,6 +30,8 @@ export interface ManyInput {
   readonly timeoutMs: number;
   readonly actor: string;
   readonly requestId: string;
+  /** Asked before each write of many; what it throws ends all of them. */
+  readonly keep: (leases: Leases) => Promise<void>;
 }
 
 /** A person's plan, and the memory that it was made on. */
@@ -51,7 +53,7 @@ const AT_ONCE = 8;
  * `reconcile` for many people whose plans are made: the leases, what is intended and what was done are written for all
  * of them at once, and the target gets all changes together where it can. A person of whom something else is remembered
  * by now than when the plan was made, or on whom somebody else works, is planned anew and alone, by what everybody says by
- * then: a login may have come since. Never throws for one row. Answers in the order of the rows.
+ * then: a login may have come since. Never throws for one row, only what `keep` throws. Answers in the order of the rows.
  */
 export async function reconcileMany(
   context: ManyContext,
@@ -64,13 +66,17 @@ export async function reconcileMany(
   try {
     const ours = rows.filter((row) => lease.names.has(nameOf(row)));
     const ready = await intendMany(context, input, ours);
+    await input.keep(context.directory.leases);
     const done = await applyMany(input, ready);
     for (const [row, outcome] of await recordMany(context, input, ready, done)) outcomes.set(row, outcome);
   } finally {
     await lease.release().catch(() => undefined);
   }
   const alone = rows.filter((row) => !outcomes.has(row));
-  for (const row of alone) outcomes.set(row, await reconcileAlone(context, input, row));
+  for (const row of alone) {
+    await input.keep(context.directory.leases);
+    outcomes.set(row, await reconcileAlone(context, input, row));
+  }
   return rows.map((row) => outcomes.get(row) ?? { outcome: 'already' });
 }
 
@@ -82,6 +88,7 @@ async function intendMany(
 ): Promise<readonly ReadyRow[]> {
   try {
     return await context.together(async ({ directory }) => {
+      await input.keep(directory.leases);
       const ready: ReadyRow[] = [];
       for (const row of rows) {
         if (!(await stillStands(directory, input, row))) continue;
