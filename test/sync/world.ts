@@ -102,7 +102,7 @@ export class SyncWorld {
       clock,
       match: ['link', 'external_id', 'verified_email'] as const,
       privileged: [],
-      neverTouch: (account: { userName: string }) => account.userName === 'root',
+      neverTouch: ({ userName }: { userName: string }) => userName.split('@')[0] === 'root',
       isManaged: manage === 'mapped' ? compileNamable(config) : () => manage === 'all',
       leaseMs: options.leaseMs ?? 4_000,
       targets,
