@@ -1,4 +1,4 @@
-import type { Source } from '../sources/source.ts';
+import type { ListedPerson, Source } from '../sources/source.ts';
 import type { KnownPeople } from './known.ts';
 import { type Listing, listsEverybody } from './listing.ts';
 
@@ -6,8 +6,8 @@ import { type Listing, listsEverybody } from './listing.ts';
 const MOST_ASKED = 1_000;
 
 /**
- * The listing, with those whom it lacks and who are there all the same when they are asked for by their ids: the lists of
- * some services lag behind, and go back in time.
+ * The listing, with those who are asked for by their ids because it lacks them, or says that they are not active any more:
+ * the lists of some services lag behind, and go back in time. What is said of the one counts.
  */
 export async function withOverlooked(
   source: Pick<Source, 'lookUp'>,
@@ -16,18 +16,39 @@ export async function withOverlooked(
   signal: AbortSignal,
 ): Promise<Listing> {
   if (source.lookUp === undefined || !listsEverybody(listing) || listing.people.length === 0) return listing;
-  const listed = new Set(listing.people.map(({ subject }) => subject));
-  const missing = [...subjects.values()].filter(({ subject, active }) => active === true && !listed.has(subject));
-  if (missing.length === 0) return listing;
-  if (missing.length > MOST_ASKED) {
-    return { ...listing, unasked: missing.length };
-  }
+  const listed = new Map(listing.people.map(({ subject, active }) => [subject, active]));
+  const doubtful = [...subjects.values()].filter(({ subject, active }) => active === true && !listed.get(subject));
+  if (doubtful.length === 0) return listing;
+  if (doubtful.length > MOST_ASKED) return { ...listing, unasked: doubtful.length };
   const found = await source.lookUp(
-    missing.map(({ subject }) => subject),
+    doubtful.map(({ subject }) => subject),
     signal,
   );
-  if (found.length === 0) return listing;
-  const note = `not in the list and there all the same, so read one by one: ${found.length}`;
+  const better = new Map(
+    found.flatMap((person) =>
+      person.active || !listed.has(person.subject) ? [[person.subject, person] as const] : [],
+    ),
+  );
+  if (better.size === 0) return listing;
   const { people, end, doubled } = listing;
-  return { people: [...people, ...found], end: { ...end, notes: [...end.notes, note] }, doubled };
+  const notes = [
+    ...numbered('not in the list and there all the same, so read one by one', found, (id) => !listed.has(id)),
+    ...numbered('blocked in the list and active all the same, so read one by one', [...better.values()], (id) =>
+      listed.has(id),
+    ),
+  ];
+  return {
+    people: [...people.filter(({ subject }) => !better.has(subject)), ...better.values()],
+    end: { ...end, notes: [...end.notes, ...notes] },
+    doubled,
+  };
+}
+
+function numbered(
+  text: string,
+  people: readonly ListedPerson[],
+  counts: (subject: string) => boolean,
+): readonly string[] {
+  const count = people.filter(({ subject }) => counts(subject)).length;
+  return count === 0 ? [] : [`${text}: ${count}`];
 }

@@ -55,6 +55,31 @@ describe('of a source whose list is behind', () => {
     expect(asked).toEqual([['bob'], ['bob']]);
   });
 
+  it('nobody is out whom it shows blocked and who is active when asked for', async () => {
+    world.hr.add('bob', { groups: [] }, false);
+    const { changes, notes } = await world.plan();
+    expect(changes).toEqual([]);
+    expect(notes.at(-1)).toBe('blocked in the list and active all the same, so read one by one: 1');
+    await world.apply();
+    expect(world.accounts()).toMatchObject({ bob: 'group:analysts role:Alpha' });
+    expect(asked).toEqual([['bob'], ['bob']]);
+  });
+
+  it.each([
+    ['blocked', async () => [{ subject: 'bob', active: false, claims: {} }]],
+    ['not there', async () => []],
+  ])('whoever it shows blocked and who is %s when asked for is out, and is asked for no more', async (_, lookUp) => {
+    world.hr.add('bob', { groups: ['User'] }, false);
+    world.hr.lookUp = async (subjects) => {
+      asked.push([...subjects]);
+      return lookUp();
+    };
+    await world.apply();
+    expect(world.accounts()).toMatchObject({ bob: '(group:analysts role:Alpha)' });
+    await world.plan();
+    expect(asked).toEqual([['bob']]);
+  });
+
   it('whoever is not there then is gone, and is asked for no more', async () => {
     world.hr.people.delete('ann');
     world.hr.add('cyd', { groups: ['User'] });
