@@ -6,6 +6,7 @@ import type { PersonId } from '../model/person.ts';
 import type { Target } from '../targets/target.ts';
 import { writeFailure } from './failed.ts';
 import type { Memory, ReconcileContext } from './job.ts';
+import { unlessHeld } from './leaver.ts';
 import { type Goal, isErrorCode, whyOut } from './outcome.ts';
 import type { Missing } from './plan.ts';
 import { type Planned, recall } from './plan-one.ts';
@@ -86,12 +87,13 @@ async function intendMany(
   input: ManyInput,
   rows: readonly ReadyRow[],
 ): Promise<readonly ReadyRow[]> {
+  const held = await heldBy(context, rows);
   try {
     return await context.together(async ({ directory }) => {
       await input.keep(directory.leases);
       const ready: ReadyRow[] = [];
       for (const row of rows) {
-        if (!(await stillStands(directory, input, row))) continue;
+        if (held.has(row.person) || !(await stillStands(directory, input, row))) continue;
         await intend({ directory, clock: context.clock }, { ...input, person: row.person }, row.planned);
         ready.push(row);
       }
@@ -101,6 +103,15 @@ async function intendMany(
     if (toLatchgateError(thrown).code === 'state_unavailable') throw thrown;
     return [];
   }
+}
+
+/** Of whom an account was to be deleted that waits for somebody's word by now. */
+async function heldBy({ holdsDeletion }: ManyContext, rows: readonly ReadyRow[]): Promise<ReadonlySet<PersonId>> {
+  const held = new Set<PersonId>();
+  for (const { person, goal } of rows) {
+    if ('leaving' in goal && (await unlessHeld(goal.leaving, person, holdsDeletion)) !== goal.leaving) held.add(person);
+  }
+  return held;
 }
 
 async function stillStands(
