@@ -38,7 +38,7 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
       reason: `gone from ${setup.origin.name}`,
     },
   );
-  const nobodys = managesAll ? await nobodysNow(draft, neverTouch, signal) : [];
+  const nobodys = managesAll ? await nobodysNow(directory, draft, neverTouch, signal) : [];
   const changes: PlannedChange[] = [
     ...draft.rows.flatMap(({ person, subject, planned }) =>
       planned.plan.changes.map((change) =>
