@@ -11,11 +11,13 @@ const MOST_ASKED = 1_000;
  */
 export async function withOverlooked(
   source: Pick<Source, 'lookUp'>,
-  listing: Listing,
+  whole: Listing,
   { subjects }: Pick<KnownPeople, 'subjects'>,
   signal: AbortSignal,
 ): Promise<Listing> {
-  if (source.lookUp === undefined || !listsEverybody(listing) || listing.people.length === 0) return listing;
+  if (!listsEverybody(whole) || whole.people.length === 0) return whole;
+  const listing = withAliases(whole, subjects);
+  if (source.lookUp === undefined) return listing;
   const listed = new Map(listing.people.map(({ subject, active }) => [subject, active]));
   const doubtful = [...subjects.values()].filter(({ subject, active }) => active === true && !listed.get(subject));
   if (doubtful.length === 0) return listing;
@@ -42,6 +44,22 @@ export async function withOverlooked(
     end: { ...end, notes: [...end.notes, ...notes] },
     doubled,
   };
+}
+
+/** Somebody whose id is one of another's by now is not gone: of them is said what is said of the other. */
+function withAliases(listing: Listing, subjects: KnownPeople['subjects']): Listing {
+  const listed = new Set(listing.people.map(({ subject }) => subject));
+  const found = new Map<string, ListedPerson>();
+  for (const { aliases = [], active, claims } of listing.people) {
+    for (const subject of aliases) {
+      if (subjects.get(subject)?.active === true && !listed.has(subject))
+        found.set(subject, { subject, active, claims });
+    }
+  }
+  if (found.size === 0) return listing;
+  const { people, end, doubled } = listing;
+  const note = `linked to another user of the source by now, and as that one until users link makes them one: ${found.size}`;
+  return { people: [...people, ...found.values()], end: { ...end, notes: [...end.notes, note] }, doubled };
 }
 
 function numbered(
