@@ -34,10 +34,12 @@ export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortS
     origins,
     ...(login === undefined ? {} : { login }),
   });
-  const listing = await withOverlooked(source, listed, known, signal);
+  const deciding = new Deciding({ origin, target: planning.name, mapping, leaver, others: known.others, now });
+  const groupsOf = (person: ListedPerson) =>
+    mapping.sentGroups(deciding.assertionOf(person, known.subjects.get(person.subject)));
+  const listing = await withOverlooked(source, listed, { subjects: known.subjects, groupsOf }, signal);
   const memory = await TargetMemory.read(directory, planning.name);
   const snapshot = new TargetSnapshot(planning, state);
-  const deciding = new Deciding({ origin, target: planning.name, mapping, leaver, others: known.others, now });
   const read = { listing, known, memory, snapshot, deciding };
   const isPart = !isWhole(listing.end);
   const parts = { listings: directory.listings, origin, known, mapping };
