@@ -16,6 +16,7 @@ import { createLimiters, type Limiters } from '../ops/limiter.ts';
 import { createMetrics, type Metrics } from '../ops/metrics.ts';
 import { createSigner } from '../ops/signer.ts';
 import { Engine } from '../provisioning/engine.ts';
+import type { HoldsDeletion } from '../provisioning/job.ts';
 import { compileNeverTouch } from '../provisioning/never-touch.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
 import type { BackendSession } from '../proxy/backend-cookies.ts';
@@ -67,6 +68,8 @@ export interface Engines {
   readonly neverTouch: (account: ActualAccount) => boolean;
   /** `safety.privileged`. */
   readonly privileged: readonly string[];
+  /** Absent: nobody pushes people. */
+  readonly holdsDeletion?: HoldsDeletion;
   close(): Promise<void>;
 }
 
@@ -88,6 +91,8 @@ export function composeEngine(config: Config, state: State): Engines {
   const { privileged } = config.safety;
   const isManaged = managedBy(config);
   const neverTouch = compileNeverTouch(config.safety.never_touch);
+  const holdsDeletion: HoldsDeletion = (person) => isDeletionHeld(state.database, person);
+  const holding = config.scim === undefined ? {} : { holdsDeletion };
   const engine = new Engine({
     directory,
     audit,
@@ -100,7 +105,7 @@ export function composeEngine(config: Config, state: State): Engines {
     leaver: config.safety.leaver,
     isManaged,
     aliases: aliasesOf(config),
-    ...(config.scim === undefined ? {} : { holdsDeletion: (person) => isDeletionHeld(state.database, person) }),
+    ...holding,
     clock,
     log,
     metrics,
@@ -117,6 +122,7 @@ export function composeEngine(config: Config, state: State): Engines {
     engine,
     neverTouch,
     privileged,
+    ...holding,
     close: async () => {
       await engine.close();
       await http.close();

@@ -59,7 +59,7 @@ interface Parts {
 }
 
 function depsOf(config: Config, engines: Engines): SyncDeps {
-  const { state, mapping, targets, engine, neverTouch, privileged } = engines;
+  const { state, mapping, targets, engine, neverTouch, privileged, holdsDeletion } = engines;
   const { directory, audit, clock, sessions, together } = state;
   const { safety, identity } = config;
   const { removals, new_users_per_hour: newUsersPerHour } = safety.stop_if;
@@ -74,6 +74,7 @@ function depsOf(config: Config, engines: Engines): SyncDeps {
     neverTouch,
     isManaged: managedBy(config),
     leaseMs: LEASE_MS,
+    ...(holdsDeletion === undefined ? {} : { holdsDeletion }),
     origins: new Set(Object.keys(mappingConfigOf(config).origins)),
     targets,
     leaver: safety.leaver,

@@ -171,6 +171,10 @@ export interface Ledger {
 
 export interface Lease {
   readonly name: string;
+  /** Who has it, among all who ever did. */
+  readonly holder: string;
+  /** How long it outlives a holder that died or stands still, in milliseconds. */
+  readonly ttlMs: number;
   release(): Promise<void>;
 }
 
@@ -179,6 +183,11 @@ export interface Leases {
   acquire(name: string, ttlMs: number, signal: AbortSignal): Promise<Lease>;
   /** Those of these leases that nobody holds, without waiting, as one. */
   acquireFree(names: readonly string[], ttlMs: number): Promise<Lease & { readonly names: ReadonlySet<string> }>;
+  /**
+   * Renews it. Throws `lease_lost` when it ran out or is another's: what its holder read before may not be true any more.
+   * In a transaction nobody else gets it before that ends.
+   */
+  keep(lease: Lease): Promise<void>;
   /** True for the first caller with this purpose and key, false for every other until `expiresAt`. */
   once(purpose: string, key: string, expiresAt: Date): Promise<boolean>;
   /** Whether somebody has asked `once` for it before, and it has not expired. */

@@ -45,6 +45,9 @@ export function createLeases(database: Database, clock: Clock): HeldLeases {
       held.add(lease);
       return lease;
     },
+    async keep({ name, holder, ttlMs }) {
+      if (!(await renewed(database, clock, holder, ttlMs))) throw lost(name);
+    },
     async once(purpose, key, expiresAt) {
       const now = clock.now();
       if (now - prunedAt >= PRUNE_EVERY_MS) {
@@ -83,13 +86,35 @@ export function createLeases(database: Database, clock: Clock): HeldLeases {
   };
 }
 
+/**
+ * False: it ran out, or is not there. What has run out is not renewed, though nobody may have had it since: whoever
+ * held it stood still. In a transaction the row is locked until its end.
+ */
+async function renewed(database: Database, clock: Clock, holder: string, ttlMs: number): Promise<boolean> {
+  const now = clock.now();
+  const expires_at = now + ttlMs;
+  const written = await database.run((db) =>
+    db
+      .updateTable('leases')
+      .set({ expires_at })
+      .where('holder', '=', holder)
+      .where('expires_at', '>', now)
+      .executeTakeFirst(),
+  );
+  return written.numUpdatedRows > 0n && clock.now() < expires_at;
+}
+
+function newHolder(): string {
+  return randomBytes(16).toString('base64url');
+}
+
 class RowLease implements Lease {
   readonly name: string;
+  readonly holder = newHolder();
+  readonly ttlMs: number;
   readonly #database: Database;
   readonly #clock: Clock;
-  readonly #ttlMs: number;
   readonly #onEnd: (lease: RowLease) => void;
-  readonly #holder = randomBytes(16).toString('base64url');
   #renewal: NodeJS.Timeout | undefined;
   #released: Promise<void> | undefined;
 
@@ -97,7 +122,7 @@ class RowLease implements Lease {
     this.#database = database;
     this.#clock = clock;
     this.name = name;
-    this.#ttlMs = ttlMs;
+    this.ttlMs = ttlMs;
     this.#onEnd = onEnd;
   }
 
@@ -107,7 +132,7 @@ class RowLease implements Lease {
       if (await this.#take()) break;
       await sleep(POLL_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
     }
-    this.#renewal = setInterval(() => void this.#renew(), Math.max(1, Math.floor(this.#ttlMs / 3)));
+    this.#renewal = setInterval(() => void this.#renew(), Math.max(1, Math.floor(this.ttlMs / 3)));
     this.#renewal.unref();
   }
 
@@ -118,7 +143,7 @@ class RowLease implements Lease {
 
   async #take(): Promise<boolean> {
     const now = this.#clock.now();
-    const row = { holder: this.#holder, expires_at: now + this.#ttlMs };
+    const row = { holder: this.holder, expires_at: now + this.ttlMs };
     const written = await this.#database.run((db) =>
       db
         .insertInto('leases')
@@ -130,25 +155,15 @@ class RowLease implements Lease {
   }
 
   async #renew(): Promise<void> {
-    try {
-      await this.#database.run((db) =>
-        db
-          .updateTable('leases')
-          .set({ expires_at: this.#clock.now() + this.#ttlMs })
-          .where('name', '=', this.name)
-          .where('holder', '=', this.#holder)
-          .execute(),
-      );
-    } catch {
-      // The next renewal tries again; when none comes through, the lease passes on. It is speed, not correctness.
-    }
+    // The next renewal tries again; when none comes through, the lease passes on.
+    await renewed(this.#database, this.#clock, this.holder, this.ttlMs).catch(() => undefined);
   }
 
   async #giveBack(): Promise<void> {
     clearInterval(this.#renewal);
     try {
       await this.#database.run((db) =>
-        db.deleteFrom('leases').where('name', '=', this.name).where('holder', '=', this.#holder).execute(),
+        db.deleteFrom('leases').where('name', '=', this.name).where('holder', '=', this.holder).execute(),
       );
     } finally {
       this.#onEnd(this);
@@ -161,10 +176,10 @@ class RowLeases implements Lease {
   readonly name: string;
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly holder = newHolder();
+  readonly ttlMs: number;
   readonly #wanted: readonly string[];
-  readonly #ttlMs: number;
   readonly #onEnd: (lease: Lease) => void;
-  readonly #holder = randomBytes(16).toString('base64url');
   names: ReadonlySet<string> = new Set();
   #renewal: NodeJS.Timeout | undefined;
   #released: Promise<void> | undefined;
@@ -181,14 +196,14 @@ class RowLeases implements Lease {
     // One order for everybody, so that two who want the same ones do not wait for each other.
     this.#wanted = [...new Set(wanted)].sort();
     this.name = this.#wanted[0] ?? '';
-    this.#ttlMs = ttlMs;
+    this.ttlMs = ttlMs;
     this.#onEnd = onEnd;
   }
 
   async take(): Promise<void> {
     this.names = await this.#database.transaction(async (trx) => {
       const now = this.#clock.now();
-      const row = { holder: this.#holder, expires_at: now + this.#ttlMs };
+      const row = { holder: this.holder, expires_at: now + this.ttlMs };
       const taken = new Set<string>();
       for (const name of this.#wanted) {
         const written = await trx
@@ -200,7 +215,7 @@ class RowLeases implements Lease {
       }
       return taken;
     });
-    this.#renewal = setInterval(() => void this.#renew(), Math.max(1, Math.floor(this.#ttlMs / 3)));
+    this.#renewal = setInterval(() => void this.#renew(), Math.max(1, Math.floor(this.ttlMs / 3)));
     this.#renewal.unref();
   }
 
@@ -210,17 +225,13 @@ class RowLeases implements Lease {
   }
 
   async #renew(): Promise<void> {
-    const expires_at = this.#clock.now() + this.#ttlMs;
-    await this.#database
-      .run((db) => db.updateTable('leases').set({ expires_at }).where('holder', '=', this.#holder).execute())
-      // As for one lease: it is speed, not correctness.
-      .catch(() => undefined);
+    await renewed(this.#database, this.#clock, this.holder, this.ttlMs).catch(() => undefined);
   }
 
   async #giveBack(): Promise<void> {
     clearInterval(this.#renewal);
     try {
-      await this.#database.run((db) => db.deleteFrom('leases').where('holder', '=', this.#holder).execute());
+      await this.#database.run((db) => db.deleteFrom('leases').where('holder', '=', this.holder).execute());
     } finally {
       this.#onEnd(this);
     }

@@ -188,6 +188,11 @@ export const ERRORS = {
   source_unavailable: row(503, true, 'The source of a sync does not answer, or answers with an error of its own.'),
   source_refused: row(502, false, 'The source of a sync refuses our account, our scopes or our query.'),
   source_answer_invalid: row(502, true, 'The source of a sync answered something that cannot be read.'),
+  run_stalled: row(
+    503,
+    true,
+    'A run of a sync stood still for longer than its lease lasts: what it read may not be true any more. The next run goes on.',
+  ),
   write_refused: row(
     500,
     false,

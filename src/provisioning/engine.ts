@@ -7,7 +7,7 @@ import { Aliases } from './aliases.ts';
 import { recordAllowed, recordRefusal } from './decided.ts';
 import { LAST_RETRY_MS } from './failed.ts';
 import type { Leaving } from './job.ts';
-import { type LeaverPolicy, personLeaves } from './leaver.ts';
+import { type LeaverPolicy, personLeaves, unlessHeld } from './leaver.ts';
 import { denial, descriptionOf, displayName, goalFor, identityOf, isPolicy, refusal, whyOut } from './outcome.ts';
 import type { AccountPlan } from './plan.ts';
 import { planOne, recall } from './plan-one.ts';
@@ -20,8 +20,6 @@ export interface EngineDeps extends RunsDeps {
   readonly leaver: LeaverPolicy;
   /** Logins whose people a source lists, by their `external_id`. */
   readonly aliases: ReadonlySet<string>;
-  /** Whether accounts of somebody who left are switched off only, because nobody has approved yet that they are deleted. */
-  readonly holdsDeletion?: (person: PersonId) => Promise<boolean>;
   /** Ends every session of a person on every instance, sockets included. */
   readonly endSessions: (person: PersonId) => Promise<void>;
 }
@@ -217,9 +215,7 @@ export class Engine implements Provisioner {
 
   async #leaves(who: Person | undefined): Promise<Leaving> {
     const { leaver, clock, holdsDeletion } = this.#deps;
-    const leaving = personLeaves(leaver, who, clock.now());
-    if (leaving.policy === 'disable' || who === undefined || holdsDeletion === undefined) return leaving;
-    return (await holdsDeletion(who.id)) ? { ...leaving, policy: 'disable' } : leaving;
+    return unlessHeld(personLeaves(leaver, who, clock.now()), who?.id, holdsDeletion);
   }
 
   async #followUp(person: PersonId, targets: readonly string[]): Promise<void> {

@@ -25,12 +25,17 @@ export interface PlanContext {
   readonly isManaged: (target: string, entitlement: ActualEntitlement) => boolean;
 }
 
+/** Whether accounts of somebody who left are switched off only, because nobody has approved yet that they are deleted. */
+export type HoldsDeletion = (person: PersonId) => Promise<boolean>;
+
 export interface ReconcileContext extends PlanContext {
   readonly directory: Directory;
   readonly audit: Audit;
   readonly clock: Clock;
   /** How long a lease outlives a holder that died. */
   readonly leaseMs: number;
+  /** Absent: no deletion waits for anybody. */
+  readonly holdsDeletion?: HoldsDeletion;
 }
 
 /** Why an account is to have nothing: the person left, or nothing is given here. */

@@ -2,8 +2,9 @@ import type { AccountLink, Person } from '../directory/directory.ts';
 import type { ActualAccount, Change } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
+import type { PersonId } from '../model/person.ts';
 import type { Capabilities } from '../targets/target.ts';
-import type { Leaving } from './job.ts';
+import type { HoldsDeletion, Leaving } from './job.ts';
 import type { AccountPlan } from './plan.ts';
 
 /** What becomes of the accounts of somebody who left: at once, and after how long in milliseconds they are deleted. */
@@ -23,6 +24,16 @@ export function personLeaves(
     policy.deleteAfterMs !== undefined && since !== undefined && now - since.getTime() >= policy.deleteAfterMs;
   const reason = who?.leftAt === undefined ? 'the person was disabled' : `gone from ${who.owner ?? 'the source'}`;
   return { policy: isDue ? 'delete' : policy.now, reason, person: true, leaveAlone: [] };
+}
+
+/** The same for every door: what waits for somebody's word is not deleted, whoever else says that the person is gone. */
+export async function unlessHeld(
+  leaving: Leaving,
+  person: PersonId | undefined,
+  holdsDeletion: HoldsDeletion | undefined,
+): Promise<Leaving> {
+  if (leaving.policy === 'disable' || person === undefined || holdsDeletion === undefined) return leaving;
+  return (await holdsDeletion(person)) ? { ...leaving, policy: 'disable' } : leaving;
 }
 
 export interface LeaverInput {

@@ -1,11 +1,12 @@
 import type { Audit } from '../audit/audit.ts';
-import type { Directory } from '../directory/directory.ts';
+import type { Directory, Leases } from '../directory/directory.ts';
 import type { ActualAccount, Applied, ChangeSet } from '../model/change.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Target } from '../targets/target.ts';
 import { writeFailure } from './failed.ts';
 import type { Memory, ReconcileContext } from './job.ts';
+import { unlessHeld } from './leaver.ts';
 import { type Goal, isErrorCode, whyOut } from './outcome.ts';
 import type { Missing } from './plan.ts';
 import { type Planned, recall } from './plan-one.ts';
@@ -30,6 +31,8 @@ export interface ManyInput {
   readonly timeoutMs: number;
   readonly actor: string;
   readonly requestId: string;
+  /** Asked before each write of many; what it throws ends all of them. */
+  readonly keep: (leases: Leases) => Promise<void>;
 }
 
 /** A person's plan, and the memory that it was made on. */
@@ -51,7 +54,7 @@ const AT_ONCE = 8;
  * `reconcile` for many people whose plans are made: the leases, what is intended and what was done are written for all
  * of them at once, and the target gets all changes together where it can. A person of whom something else is remembered
  * by now than when the plan was made, or on whom somebody else works, is planned anew and alone, by what everybody says by
- * then: a login may have come since. Never throws for one row. Answers in the order of the rows.
+ * then: a login may have come since. Never throws for one row, only what `keep` throws. Answers in the order of the rows.
  */
 export async function reconcileMany(
   context: ManyContext,
@@ -64,13 +67,17 @@ export async function reconcileMany(
   try {
     const ours = rows.filter((row) => lease.names.has(nameOf(row)));
     const ready = await intendMany(context, input, ours);
+    await input.keep(context.directory.leases);
     const done = await applyMany(input, ready);
     for (const [row, outcome] of await recordMany(context, input, ready, done)) outcomes.set(row, outcome);
   } finally {
     await lease.release().catch(() => undefined);
   }
   const alone = rows.filter((row) => !outcomes.has(row));
-  for (const row of alone) outcomes.set(row, await reconcileAlone(context, input, row));
+  for (const row of alone) {
+    await input.keep(context.directory.leases);
+    outcomes.set(row, await reconcileAlone(context, input, row));
+  }
   return rows.map((row) => outcomes.get(row) ?? { outcome: 'already' });
 }
 
@@ -80,11 +87,13 @@ async function intendMany(
   input: ManyInput,
   rows: readonly ReadyRow[],
 ): Promise<readonly ReadyRow[]> {
+  const held = await heldBy(context, rows);
   try {
     return await context.together(async ({ directory }) => {
+      await input.keep(directory.leases);
       const ready: ReadyRow[] = [];
       for (const row of rows) {
-        if (!(await stillStands(directory, input, row))) continue;
+        if (held.has(row.person) || !(await stillStands(directory, input, row))) continue;
         await intend({ directory, clock: context.clock }, { ...input, person: row.person }, row.planned);
         ready.push(row);
       }
@@ -94,6 +103,15 @@ async function intendMany(
     if (toLatchgateError(thrown).code === 'state_unavailable') throw thrown;
     return [];
   }
+}
+
+/** Of whom an account was to be deleted that waits for somebody's word by now. */
+async function heldBy({ holdsDeletion }: ManyContext, rows: readonly ReadyRow[]): Promise<ReadonlySet<PersonId>> {
+  const held = new Set<PersonId>();
+  for (const { person, goal } of rows) {
+    if ('leaving' in goal && (await unlessHeld(goal.leaving, person, holdsDeletion)) !== goal.leaving) held.add(person);
+  }
+  return held;
 }
 
 async function stillStands(

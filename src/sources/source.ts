@@ -9,6 +9,11 @@ export interface ListedPerson {
    * the ones in the claims that the source's `claims.groups` names.
    */
   readonly claims: Readonly<Record<string, unknown>>;
+  /**
+   * Further ids that stand for this person by now, and may have been listed as somebody of their own before: identities
+   * that were linked. Absent: none.
+   */
+  readonly aliases?: readonly string[];
 }
 
 /** How a listing ended. */

@@ -162,7 +162,12 @@ async function adopt(options: AdoptionOptions, row: Adopted, { actor, requestId 
     }
     if (isStandIn(person)) throw new LatchgateError('internal', 'nobody was written down for an account');
     if (whyOut(await directory.people.get(person)) !== undefined) return;
-    if (link) await directory.accounts.save({ person, target, accountId, userName, created: true, state: 'ready' });
+    if (link) {
+      // Nobody can say who made it, unless it was announced: then it is never deleted.
+      const before = await directory.accounts.get(person, target);
+      const created = before?.state === 'intended' && before.userName === userName && before.created;
+      await directory.accounts.save({ person, target, accountId, userName, created, state: 'ready' });
+    }
     await directory.ledger.intend(grants.map(({ label: _label, ...grant }) => ({ ...grant, person, target })));
     const ids = new Map(account.entitlements.map((entitlement) => [entitlementKey(entitlement), entitlement.id]));
     const given = grants.map((grant) => {

@@ -1,3 +1,4 @@
+import type { Leases } from '../directory/directory.ts';
 import type { ChangeSet } from '../model/change.ts';
 import type { PersonId } from '../model/person.ts';
 import { applySets, type ManyInput, type ReadyRow, reconcileMany } from '../provisioning/reconcile-many.ts';
@@ -15,24 +16,33 @@ const GRANTS_AT_ONCE = 500;
 /** For what the config says of the target itself. */
 const PREPARE_MS = 120_000;
 
+export interface ApplyingOptions extends ApplyOptions {
+  /** Throws `run_stalled` when the run is not the sync's only one any more, or was not for a while. */
+  readonly keep: (leases: Leases) => Promise<void>;
+}
+
 /** Carries a plan out. A row that fails does not stop the others. */
 export async function applyPrepared(
   deps: SyncDeps,
   setup: SyncSetup,
   prepared: Prepared,
-  options: ApplyOptions,
+  options: ApplyingOptions,
 ): Promise<ApplyResult> {
   const { draft, plan } = prepared;
+  const { keep } = options;
+  const { leases } = deps.directory;
+  await keep(leases);
   await endSessions(deps, prepared);
   const left = leaving(prepared).map(({ person }) => person);
   const { actor, requestId } = options;
   const leavings = new Leavings(left, { actor, origin: setup.origin.name, requestId });
-  const ids = await rememberListing(deps, setup, draft, leavings);
-  await rememberGone(deps, setup, draft, leavings);
+  const ids = await rememberListing(deps, setup, draft, { leavings, keep });
+  await rememberGone(deps, setup, draft, { leavings, keep });
   // Whoever was in the middle of a login when it began is out now too.
   for (const person of left) await deps.endSessions(person);
   const run = new Run(deps, setup, options);
   await run.elsewhere(prepared);
+  await keep(leases);
   await setup.target.prepare?.(AbortSignal.timeout(PREPARE_MS));
   await run.people(draft.rows.flatMap((row) => withPerson(row, ids) ?? []));
   await run.nobodys(prepared.nobodys);
@@ -71,12 +81,12 @@ function withPerson(row: PlannedRow, ids: ReadonlyMap<PersonId, PersonId>): Plan
 class Run {
   readonly #deps: SyncDeps;
   readonly #setup: SyncSetup;
-  readonly #options: ApplyOptions;
+  readonly #options: ApplyingOptions;
   #applied = 0;
   #failed = 0;
   #skipped = 0;
 
-  constructor(deps: SyncDeps, setup: SyncSetup, options: ApplyOptions) {
+  constructor(deps: SyncDeps, setup: SyncSetup, options: ApplyingOptions) {
     this.#deps = deps;
     this.#setup = setup;
     this.#options = options;
@@ -90,6 +100,7 @@ class Run {
         this.#report({ person, key, changes, outcome: 'skipped', code: 'stopped' });
         continue;
       }
+      await this.#keep();
       const state = await this.#deps.leave(person, target, actor, requestId);
       const isDone = state.status !== 'failed';
       this.#report({
@@ -129,7 +140,7 @@ class Run {
         const owner = await this.#deps.directory.accounts.owner(this.#setup.target.name, set.actual?.id ?? '');
         if (owner === undefined) batch.push(set);
       }
-      const results = this.#isStopped() ? undefined : await applySets(this.#input(), batch);
+      const results = this.#isStopped() ? undefined : await this.#nobodysNow(batch);
       for (const [at, set] of batch.entries()) {
         const result = results?.[at];
         const row = { key: set.userName, changes: set.changes };
@@ -153,6 +164,15 @@ class Run {
     }
   }
 
+  async #nobodysNow(batch: readonly ChangeSet[]): ReturnType<typeof applySets> {
+    await this.#keep();
+    return applySets(this.#input(), batch);
+  }
+
+  #keep(): Promise<void> {
+    return this.#options.keep(this.#deps.directory.leases);
+  }
+
   result(plan: ApplyResult['plan']): ApplyResult {
     const counts = { applied: this.#applied, failed: this.#failed, skipped: this.#skipped };
     if (this.#skipped > 0) return { plan, outcome: 'stopped', ...counts };
@@ -161,8 +181,8 @@ class Run {
 
   #input(): ManyInput {
     const { target, missing, timeoutMs } = this.#setup;
-    const { actor, requestId } = this.#options;
-    return { target, missing, timeoutMs, actor, requestId };
+    const { actor, requestId, keep } = this.#options;
+    return { target, missing, timeoutMs, actor, requestId, keep };
   }
 
   #rowOf({ person, subject, planned }: PlannedRow): Pick<AppliedRow, 'person' | 'subject' | 'key' | 'changes'> {

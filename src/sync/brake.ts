@@ -14,7 +14,7 @@ export interface BrakeInput {
     readonly complete: boolean;
     readonly why?: string;
     readonly listed: number;
-    /** Of a list that lags: how many are missing, where they are too many to ask for each. */
+    /** Of a list that lags: how many are missing or inactive, where they are too many to ask for each. */
     readonly unasked?: number;
   };
   /** Whom the source listed before, and how many of them it lacks now. */
@@ -44,7 +44,7 @@ function sourceBrake({ source, known, stopIf }: BrakeInput): Brake | undefined {
   }
   if (source.listed === 0) return brake('source_empty', 'the source listed nobody');
   if (source.unasked !== undefined) {
-    const text = `${source.unasked} people whom the source listed before are missing in a list that lags behind`;
+    const text = `${source.unasked} people whom the source listed before are missing or blocked in a list that lags behind`;
     return brake('source_short', `${text}; they are too many to ask for each of them`);
   }
   if (isAbove(known.missing, known.before, stopIf)) {

@@ -2,7 +2,8 @@ import type { AccountLink, Directory } from '../directory/directory.ts';
 import type { ActualAccount } from '../model/change.ts';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
-import { planLeaver } from '../provisioning/leaver.ts';
+import type { HoldsDeletion } from '../provisioning/job.ts';
+import { planLeaver, unlessHeld } from '../provisioning/leaver.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
 import type { Leaver } from './draft.ts';
 import { TargetMemory } from './memory.ts';
@@ -21,6 +22,7 @@ export interface ElsewhereOptions {
   /** The one that is synced. */
   readonly except: string;
   readonly policy: 'disable' | 'delete';
+  readonly holdsDeletion?: HoldsDeletion;
   readonly reason: string;
 }
 
@@ -31,7 +33,7 @@ export interface ElsewhereOptions {
 export async function planElsewhere(
   directory: Pick<Directory, 'accounts' | 'ledger' | 'retries'>,
   leavers: readonly Leaver[],
-  { targets, except, policy, reason }: ElsewhereOptions,
+  { targets, except, policy: wanted, holdsDeletion, reason }: ElsewhereOptions,
 ): Promise<readonly AccountElsewhere[]> {
   const people = leavers.map(({ person }) => person);
   const subjects = new Map(leavers.map(({ person, subject }) => [person, subject]));
@@ -45,6 +47,8 @@ export async function planElsewhere(
       if (link === undefined) continue;
       // Written down ahead of the call, and then not done: what follows up says so.
       if (isShut(link, ledger) && (await directory.retries.get(person, name)) === undefined) continue;
+      const leaving = { policy: wanted, reason, person: true, leaveAlone: [] };
+      const { policy } = await unlessHeld(leaving, person, holdsDeletion);
       const { changes } = planLeaver({
         person,
         target: name,

@@ -6,7 +6,7 @@ export interface Listing {
   readonly end: ListingEnd;
   /** Subjects that were listed more than once, against the source's promise: nobody can say which of them is right. */
   readonly doubled: ReadonlySet<string>;
-  /** So many are missing that they were not asked for one by one, though the list may lag behind. */
+  /** So many are missing or not active any more that they were not asked for one by one, though the list may lag behind. */
   readonly unasked?: number;
 }
 

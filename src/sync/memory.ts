@@ -15,8 +15,6 @@ export class TargetMemory {
   readonly #people = new Map<PersonId, Remembered>();
   /** Made when it is first asked for: of people who are as they were left nobody asks. */
   #owners: Map<string, PersonId> | undefined;
-  /** Likewise. */
-  #announced: Set<string> | undefined;
 
   static async read(
     { accounts, ledger }: Pick<Directory, 'accounts' | 'ledger'>,
@@ -39,12 +37,11 @@ export class TargetMemory {
     return this.#ownersNow().get(accountId);
   }
 
-  /** Whether an account of this name was about to be made for somebody: it may be theirs, though nobody knows its id yet. */
-  announces(userName: string): boolean {
-    this.#announced ??= new Set(
-      [...this.#people.values()].flatMap(({ link }) => (link?.state === 'intended' ? [link.userName] : [])),
+  /** For whom an account was about to be made, under which name: it may be there, though nobody knows its id yet. */
+  announced(): readonly { readonly person: PersonId; readonly userName: string }[] {
+    return [...this.#people.values()].flatMap(({ link }) =>
+      link?.state === 'intended' ? [{ person: link.person, userName: link.userName }] : [],
     );
-    return this.#announced.has(userName);
   }
 
   /** Everybody who has something of ours there now: what a removal can be counted against. */

@@ -1,3 +1,4 @@
+import type { Directory } from '../directory/directory.ts';
 import type { ActualAccount, Change, ChangeSet } from '../model/change.ts';
 import { nobody } from '../provisioning/leaver.ts';
 import type { Draft } from './draft.ts';
@@ -11,12 +12,13 @@ import { listsEverybody } from './listing.ts';
 function nobodysAccounts(
   { listing, snapshot, memory, held }: Pick<Draft, 'listing' | 'snapshot' | 'memory' | 'held'>,
   neverTouch: (account: ActualAccount) => boolean,
+  announced: ReadonlySet<string>,
 ): readonly ChangeSet[] {
   if (!listsEverybody(listing) || !snapshot.complete || listing.people.length === 0) return [];
   if (held.some(({ type, entitlement }) => type === 'user' && entitlement === undefined)) return [];
   const isNobodys = (account: ActualAccount): boolean =>
     memory.owner(account.id) === undefined &&
-    !memory.announces(account.userName) &&
+    !marksOf(account).some((mark) => announced.has(mark)) &&
     !account.isProtected &&
     !neverTouch(account);
   return snapshot.accounts.filter(isNobodys).flatMap((account) => setFor(account, snapshot.can.disable) ?? []);
@@ -24,18 +26,41 @@ function nobodysAccounts(
 
 /** The same, after a look at those that were written a moment ago where the target's list lags behind. */
 export async function nobodysNow(
+  directory: Pick<Directory, 'people'>,
   draft: Pick<Draft, 'listing' | 'snapshot' | 'memory' | 'held' | 'lately'>,
   neverTouch: (account: ActualAccount) => boolean,
   signal: AbortSignal,
 ): Promise<readonly ChangeSet[]> {
-  const listed = nobodysAccounts(draft, neverTouch);
+  const announced = await marksOfAnnounced(directory, draft);
+  const listed = nobodysAccounts(draft, neverTouch, announced);
   const lagging = listed.filter(({ userName }) => draft.lately.names.has(userName));
   if (lagging.length === 0) return listed;
   await draft.snapshot.refresh(
     lagging.flatMap(({ actual }) => actual?.id ?? []),
     signal,
   );
-  return nobodysAccounts(draft, neverTouch);
+  return nobodysAccounts(draft, neverTouch, announced);
+}
+
+/**
+ * By what an account may be known that was about to be made for somebody when an instance died: its name may be another
+ * than the one that was announced, when that was taken.
+ */
+async function marksOfAnnounced(
+  { people }: Pick<Directory, 'people'>,
+  { memory }: Pick<Draft, 'memory'>,
+): Promise<ReadonlySet<string>> {
+  const marks = new Set<string>();
+  for (const { person, userName } of memory.announced()) {
+    const [who, subjects] = await Promise.all([people.get(person), people.subjects(person)]);
+    const ids = subjects.flatMap(({ subject, origin }) => [subject, `${origin}|${subject}`]);
+    for (const mark of [userName, who?.email ?? userName, ...ids]) marks.add(mark.toLowerCase());
+  }
+  return marks;
+}
+
+function marksOf({ userName, externalId, profile }: ActualAccount): readonly string[] {
+  return [userName, externalId, profile.email].flatMap((mark) => (mark ? mark.toLowerCase() : []));
 }
 
 function setFor(actual: ActualAccount, hasSwitch: boolean): ChangeSet | undefined {

@@ -24,15 +24,21 @@ const HOUR_MS = 3_600_000;
 
 /** Reads, and writes nothing anywhere. Throws `source_*`, `target_*`, `state_unavailable`. */
 export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: AbortSignal): Promise<Prepared> {
-  const { directory, clock, targets, leaver, managesAll, neverTouch } = deps;
+  const { directory, clock, targets, leaver, managesAll, neverTouch, holdsDeletion } = deps;
   const draft = await draftSync(deps, setup, signal);
   const { listing, snapshot, held } = draft;
   const elsewhere = await planElsewhere(
     directory,
     draft.out.filter(({ leaves }) => leaves),
-    { targets, except: setup.planning.name, policy: leaver.now, reason: `gone from ${setup.origin.name}` },
+    {
+      targets,
+      except: setup.planning.name,
+      policy: leaver.now,
+      ...(holdsDeletion === undefined ? {} : { holdsDeletion }),
+      reason: `gone from ${setup.origin.name}`,
+    },
   );
-  const nobodys = managesAll ? await nobodysNow(draft, neverTouch, signal) : [];
+  const nobodys = managesAll ? await nobodysNow(directory, draft, neverTouch, signal) : [];
   const changes: PlannedChange[] = [
     ...draft.rows.flatMap(({ person, subject, planned }) =>
       planned.plan.changes.map((change) =>

@@ -1,13 +1,14 @@
 import type { ListedSubject } from '../directory/directory.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
-import type { PlanContext } from '../provisioning/job.ts';
+import type { HoldsDeletion, PlanContext } from '../provisioning/job.ts';
+import { unlessHeld } from '../provisioning/leaver.ts';
 import { type Goal, isTargetFault } from '../provisioning/outcome.ts';
 import { isPlainlySettled } from '../provisioning/plainly-settled.ts';
 import { type Planned, planOne } from '../provisioning/plan-one.ts';
 import type { ListedPerson } from '../sources/source.ts';
 import { createBreath } from './breath.ts';
-import { Deciding } from './deciding.ts';
+import { type Decided, Deciding } from './deciding.ts';
 import { type Draft, type Leaver, type PlannedRow, standIn } from './draft.ts';
 import { Held, isOutBefore } from './held.ts';
 import { readKnown } from './known.ts';
@@ -18,7 +19,6 @@ import { withOverlooked } from './overlooked.ts';
 import { SaidBefore } from './said-before.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import { TargetSnapshot } from './snapshot.ts';
-
 import { hasWork, takesSomething } from './weighing.ts';
 
 /** Reads source, target and directory, and plans everybody. Writes nothing anywhere. */
@@ -34,10 +34,12 @@ export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortS
     origins,
     ...(login === undefined ? {} : { login }),
   });
-  const listing = await withOverlooked(source, listed, known, signal);
+  const deciding = new Deciding({ origin, target: planning.name, mapping, leaver, others: known.others, now });
+  const groupsOf = (person: ListedPerson) =>
+    mapping.sentGroups(deciding.assertionOf(person, known.subjects.get(person.subject)));
+  const listing = await withOverlooked(source, listed, { subjects: known.subjects, groupsOf }, signal);
   const memory = await TargetMemory.read(directory, planning.name);
   const snapshot = new TargetSnapshot(planning, state);
-  const deciding = new Deciding({ origin, target: planning.name, mapping, leaver, others: known.others, now });
   const read = { listing, known, memory, snapshot, deciding };
   const isPart = !isWhole(listing.end);
   const parts = { listings: directory.listings, origin, known, mapping };
@@ -71,6 +73,7 @@ interface ListedTogether {
 
 class Drafting {
   readonly #context: PlanContext;
+  readonly #holdsDeletion: HoldsDeletion | undefined;
   readonly #setup: SyncSetup;
   readonly #read: Read;
   readonly #saidBefore: SaidBefore | undefined;
@@ -90,7 +93,8 @@ class Drafting {
   #missing = 0;
 
   constructor(deps: SyncDeps, setup: SyncSetup, read: Read, { saidBefore, lately }: Besides) {
-    const { match, privileged, neverTouch, isManaged, directory } = deps;
+    const { match, privileged, neverTouch, isManaged, directory, holdsDeletion } = deps;
+    this.#holdsDeletion = holdsDeletion;
     const reads = planReads(directory, setup.planning.name, read.memory);
     this.#context = { directory: reads, match, privileged, neverTouch, isManaged };
     this.#setup = setup;
@@ -164,7 +168,7 @@ class Drafting {
       const error = new LatchgateError('source_answer_invalid', 'the source lists this person more than once');
       return this.#refuse(person, listed, error.code, error.message);
     }
-    const decided = this.#read.deciding.listed(listed, person, known);
+    const decided = await this.#unlessHeld(person, this.#read.deciding.listed(listed, person, known));
     if ('refused' in decided) return this.#refuse(person, listed, decided.refused, decided.message);
     const planned = await this.#plan(person, first.subject, decided.goal, signal);
     if (planned === 'later') {
@@ -193,7 +197,7 @@ class Drafting {
       if (this.#listsEverybody && known.active === true) this.#gone.push(known);
       return;
     }
-    const decided = this.#read.deciding.gone(person, known);
+    const decided = await this.#unlessHeld(person, this.#read.deciding.gone(person, known));
     if ('refused' in decided) return this.#refuse(person, [], decided.refused, decided.message, subject);
     const planned = await this.#plan(person, subject, decided.goal, signal);
     if (planned === 'later') {
@@ -210,6 +214,11 @@ class Drafting {
     if (known.active === true || (decided.leaves && known.leftAt === undefined)) this.#gone.push(known);
     this.#keep(person, subject, decided.goal, planned);
     if (decided.isOut) this.#out.push({ person, subject, leaves: decided.leaves });
+  }
+
+  async #unlessHeld(person: PersonId, decided: Decided): Promise<Decided> {
+    if (!('goal' in decided) || !('leaving' in decided.goal)) return decided;
+    return { ...decided, goal: { leaving: await unlessHeld(decided.goal.leaving, person, this.#holdsDeletion) } };
   }
 
   /** Whether a look is enough to see that nothing is to be done about somebody. */

@@ -1,5 +1,5 @@
 import type { Audit } from '../audit/audit.ts';
-import type { GoneSubject, ListedAssertion, Person } from '../directory/directory.ts';
+import type { GoneSubject, Leases, ListedAssertion, Person } from '../directory/directory.ts';
 import type { PersonId } from '../model/person.ts';
 import { descriptionOf } from '../provisioning/outcome.ts';
 import { type Draft, standIn } from './draft.ts';
@@ -34,6 +34,12 @@ export class Leavings {
   }
 }
 
+export interface Remembering {
+  readonly leavings: Leavings;
+  /** Asked in each transaction; what it throws ends the writing. */
+  readonly keep: (leases: Leases) => Promise<void>;
+}
+
 /**
  * Writes down what the source says, before anything is done about it: whatever breaks off later, the next run and every
  * login go by the same. What was said before and is said again is not written. Returns who is now behind the ids that
@@ -43,7 +49,7 @@ export async function rememberListing(
   deps: SyncDeps,
   setup: SyncSetup,
   draft: Draft,
-  leavings: Leavings,
+  { leavings, keep }: Remembering,
 ): Promise<ReadonlyMap<PersonId, PersonId>> {
   const { origin } = setup;
   const ids = new Map<PersonId, PersonId>();
@@ -53,6 +59,7 @@ export async function rememberListing(
     page = [];
     if (rows.length === 0) return;
     const people = await deps.together(async ({ directory, audit }) => {
+      await keep(directory.leases);
       const saved = await directory.listings.save(rows);
       await leavings.record(audit, saved);
       return saved;
@@ -108,7 +115,7 @@ export async function rememberGone(
   { together, clock }: SyncDeps,
   { origin }: SyncSetup,
   { gone }: Draft,
-  leavings: Leavings,
+  { leavings, keep }: Remembering,
 ): Promise<void> {
   const at = new Date(clock.now());
   for (let from = 0; from < gone.length; from += PAGE) {
@@ -116,6 +123,7 @@ export async function rememberGone(
       return { issuer: origin.issuer, subject, person, owner: origin.ownerOf(owner) };
     });
     const people = await together(async ({ directory, audit }) => {
+      await keep(directory.leases);
       const saved = await directory.listings.saveGone(origin.name, rows, at);
       await leavings.record(audit, saved);
       return saved;

@@ -1,3 +1,5 @@
+import type { Lease, Leases } from '../directory/directory.ts';
+import { LatchgateError } from '../model/errors.ts';
 import { applyPrepared } from './apply.ts';
 import { prepareSync } from './plan.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
@@ -33,10 +35,23 @@ async function runUnderLease(options: SyncsOptions, name: string, apply: ApplyOp
       return nothingDone(prepared.plan, 'stale');
     }
     if (prepared.plan.brake !== undefined && !apply.approve) return nothingDone(prepared.plan, 'held');
-    return await applyPrepared(options, setup, prepared, apply);
+    return await applyPrepared(options, setup, prepared, { ...apply, keep: keeping(lease) });
   } finally {
     await lease.release().catch(() => undefined);
   }
+}
+
+/** Before each write: whoever stood still would go by what may not be true any more, and another run may have been. */
+function keeping(lease: Lease): (leases: Leases) => Promise<void> {
+  return async (leases) => {
+    try {
+      await leases.keep(lease);
+    } catch (thrown) {
+      if (!(thrown instanceof LatchgateError) || thrown.code !== 'lease_lost') throw thrown;
+      const text = `the run stood still for longer than ${lease.ttlMs / 1_000} s, and ended: the next one goes on`;
+      throw new LatchgateError('run_stalled', text, { cause: thrown });
+    }
+  };
 }
 
 function nothingDone(plan: SyncPlan, outcome: 'held' | 'stale'): ApplyResult {

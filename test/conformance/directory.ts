@@ -375,6 +375,25 @@ function describeLeases(world: World): void {
       await lease.release();
     });
 
+    it('tells a holder that stood still that it is lost, had by another since or by nobody, and renews it no more', async () => {
+      const { here, there, state } = world();
+      const lease = await here.leases.acquire('alice', 600, never());
+      state.clock.fastForward(599);
+      await here.leases.keep(lease);
+      state.clock.fastForward(599);
+      await there.leases.keep(lease);
+      state.clock.fastForward(600);
+      await expect(here.leases.keep(lease)).rejects.toMatchObject({ code: 'lease_lost' });
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      await expect(here.leases.keep(lease)).rejects.toMatchObject({ code: 'lease_lost' });
+      const taken = await there.leases.acquire('alice', 60_000, soon());
+      await expect(here.leases.keep(lease)).rejects.toMatchObject({ code: 'lease_lost' });
+      await there.leases.keep(taken);
+      await lease.release();
+      await taken.release();
+      await expect(there.leases.keep(taken)).rejects.toMatchObject({ code: 'lease_lost' });
+    });
+
     it('gives up what is held when the directory closes', async () => {
       const { here, there } = world();
       await here.leases.acquire('alice', 60_000, never());

@@ -59,7 +59,7 @@ async function killDuring(
 
 const GROUP_CALL = { method: 'POST', path: /\/(?:userGroups|groups\/)$/ };
 const NEW_USER = { method: 'POST', path: /\/(?:users|users\/)$/ };
-const CHANGED_USER = { method: 'PATCH', path: /\/entities\/users\// };
+const CHANGED_USER = { method: 'POST', path: /\/(?:add|remove)Members$/ };
 
 interface Scene {
   readonly journey: Journey;

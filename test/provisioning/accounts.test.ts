@@ -108,7 +108,7 @@ describe('a role that was renamed by hand', () => {
 describe('two instances without a common lease', () => {
   it('make one account, and what each gives is ours', async () => {
     const { leases } = world.directory;
-    leases.acquire = async (name) => ({ name, release: async () => {} });
+    leases.acquire = async (name) => ({ name, holder: name, ttlMs: 5_000, release: async () => {} });
     const other = await Promise.all([
       world.login('alice', USER),
       (async () => {
@@ -136,7 +136,7 @@ describe('a login that changes nothing', () => {
     world.bi.calls.length = 0;
     world.directory.leases.acquire = async (name) => {
       calls.push(`acquire ${name}`);
-      return { name, release: async () => {} };
+      return { name, holder: name, ttlMs: 5_000, release: async () => {} };
     };
     world.onCall = (call, when) => void (when === 'before' && calls.push(call));
     await world.login('alice', USER);

@@ -1,3 +1,4 @@
+import type { AccountLink } from '../../src/directory/directory.ts';
 import { createAdoption } from '../../src/sync/adopt.ts';
 import type { Adoption } from '../../src/sync/sync.ts';
 import { lines, SyncWorld } from './world.ts';
@@ -55,6 +56,34 @@ it('lets a sync take away afterwards what rules gave, and nothing that was made 
   world.hr.add('ann', { groups: ['team-a'] });
   expect(await world.apply()).toMatchObject({ outcome: 'applied' });
   expect(world.accounts()).toMatchObject({ ann: 'group:made by hand group:team-a' });
+});
+
+it('takes no account for one that we made: whoever leaves is switched off and not deleted', async () => {
+  world.configure({ leaver: { now: 'delete' } });
+  adoption = createAdoption({ ...world.deps, openTargets: async () => [world.adoptSetup()] });
+  await adoption.apply(undefined, options);
+  await world.apply();
+  world.hr.people.delete('ann');
+  world.hr.people.delete('cyd');
+  expect(lines((await world.plan()).changes)).toEqual(['delete cyd', 'disable ann']);
+  await world.apply();
+  expect(world.accounts()).toMatchObject({ ann: '(group:analysts group:made by hand role:Alpha)' });
+});
+
+it('takes an account that was announced and never recorded for one that we made', async () => {
+  world.configure({ leaver: { now: 'delete' } });
+  adoption = createAdoption({ ...world.deps, openTargets: async () => [world.adoptSetup()] });
+  await world.apply();
+  const cyd = (await world.personOf('cyd'))?.id ?? '';
+  const { accountId: _id, ...link } = (await world.directory.accounts.get(cyd, 'bi')) ?? {};
+  await world.directory.accounts.remove(cyd, 'bi');
+  await world.directory.accounts.save({ ...(link as AccountLink), state: 'intended' });
+  expect((await adoption.apply(undefined, options)).rows.map(({ key, link }) => [key, link])).toContainEqual([
+    'cyd',
+    true,
+  ]);
+  world.hr.people.delete('cyd');
+  expect(lines((await world.plan()).changes)).toEqual(['delete cyd']);
 });
 
 it('leaves what it cannot be sure of, and says so', async () => {

@@ -311,16 +311,32 @@ describe('safety.manage', () => {
     expect(world.bi.given('service')).toHaveLength(3);
   });
 
-  it('all leaves an account alone that was being made for somebody when an instance died', async () => {
-    await start({ manage: 'all' });
-    world.hr.add('ann', { groups: ['team-a'] });
-    await applied();
-    const carl = await world.directory.people.ensure({ issuer: 'https://idp.test', subject: 'carl' }, 'staff', 'Carl');
-    world.bi.addAccount({ userName: 'carl', profile: { email: 'carl@acme.test' } });
-    const link = { person: carl.id, target: 'bi', userName: 'carl', created: true };
-    await world.directory.accounts.save({ ...link, state: 'intended' });
-    expect(lines((await world.plan()).changes)).toEqual([]);
-  });
+  it.each([
+    ['', 'carl', 'carl@acme.test'],
+    [', spelled by the target', 'Carl', 'carl@acme.test'],
+    [', under another name because that one was taken', 'carl-2', 'Carl@acme.test'],
+  ])(
+    'all leaves an account alone that was being made for somebody when an instance died%s',
+    async (_, userName, email) => {
+      await start({ manage: 'all' });
+      world.hr.add('ann', { groups: ['team-a'] });
+      await applied();
+      const subject = { issuer: 'https://idp.test', subject: 'carl' };
+      const carl = await world.directory.people.ensure(subject, 'staff', 'Carl');
+      const claims = { email: 'carl@acme.test' };
+      await world.directory.people.saveAssertion(carl.id, {
+        ...subject,
+        origin: 'staff',
+        active: true,
+        claims,
+        at: new Date(world.now),
+      });
+      world.bi.addAccount({ userName, profile: { email } });
+      const link = { person: carl.id, target: 'bi', userName: 'carl', created: true };
+      await world.directory.accounts.save({ ...link, state: 'intended' });
+      expect(lines((await world.plan()).changes)).toEqual([]);
+    },
+  );
 
   it('all switches the accounts of nobody off, unless somebody could not be read', async () => {
     await start({ manage: 'all' });

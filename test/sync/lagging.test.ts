@@ -55,6 +55,52 @@ describe('of a source whose list is behind', () => {
     expect(asked).toEqual([['bob'], ['bob']]);
   });
 
+  it('nobody is out whom it shows blocked and who is active when asked for', async () => {
+    world.hr.add('bob', { groups: [] }, false);
+    const { changes, notes } = await world.plan();
+    expect(changes).toEqual([]);
+    expect(notes.at(-1)).toBe('blocked in the list and active all the same, so read one by one: 1');
+    await world.apply();
+    expect(world.accounts()).toMatchObject({ bob: 'group:analysts role:Alpha' });
+    expect(asked).toEqual([['bob'], ['bob']]);
+  });
+
+  it.each([
+    ['blocked', async () => [{ subject: 'bob', active: false, claims: {} }]],
+    ['not there', async () => []],
+  ])('whoever it shows blocked and who is %s when asked for is out, and is asked for no more', async (_, lookUp) => {
+    world.hr.add('bob', { groups: ['User'] }, false);
+    world.hr.lookUp = async (subjects) => {
+      asked.push([...subjects]);
+      return lookUp();
+    };
+    await world.apply();
+    expect(world.accounts()).toMatchObject({ bob: '(group:analysts role:Alpha)' });
+    await world.plan();
+    expect(asked).toEqual([['bob']]);
+  });
+
+  it('nobody loses a group who has it when asked for: they changed groups while these were read', async () => {
+    world.hr.add('bob', { groups: [] });
+    const { changes, notes } = await world.plan();
+    expect(changes).toEqual([]);
+    expect(notes.at(-1)).toBe('in fewer groups by the list and in them all the same, so read one by one: 1');
+    expect(asked).toEqual([['bob']]);
+  });
+
+  it('whoever has other groups when asked for gets these, and is asked for no more', async () => {
+    world.hr.add('bob', { groups: [] });
+    world.hr.lookUp = async (subjects) => {
+      asked.push([...subjects]);
+      return [{ subject: 'bob', active: true, claims: { email: 'bob@acme.test', groups: ['team-a'] } }];
+    };
+    await world.apply();
+    expect(world.accounts()).toMatchObject({ bob: 'group:team-a' });
+    world.hr.add('bob', { groups: ['team-a'] });
+    expect((await world.plan()).changes).toEqual([]);
+    expect(asked).toEqual([['bob']]);
+  });
+
   it('whoever is not there then is gone, and is asked for no more', async () => {
     world.hr.people.delete('ann');
     world.hr.add('cyd', { groups: ['User'] });

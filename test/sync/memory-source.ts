@@ -4,7 +4,7 @@ import type { ListedPerson, ListingEnd, Source } from '../../src/sources/source.
 export class MemorySource implements Source {
   readonly name: string;
   readonly type = 'memory';
-  readonly people = new Map<string, { active: boolean; claims: Record<string, unknown> }>();
+  readonly people = new Map<string, { active: boolean; claims: Record<string, unknown>; aliases?: string[] }>();
   end: ListingEnd = { complete: true, unreadable: 0, notes: [] };
   /** Fails after so many people. */
   failAfter: { readonly people: number; readonly error: Error } | undefined;
@@ -26,10 +26,10 @@ export class MemorySource implements Source {
 
   async *list(): AsyncGenerator<ListedPerson, ListingEnd, undefined> {
     let listed = 0;
-    for (const [subject, { active, claims }] of this.people) {
+    for (const [subject, person] of this.people) {
       if (this.failAfter?.people === listed) throw this.failAfter.error;
       if (listed === this.cutTo) break;
-      yield { subject, active, claims };
+      yield { subject, ...person };
       listed += 1;
     }
     yield* this.again;

@@ -10,6 +10,7 @@ import { aliasIssuer, sourceIssuer } from '../../src/model/origin.ts';
 import type { Clock } from '../../src/ops/clock.ts';
 import { Engine } from '../../src/provisioning/engine.ts';
 import type { LeaverPolicy } from '../../src/provisioning/leaver.ts';
+import { isDeletionHeld } from '../../src/scim/store/held.ts';
 import type { StopIf } from '../../src/sync/brake.ts';
 import type { SyncDeps } from '../../src/sync/setup.ts';
 import type { AppliedRow, ApplyOptions, ApplyResult, SyncPlan, Syncs } from '../../src/sync/sync.ts';
@@ -102,9 +103,10 @@ export class SyncWorld {
       clock,
       match: ['link', 'external_id', 'verified_email'] as const,
       privileged: [],
-      neverTouch: (account: { userName: string }) => account.userName === 'root',
+      neverTouch: ({ userName }: { userName: string }) => userName.split('@')[0] === 'root',
       isManaged: manage === 'mapped' ? compileNamable(config) : () => manage === 'all',
       leaseMs: options.leaseMs ?? 4_000,
+      holdsDeletion: (person: string) => isDeletionHeld(this.database, person),
       targets,
       leaver: options.leaver ?? { now: 'disable' as const },
       mapping,

@@ -151,7 +151,14 @@ function personOf({ user_id: subject, blocked, ...profile }: Auth0User, roles: r
     ([key, value]) => value !== null && value !== undefined && isName(key, value),
   );
   const connections = [...new Set(profile.identities.map(({ connection }) => connection))];
-  return { subject, active: blocked !== true, claims: { ...Object.fromEntries(told), connections, roles } };
+  const ids = profile.identities.map(({ provider, user_id: id }) => `${provider}|${id}`);
+  const aliases = ids.filter((id) => id !== subject);
+  return {
+    subject,
+    active: blocked !== true,
+    claims: { ...Object.fromEntries(told), connections, roles },
+    ...(aliases.length === 0 ? {} : { aliases }),
+  };
 }
 
 /** Before the first call: what a missing scope leaves out must not look like nobody. */

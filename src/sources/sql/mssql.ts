@@ -1,34 +1,84 @@
 import { Readable } from 'node:stream';
 import type { Connection, ConnectionConfiguration, Request } from 'tedious';
 import { LatchgateError } from '../../model/errors.ts';
-import { answered, BATCH_ROWS, batchesOf, databaseFailure, NO_ROWS, type ReadRows, type SqlRequest } from './rows.ts';
+import {
+  answered,
+  BATCH_ROWS,
+  batchesOf,
+  databaseFailure,
+  NO_ROWS,
+  type ReadRows,
+  type RowBatch,
+  type SqlRequest,
+} from './rows.ts';
+
+type Tedious = typeof import('tedious');
+
+/** Whether the database keeps versions of rows for whoever asks for them: 1, else not, or not yet. */
+export const ALLOWS_SNAPSHOT = 'select snapshot_isolation_state from sys.databases where database_id = db_id()';
+/** Isolation levels of [MS-TDS] 2.2.7.17 TM_BEGIN_XACT. */
+const LEVELS = { serializable: 4, snapshot: 5 } as const;
+/** The query reads another database, which does not. */
+const NO_SNAPSHOT_THERE = 3_952;
 
 /**
  * SQL Server by tedious, whose rows hold back the connection when nobody takes them. SQL Server has no read-only
  * transaction: the query runs in one that is never committed, and the login says that it means to read
- * (ApplicationIntent), which is all that can be done from here.
+ * (ApplicationIntent), which is all that can be done from here. Everything is read as it was at one moment: a row that
+ * moves while its table is scanned would be missed otherwise, and look like somebody who is gone. That is a snapshot where
+ * the database allows it, and locks (SERIALIZABLE) where it does not.
  */
 export const readMssql: ReadRows = async function* (request) {
   const tedious = await import('tedious');
+  let hasRows = false;
+  for (const mode of ['snapshot', 'locks'] as const) {
+    try {
+      for await (const batch of readIn(mode, tedious, request)) {
+        hasRows = true;
+        yield batch;
+      }
+      return;
+    } catch (thrown) {
+      const isElsewhere = mode === 'snapshot' && !hasRows && numberOf(thrown) === NO_SNAPSHOT_THERE;
+      if (!isElsewhere) throw failure(thrown);
+    }
+  }
+};
+
+/** `snapshot` falls back on locks by itself where the database says that it has none. */
+async function* readIn(
+  mode: 'snapshot' | 'locks',
+  tedious: Tedious,
+  request: SqlRequest,
+): AsyncGenerator<RowBatch, void, undefined> {
   const connection = new tedious.Connection(connectionConfig(request));
   // Failures come to whoever asks; without a listener they would end the process.
   connection.on('error', () => {});
   try {
     await answered(connected(connection), request);
-    await answered(begun(connection), request);
+    const isSnapshot = mode === 'snapshot' && (await answered(allowsSnapshot(connection, tedious), request));
+    await answered(begun(connection, isSnapshot ? LEVELS.snapshot : LEVELS.serializable), request);
     const result = runQuery(connection, tedious.Request, request.query);
     for await (const batch of batchesOf(result.rows, result.columns, request)) {
       if (result.tables() === 0) throw new LatchgateError('source_refused', NO_ROWS);
       if (result.tables() > 1) throw new LatchgateError('source_refused', 'the query gives more than one table');
       yield batch;
     }
-  } catch (thrown) {
-    throw failure(thrown);
   } finally {
     // The server rolls back whatever the query did.
     connection.close();
   }
-};
+}
+
+async function allowsSnapshot(connection: Connection, { Request: RequestClass }: Tedious): Promise<boolean> {
+  try {
+    for await (const [state] of runQuery(connection, RequestClass, ALLOWS_SNAPSHOT).rows) return Number(state) === 1;
+    return false;
+  } catch (thrown) {
+    if (numberOf(thrown) === undefined) throw thrown;
+    return false;
+  }
+}
 
 /** What tedious is asked for. */
 export function connectionConfig({ place, timeoutMs }: SqlRequest): ConnectionConfiguration {
@@ -64,9 +114,9 @@ function connected(connection: Connection): Promise<void> {
   });
 }
 
-function begun(connection: Connection): Promise<void> {
+function begun(connection: Connection, level: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    connection.beginTransaction((error) => (error ? reject(error) : resolve()));
+    connection.beginTransaction((error) => (error ? reject(error) : resolve()), '', level);
   });
 }
 
@@ -126,12 +176,19 @@ const SENTENCES: Readonly<Record<number, string>> = {
 /** Deadlock, lock timeout, shutdown, failover and throttling. */
 const UNAVAILABLE: ReadonlySet<number> = new Set([-2, 1205, 1222, 6005, 10928, 10929, 40197, 40501, 40613, 49918]);
 
+/** Of an error of the server's own. */
+function numberOf(thrown: unknown): number | undefined {
+  const { code, number } = (thrown ?? {}) as { readonly code?: unknown; readonly number?: unknown };
+  return code === 'EREQUEST' && typeof number === 'number' ? number : undefined;
+}
+
 function failure(thrown: unknown): unknown {
   if (thrown instanceof LatchgateError) return thrown;
-  const { code, number } = (thrown ?? {}) as { readonly code?: unknown; readonly number?: unknown };
+  const { code } = (thrown ?? {}) as { readonly code?: unknown };
+  const number = numberOf(thrown);
   const name = typeof code === 'string' ? code : undefined;
   if (name === 'ELOGIN') return databaseFailure('source_refused', 'the database does not let our account in', name);
-  if (name !== 'EREQUEST' || typeof number !== 'number') {
+  if (number === undefined) {
     const isLate = name === 'ETIMEOUT';
     return databaseFailure(
       'source_unavailable',

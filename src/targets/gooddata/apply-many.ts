@@ -1,8 +1,8 @@
 import type { ActualAccount, Applied, ChangeSet } from '../../model/change.ts';
-import { type ActualEntitlement, type Entitlement, entitlementKey } from '../../model/entitlement.ts';
+import type { Entitlement } from '../../model/entitlement.ts';
 import { LatchgateError, toLatchgateError } from '../../model/errors.ts';
 import { isValidId } from '../names.ts';
-import { type ApplyParts, applyChanges, makeGroups, stillSame, updateAccount } from './apply.ts';
+import { type ApplyParts, applyChanges, entitlementsAfter, makeGroups, stillSame, updateAccount } from './apply.ts';
 import { groupsIn } from './groups.ts';
 import { permissionsIn, refuseUndone, type Turn, turned, turnsOf, userOf, workspaceGone } from './permissions.ts';
 import type { Assignment } from './workspaces.ts';
@@ -46,7 +46,6 @@ export async function applyMany(
 ): Promise<readonly (Applied | LatchgateError)[]> {
   const rows = sets.map(toRow);
   const together = rows.filter((row) => row !== undefined);
-  setApart(together);
   await recognize(parts, together.filter(isGoing), signal);
   await makeMissing(parts, together.filter(isGoing), signal);
   // Out first: whoever changes sides has too little for a moment, never too much.
@@ -63,7 +62,7 @@ export async function applyMany(
 
 /** An id is free again for anybody once its account is gone: whoever has it now is not given or rid of anything. */
 async function recognize({ accounts }: ApplyParts, rows: readonly Row[], signal: AbortSignal): Promise<void> {
-  for (const chunk of chunksOf(rows.filter(({ set }) => set.add.length + set.drop.length > 0))) {
+  for (const chunk of chunksOf(rows.filter(({ set }) => changesSomething(set)))) {
     await guarded(chunk, async () => {
       const ids = chunk.map(({ actual }) => actual.id);
       const there = new Map((await accounts.byIds(ids, signal)).map((account) => [account.id, account]));
@@ -72,6 +71,10 @@ async function recognize({ accounts }: ApplyParts, rows: readonly Row[], signal:
       }
     });
   }
+}
+
+function changesSomething({ add, drop, profile }: ChangeSet): boolean {
+  return add.length + drop.length + Object.keys(profile).length > 0;
 }
 
 /** In the order of the items, so many at a time. */
@@ -92,21 +95,6 @@ function toRow(set: ChangeSet): Row | undefined {
   return { set, actual, isAlone: false };
 }
 
-/** Alone it takes a read and a write; with others, a call for each group that nobody shares and one for the profile. */
-function setApart(rows: readonly Row[]): void {
-  const moves = rows.map(({ set }) => [
-    ...groupsIn(set.add).map(({ name }) => `in ${name}`),
-    ...groupsIn(set.drop).map(({ name }) => `out ${name}`),
-  ]);
-  const sharers = new Map<string, number>();
-  for (const move of moves.flat()) sharers.set(move, (sharers.get(move) ?? 0) + 1);
-  for (const [at, row] of rows.entries()) {
-    const own = moves[at] ?? [];
-    const profile = Object.keys(row.set.profile).length === 0 ? 0 : 1;
-    row.isAlone = own.length + profile > 2 && own.length > 0 && own.every((move) => sharers.get(move) === 1);
-  }
-}
-
 /** What is left for one account: all of it, or its profile alone. */
 async function finish(
   parts: ApplyParts,
@@ -116,24 +104,13 @@ async function finish(
 ): Promise<Applied | LatchgateError> {
   if (row?.failure !== undefined) return row.failure;
   if (row === undefined || row.isAlone) return applyChanges(parts, set, signal);
-  const done = await updateAccount(parts, { ...set, add: [], drop: [] }, row.actual, signal);
+  const done = await updateAccount(parts, { ...set, add: [], drop: [] }, row.actual, signal, true);
   const after = entitlementsAfter(row.actual, set);
   // Whoever was written to by itself was answered with the groups of this moment.
   const groups = groupsIn(done.outcome === 'applied' ? done.account.entitlements : after);
   const account = { ...done.account, entitlements: [...groups, ...permissionsIn(after)] };
   const isMoved = set.add.length + set.drop.length > 0;
   return { outcome: isMoved ? 'applied' : done.outcome, account };
-}
-
-function entitlementsAfter({ entitlements }: ActualAccount, { add, drop }: ChangeSet): readonly ActualEntitlement[] {
-  const gone = new Set(drop.map((entitlement) => entitlementKey(entitlement)));
-  const kept = entitlements.filter((entitlement) => !gone.has(entitlementKey(entitlement)));
-  const there = new Set(kept.map((entitlement) => entitlementKey(entitlement)));
-  const added = add.filter((entitlement) => !there.has(entitlementKey(entitlement)));
-  return [
-    ...kept,
-    ...added.map((one) => ({ ...one, id: one.scope === undefined ? one.name : `${one.name}@${one.scope}` })),
-  ];
 }
 
 /** Groups that are to be made, and what the config gives to those that somebody is put into. */

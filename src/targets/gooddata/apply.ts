@@ -1,5 +1,5 @@
 import type { ActualAccount, Applied, ChangeSet } from '../../model/change.ts';
-import type { Entitlement } from '../../model/entitlement.ts';
+import { type ActualEntitlement, type Entitlement, entitlementKey } from '../../model/entitlement.ts';
 import { LatchgateError } from '../../model/errors.ts';
 import type { HttpResponse } from '../../ops/http-client.ts';
 import { isValidId } from '../names.ts';
@@ -76,14 +76,18 @@ async function changePermissions(
 
 async function removeAccount(parts: ApplyParts, { actual }: ChangeSet, signal: AbortSignal): Promise<Applied> {
   if (actual === undefined || !isValidId(actual.id)) throw conflict('there is no account to remove');
-  // An id is free again for anybody once its account is gone.
-  if ((await parts.accounts.byId(actual.id, signal)) !== undefined) await readAgain(parts, actual, signal);
+  // An id is free again for anybody once its account is gone. In the list, where nothing found is not the same answer as
+  // nothing allowed.
+  const [current] = await parts.accounts.byIds([actual.id], signal);
+  const removed = { ...actual, active: false, entitlements: [] };
+  if (current === undefined) return { outcome: 'already', account: removed };
+  stillSame(actual, current);
   const response = await parts.api.call(
     { method: 'DELETE', path: `entities/users/${actual.id}`, signal },
     [200, 204, 404],
   );
   const outcome = response.status === 404 ? 'already' : 'applied';
-  return { outcome, account: { ...actual, active: false, entitlements: [] } };
+  return { outcome, account: removed };
 }
 
 async function createAccount(parts: ApplyParts, changes: ChangeSet, signal: AbortSignal): Promise<Applied> {
@@ -116,8 +120,12 @@ async function whoWasFaster(
 ): Promise<ActualAccount | undefined> {
   const holder = await parts.accounts.byId(id, signal);
   if (holder === undefined) throw conflict('the id was taken and is free again');
+  if (!desired.matchExternalId) {
+    // An id of another origin may read the same: whoever plans again sees the account, and whose it is.
+    if (holder.externalId === desired.externalId) throw conflict('the id was taken meanwhile');
+    return undefined;
+  }
   if (holder.externalId === desired.externalId) return holder;
-  if (!desired.matchExternalId) return undefined;
   const [own] = await parts.accounts.byExternalId(desired.externalId, signal);
   return own;
 }
@@ -136,32 +144,71 @@ async function completeAccount(
   return updateAccount(parts, { ...changes, profile: {}, add, drop: [] }, account, signal);
 }
 
+/**
+ * Writes a profile and puts the account into groups and out of them, one by one, so that what somebody else gives it
+ * meanwhile stays. `isRecognized`: somebody has asked just now whether the id is still of the same person.
+ */
 export async function updateAccount(
   parts: ApplyParts,
   changes: ChangeSet,
   read: ActualAccount,
   signal: AbortSignal,
+  isRecognized = false,
 ): Promise<Applied> {
   if (!isValidId(read.id)) throw conflict('the account has no id that GoodData gives');
-  const changesGroups = changes.add.length + changes.drop.length > 0;
   const attributes = toAttributes(changes.profile);
-  if (!changesGroups && Object.keys(attributes).length === 0) return { outcome: 'already', account: read };
-  for (let attempt = 0; ; attempt += 1) {
-    // Memberships are written as a whole list, so the list starts from what is there now, hand-made ones included.
-    const current = changesGroups ? await readAgain(parts, read, signal) : read;
-    const groups = changesGroups ? groupsAfter(current, changes) : undefined;
-    if (groups !== undefined && isSame(groups, current) && Object.keys(attributes).length === 0) {
-      return { outcome: 'already', account: current };
-    }
-    const body = userBody(read.id, attributes, groups);
-    const call = { method: 'PATCH', path: `entities/users/${read.id}`, query: INCLUDE, body, signal } as const;
-    const response = await parts.api.call(call, [200, 400, 404, 409]);
-    if (response.status === 200)
-      return { outcome: 'applied', account: await parts.accounts.fromAnswer(response, signal) };
-    if (response.status !== 400) throw conflict('the account is gone or was changed meanwhile', response);
-    if (attempt > 0 || groups === undefined) throw invalid(response);
-    await restoreGroups(parts, changes.add, signal);
-  }
+  const changesProfile = Object.keys(attributes).length > 0;
+  if (!changesProfile && changes.add.length + changes.drop.length === 0) return { outcome: 'already', account: read };
+  // An id is free again for anybody once its account is gone: whoever has it now is not written to.
+  const current = isRecognized ? read : await readAgain(parts, read, signal);
+  const moved = await moveGroups(parts, changes, current, signal);
+  if (!changesProfile) return moved;
+  const body = userBody(read.id, attributes);
+  const call = { method: 'PATCH', path: `entities/users/${read.id}`, query: INCLUDE, body, signal } as const;
+  const response = await parts.api.call(call, [200, 400, 404, 409]);
+  if (response.status === 400) throw invalid(response);
+  if (response.status !== 200) throw conflict('the account is gone or was changed meanwhile', response);
+  return { outcome: 'applied', account: await parts.accounts.fromAnswer(response, signal) };
+}
+
+/** Out first: whoever changes sides has too little for a moment, never too much. */
+async function moveGroups(
+  parts: ApplyParts,
+  changes: ChangeSet,
+  current: ActualAccount,
+  signal: AbortSignal,
+): Promise<Applied> {
+  const there = new Set(current.entitlements.map(({ id }) => id));
+  const out = unique(changes.drop.map(({ id }) => id)).filter((id) => there.has(id));
+  const into = changes.add.filter(({ name }) => !there.has(name) || out.includes(name));
+  const move = (group: string, to: 'in' | 'out') => parts.groups.change(group, [current.id], to, signal);
+  const left = await Promise.all(out.map((id) => move(id, 'out')));
+  if (left.includes('refused')) throw conflict('the account is gone');
+  await Promise.all(
+    into.map(async (group) => {
+      const first = await move(group.name, 'in');
+      if (first === 'done') return;
+      const isRestored = first === 'gone' && (await restoreGroups(parts, [group], signal));
+      if (!isRestored || (await move(group.name, 'in')) !== 'done') throw conflict('the account is gone');
+    }),
+  );
+  const outcome = out.length + into.length > 0 ? 'applied' : 'already';
+  return { outcome, account: { ...current, entitlements: entitlementsAfter(current, changes) } };
+}
+
+/** As the account is when these changes are made. */
+export function entitlementsAfter(
+  { entitlements }: ActualAccount,
+  { add, drop }: Pick<ChangeSet, 'add' | 'drop'>,
+): readonly ActualEntitlement[] {
+  const gone = new Set(drop.map((entitlement) => entitlementKey(entitlement)));
+  const kept = entitlements.filter((entitlement) => !gone.has(entitlementKey(entitlement)));
+  const there = new Set(kept.map((entitlement) => entitlementKey(entitlement)));
+  const added = add.filter((entitlement) => !there.has(entitlementKey(entitlement)));
+  return [
+    ...kept,
+    ...added.map((one) => ({ ...one, id: one.scope === undefined ? one.name : `${one.name}@${one.scope}` })),
+  ];
 }
 
 async function readAgain({ accounts }: ApplyParts, read: ActualAccount, signal: AbortSignal): Promise<ActualAccount> {
@@ -176,18 +223,7 @@ export function stillSame(read: ActualAccount, current: ActualAccount | undefine
   return current;
 }
 
-function groupsAfter(current: ActualAccount, { add, drop }: ChangeSet): readonly string[] {
-  const gone = new Set(drop.map(({ id }) => id));
-  const kept = current.entitlements.map(({ id }) => id).filter((id) => !gone.has(id));
-  return unique([...kept, ...add.map(({ name }) => name)]);
-}
-
-function isSame(groups: readonly string[], { entitlements }: ActualAccount): boolean {
-  const there = new Set(entitlements.map(({ id }) => id));
-  return groups.length === there.size && groups.every((id) => there.has(id));
-}
-
-/** After 400: makes the groups that vanished since the plan, and says whether there were any. */
+/** Makes the groups that vanished since the plan, and says whether there were any. */
 async function restoreGroups(parts: ApplyParts, wanted: readonly Entitlement[], signal: AbortSignal): Promise<boolean> {
   if (wanted.length === 0) return false;
   const there = new Set((await parts.groups.find(wanted, signal)).map(({ id }) => id));

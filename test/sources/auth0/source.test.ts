@@ -61,9 +61,9 @@ describe.each(['search', 'export'])('people of Auth0 listed by %s', (list) => {
       { user_id: 'google-oauth2|1', email: 'a@example.com', connection: 'google' },
     ]);
     const { people } = await listAll(tenant.source);
-    expect(people.map(({ subject, claims }) => [subject, claims['connections']])).toEqual([
-      ['auth0|a', [DATABASE, 'google']],
-      ['google-oauth2|1', ['google']],
+    expect(people.map(({ subject, claims, aliases }) => [subject, claims['connections'], aliases])).toEqual([
+      ['auth0|a', [DATABASE, 'google'], ['google-oauth2|9']],
+      ['google-oauth2|1', ['google'], undefined],
     ]);
   });
 

@@ -1,5 +1,5 @@
 import type { Source } from '../../../src/sources/source.ts';
-import { connectionConfig, readMssql } from '../../../src/sources/sql/mssql.ts';
+import { ALLOWS_SNAPSHOT, connectionConfig, readMssql } from '../../../src/sources/sql/mssql.ts';
 import { sqlPlace } from '../../../src/sources/sql/place.ts';
 import { BATCH_ROWS, type SqlRequest } from '../../../src/sources/sql/rows.ts';
 import { createSqlSource } from '../../../src/sources/sql/source.ts';
@@ -23,6 +23,20 @@ function* many(count: number): Generator<readonly string[]> {
   for (let row = 0; row < count; row += 1) yield [`p${row}@example.com`, 'x'.repeat(100)];
 }
 
+const snapshots = (state: string): TdsAnswer => ({
+  tables: [{ columns: ['snapshot_isolation_state'], rows: [[state]] }],
+});
+const ON = '1';
+const TURNING_ON = '3';
+/** Of the database, as it stands. */
+let allowsSnapshot: TdsAnswer = snapshots(ON);
+/** Another database that a query reads allows none: it is refused once. */
+let refusesSnapshot = false;
+beforeEach(() => {
+  allowsSnapshot = snapshots(ON);
+  refusesSnapshot = false;
+});
+
 const ANSWERS: Readonly<Record<string, TdsAnswer>> = {
   'select people': { tables: [TABLE] },
   'select twice': { tables: [TABLE, TABLE] },
@@ -45,7 +59,14 @@ let relay: Relay;
 beforeAll(async () => {
   server = await startTdsServer({
     password: PASSWORD,
-    answer: (sql) => ANSWERS[sql] ?? { error: { number: Number(sql), message: 'refused' } },
+    answer: (sql) => {
+      if (sql === ALLOWS_SNAPSHOT) return allowsSnapshot;
+      if (refusesSnapshot) {
+        refusesSnapshot = false;
+        return { error: { number: 3_952, message: 'Snapshot isolation transaction failed accessing database.' } };
+      }
+      return ANSWERS[sql] ?? { error: { number: Number(sql), message: 'refused' } };
+    },
   });
   relay = await startRelay(server.port);
 });
@@ -65,7 +86,8 @@ describeSource('SQL on a server that speaks TDS', async () => ({
   read: ({ email, role }) => ({ email, groups: role }),
   failsInTheMiddle: async () => sourceOf('select broken'),
   unreachable: async () => sourceOf('select people', { port: 1 }),
-  contents: async () => server.asked.filter((asked) => !['begin', 'select people'].includes(asked)),
+  contents: async () =>
+    server.asked.filter((asked) => !['begin snapshot', ALLOWS_SNAPSHOT, 'select people'].includes(asked)),
   secrets: [PASSWORD, encodeURIComponent(PASSWORD), 'Countess'],
   cleanup: async () => {},
 }));
@@ -80,7 +102,37 @@ it('logs in as who the config says, means to read, and never commits', async () 
     database: 'crm',
     readOnly: true,
   });
-  expect(server.asked.slice(before)).toEqual(['begin', 'select people']);
+  expect(server.asked.slice(before)).toEqual([ALLOWS_SNAPSHOT, 'begin snapshot', 'select people']);
+});
+
+describe('everything is read as it was at one moment', () => {
+  const askedFor = async () => {
+    const before = server.asked.length;
+    const { people } = await listAll(sourceOf('select people'));
+    expect(people).toHaveLength(Object.keys(PEOPLE).length);
+    return server.asked.slice(before);
+  };
+
+  it.each([
+    ['does not allow snapshots', snapshots('0')],
+    ['does not allow them yet', snapshots(TURNING_ON)],
+    ['does not say whether it allows them', { tables: [{ columns: ['snapshot_isolation_state'], rows: [] }] }],
+    ['refuses to say whether it does', { error: { number: 229, message: 'refused' } }],
+  ])('under locks where the database %s', async (_, answer) => {
+    allowsSnapshot = answer;
+    expect(await askedFor()).toEqual([ALLOWS_SNAPSHOT, 'begin serializable', 'select people']);
+  });
+
+  it('under locks where the query reads another database that allows none', async () => {
+    refusesSnapshot = true;
+    expect(await askedFor()).toEqual([
+      ALLOWS_SNAPSHOT,
+      'begin snapshot',
+      'select people',
+      'begin serializable',
+      'select people',
+    ]);
+  });
 });
 
 it(`reads ${MANY_ROWS} rows as they are taken: the server waits while nobody does`, async () => {

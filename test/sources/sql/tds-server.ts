@@ -36,7 +36,7 @@ export interface TdsLogin {
 export interface TdsServer {
   readonly port: number;
   readonly logins: readonly TdsLogin[];
-  /** What was asked, in order: `begin`, `commit`, `rollback`, or the text of a batch. */
+  /** What was asked, in order: `begin LEVEL`, `commit`, `rollback`, or the text of a batch. */
   readonly asked: readonly string[];
   close(): Promise<void>;
 }
@@ -47,6 +47,7 @@ export interface TdsServerOptions {
   readonly answer: (sql: string) => TdsAnswer;
 }
 
+const LEVELS = ['as before', 'read uncommitted', 'read committed', 'repeatable read', 'serializable', 'snapshot'];
 const SQL_BATCH = 0x01;
 const TABULAR_RESULT = 0x04;
 const TRANSACTION_MANAGER = 0x0e;
@@ -91,8 +92,11 @@ async function serve(socket: Socket, options: TdsServerOptions, logins: TdsLogin
         isIn ? [loginAck(), done()] : [error(18_456, `Login failed for user '${login.user}'.`), done(true)],
       );
     } else if (type === TRANSACTION_MANAGER) {
-      const request = body.readUInt16LE(body.readUInt32LE(0));
-      asked.push(request === 5 ? 'begin' : request === 7 ? 'commit' : 'rollback');
+      const headers = body.readUInt32LE(0);
+      const request = body.readUInt16LE(headers);
+      asked.push(
+        request === 5 ? `begin ${LEVELS[body.readUInt8(headers + 2)]}` : request === 7 ? 'commit' : 'rollback',
+      );
       await send(socket, request === 5 ? [transactionBegun(), done()] : [done()]);
     } else if (type === SQL_BATCH) {
       const sql = body.subarray(body.readUInt32LE(0)).toString('utf16le');

@@ -109,24 +109,20 @@ describe('writing many accounts', () => {
     expect(members.filter(({ id }) => !groupsOf(id).includes('next'))).toEqual([]);
   });
 
-  it('writes somebody alone whose groups nobody shares, where that takes fewer calls', async () => {
-    const lonely = ['a', 'b', 'c'].map((id) => ({ id }));
-    const { people, applyMany } = await start({ seed: { ...SEED, groups: [...SEED.groups, ...lonely] } });
-    const [first, ...others] = people;
-    await applyMany(
-      [
-        changes(must(first), { add: lonely.map(({ id }) => group(id)) }),
-        ...others.map((actual) => changes(actual, { add: [group('next')] })),
-      ],
+  it('asks of fifty people in one call who they are before it changes their profiles', async () => {
+    const { people, applyMany, state } = await start();
+    must(state.users.get('u01')).attributes['authenticationId'] = 'another person';
+    const results = await applyMany(
+      people.slice(0, 3).map((actual) => changes(actual, { profile: { givenName: 'New' } })),
       signal,
     );
+    expect(codes(results)).toEqual(['fine', 'target_conflict', 'fine']);
     expect(made()).toEqual([
       LOOK,
-      'POST actions/userManagement/userGroups/next/addMembers',
-      'GET entities/users/u00?include=userGroups',
       'PATCH entities/users/u00?include=userGroups',
+      'PATCH entities/users/u02?include=userGroups',
     ]);
-    expect(groupsOf('u00')).toEqual(['old', 'a', 'b', 'c']);
+    expect(state.users.get('u01')?.attributes['firstname']).not.toBe('New');
   });
 
   it('makes a missing group once, with what the config gives it, before anybody is in it', async () => {

@@ -230,6 +230,16 @@ describe('creating an account', () => {
     expect(emulator.state.users.get('alice')?.attributes.authenticationId).toBe('auth0|alice');
   });
 
+  it('takes over no account of another origin that has the same ids, made a moment ago', async () => {
+    const { target } = await start();
+    const set = changes({
+      userName: 'alice',
+      desired: desired({ externalId: 'auth0|alice', matchExternalId: false, userNames: ['alice', 'alice-2'] }),
+      add: [group('sales')],
+    });
+    await expect(target.apply(set, signal)).rejects.toMatchObject({ code: 'target_conflict' });
+  });
+
   it('gives up when every id is another account', async () => {
     const { target } = await start();
     const set = changes({ userName: 'alice', desired: desired({ userNames: ['alice', 'bot'] }) });
@@ -283,26 +293,54 @@ describe('updating an account', () => {
     const { target, emulator } = await start();
     const actual = await alice();
     await target.apply(changes({ actual, userName: 'alice', profile: { familyName: 'Byron', email: null } }), signal);
-    expect(asked()).toEqual(['PATCH entities/users/alice?include=userGroups']);
-    expect(emulator.requests[0]?.body).toEqual({
-      data: { id: 'alice', type: 'user', attributes: { lastname: 'Byron', email: '' } },
-    });
-  });
-
-  it('sends the whole list of groups, as it is now', async () => {
-    const { target, emulator } = await start();
-    const actual = await alice();
-    emulator.state.users.get('alice')?.relationships['userGroups']?.push({ id: 'analysts', type: 'userGroup' });
-    emulator.state.userGroups.set('extra', { id: 'extra', attributes: {}, relationships: {} });
-    const drop = actual.entitlements.filter(({ id }) => id === 'sales');
-    await target.apply(changes({ actual, userName: 'alice', add: [group('extra')], drop }), signal);
     expect(asked()).toEqual([
       'GET entities/users/alice?include=userGroups',
       'PATCH entities/users/alice?include=userGroups',
     ]);
-    const data = ['manual', 'analysts', 'extra'].map((id) => ({ id, type: 'userGroup' }));
     expect(emulator.requests[1]?.body).toEqual({
-      data: { id: 'alice', type: 'user', relationships: { userGroups: { data } } },
+      data: { id: 'alice', type: 'user', attributes: { lastname: 'Byron', email: '' } },
+    });
+  });
+
+  it('leaves a group alone that somebody gives by hand while it writes', async () => {
+    const { target, emulator } = await start();
+    const actual = await alice();
+    emulator.state.userGroups.set('extra', { id: 'extra', attributes: {}, relationships: {} });
+    let isGiven = false;
+    const match = (method: string): boolean => {
+      if (method === 'GET' || isGiven) return false;
+      isGiven = true;
+      emulator.state.users.get('alice')?.relationships['userGroups']?.push({ id: 'analysts', type: 'userGroup' });
+      return false;
+    };
+    emulator.faults.set({ match, status: 500 });
+    const drop = actual.entitlements.filter(({ id }) => id === 'sales');
+    const set = changes({ actual, userName: 'alice', profile: { givenName: 'A' }, add: [group('extra')], drop });
+    const { account } = await target.apply(set, signal);
+    expect(asked()).toEqual([
+      'GET entities/users/alice?include=userGroups',
+      'POST actions/userManagement/userGroups/sales/removeMembers',
+      'POST actions/userManagement/userGroups/extra/addMembers',
+      'PATCH entities/users/alice?include=userGroups',
+    ]);
+    expect(account.entitlements.map(({ id }) => id).sort()).toEqual(['analysts', 'extra', 'manual']);
+  });
+
+  it('makes a group again that vanished, and refuses where its account did', async () => {
+    const { target, emulator } = await start();
+    const actual = await alice();
+    const set = changes({ actual, userName: 'alice', add: [group('absent')] });
+    expect((await target.apply(set, signal)).outcome).toBe('applied');
+    expect(emulator.state.userGroups.has('absent')).toBe(true);
+    emulator.faults.set({
+      match: (method) => {
+        if (method !== 'GET') emulator.state.users.delete('alice');
+        return false;
+      },
+      status: 500,
+    });
+    await expect(target.apply({ ...set, add: [group('analysts')] }, signal)).rejects.toMatchObject({
+      code: 'target_conflict',
     });
   });
 
@@ -322,11 +360,20 @@ describe('updating an account', () => {
       attributes: { authenticationId: 'auth0|mallory' },
       relationships: {},
     });
-    await expect(
-      target.apply(changes({ actual, userName: 'alice', add: [group('analysts')] }), signal),
-    ).rejects.toMatchObject({
-      code: 'target_conflict',
-    });
+    for (const more of [{ add: [group('analysts')] }, { profile: { givenName: 'Alice' } }, { remove: true }]) {
+      await expect(target.apply(changes({ actual, userName: 'alice', ...more }), signal)).rejects.toMatchObject({
+        code: 'target_conflict',
+      });
+    }
+    expect(emulator.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+
+  it('deletes nothing under an id that was free, whoever has it by then', async () => {
+    const { target, emulator } = await start();
+    const actual = await alice();
+    emulator.state.users.delete('alice');
+    expect((await target.apply(changes({ actual, userName: 'alice', remove: true }), signal)).outcome).toBe('already');
+    expect(emulator.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
   });
 
   it.each(['remove', 'profile', 'add'] as const)('writes nothing to a protected account: %s', async (what) => {
