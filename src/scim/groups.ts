@@ -10,6 +10,7 @@ import { applyPatch } from './protocol/patch.ts';
 import type { Dropped } from './protocol/report.ts';
 import { groupType } from './protocol/resource-types.ts';
 import { assertVersion, type Push, type Pushed } from './push.ts';
+import { lockGroupsWithin } from './store/group-locks.ts';
 import { groupById, insertGroup, removeGroup, replaceGroup, type StoredGroup } from './store/groups.ts';
 import { usersWithin } from './store/members.ts';
 import { newResourceId } from './store/resource-id.ts';
@@ -23,9 +24,10 @@ export async function createGroup(push: Push, json: unknown): Promise<Pushed<Sto
   const base = { client, id: newResourceId(now), createdAt: now, modifiedAt: now, version: 1, renamed: false };
   const group = { ...base, attributes };
   return taken(() =>
-    push.write(async ({ db, note }) => {
+    push.write(async (writing) => {
+      const { db, note } = writing;
       await insertGroup(db, group);
-      const effect = await changeMembers(db, client, group.id, wholly(members ?? []));
+      const effect = await changeMembers(writing, client, group.id, wholly(members ?? []));
       const { displayName } = attributes;
       note({
         event: 'scim.group.created',
@@ -54,6 +56,7 @@ export async function deleteGroup(push: Push, id: string): Promise<Pushed<Stored
     const before = await groupById(db, client, id, lock);
     if (before === undefined) throw unknown();
     assertVersion(push, before.version);
+    if (lock) await lockGroupsWithin(db, client, [id]);
     const users = await usersWithin(db, client, [id]);
     await touchUsers(db, client, users);
     if (!(await removeGroup(db, before, push.now()))) throw changedMeanwhile();
@@ -71,14 +74,15 @@ type Work = (before: StoredGroup) => {
 
 function changeGroup(push: Push, id: string, event: string, work: Work): Promise<Pushed<StoredGroup>> {
   return taken(() =>
-    push.write(async ({ db, note, lock }) => {
+    push.write(async (writing) => {
+      const { db, note, lock } = writing;
       const client = push.client.name;
       const before = await groupById(db, client, id, lock);
       if (before === undefined) throw unknown();
       assertVersion(push, before.version);
       const { attributes, members, dropped } = work(before);
       const difference = changedAttributes(before.attributes, attributes);
-      const effect = members === undefined ? NO_EFFECT : await changeMembers(db, client, id, members);
+      const effect = members === undefined ? NO_EFFECT : await changeMembers(writing, client, id, members);
       if (difference === undefined && effect.added + effect.removed === 0) {
         if (dropped.length > 0) note({ event: 'scim.group.unchanged', key: id, ...droppedTexts(dropped) });
         return { resource: before, users: [] };
@@ -94,7 +98,7 @@ function changeGroup(push: Push, id: string, event: string, work: Work): Promise
       };
       if (!(await replaceGroup(db, after, before.version))) throw changedMeanwhile();
       // A group of another name is another group to the rules, for everybody who is in it.
-      const users = isRenamed ? await withinChanged(db, client, id, effect) : effect.users;
+      const users = isRenamed ? await withinChanged(writing, client, id, effect) : effect.users;
       note({
         event: `scim.group.${event}`,
         key: id,
