@@ -17,24 +17,26 @@ export interface StoredUser {
 
 /** The rows of users. Each function is one statement or a few: the caller has the transaction. */
 export async function insertUser(db: Kysely<Tables>, user: StoredUser): Promise<void> {
-  const { client, id, createdAt, modifiedAt, version } = user;
-  await db
-    .insertInto('scim_users')
-    .values({
-      client,
-      id,
-      ...columnsOf(user.attributes),
-      created_at: createdAt,
-      modified_at: modifiedAt,
-      version,
-      issuer: null,
-      subject: null,
-      pushed: 1,
-      settled: 0,
-    })
-    .execute();
-  await insertEmails(db, user);
-  await addToCount(db, client, 1);
+  await insertUsers(db, [user]);
+}
+
+/** All of one client, and no more than a hundred or two. */
+export async function insertUsers(db: Kysely<Tables>, users: readonly StoredUser[]): Promise<void> {
+  const rows = users.map(({ client, id, createdAt, modifiedAt, version, attributes }) => ({
+    client,
+    id,
+    ...columnsOf(attributes),
+    created_at: createdAt,
+    modified_at: modifiedAt,
+    version,
+    issuer: null,
+    subject: null,
+    pushed: 1,
+    settled: 0,
+  }));
+  await db.insertInto('scim_users').values(rows).execute();
+  await insertEmails(db, users);
+  for (const { client } of users.slice(0, 1)) await addToCount(db, client, users.length);
 }
 
 /** Writes only over the version that was read. Says whether it did. */
@@ -57,7 +59,7 @@ export async function replaceUser(db: Kysely<Tables>, user: StoredUser, before: 
   const emails = emailsOf(user.attributes);
   if (emails.join('\n') === emailsOf(before.attributes).join('\n')) return true;
   await db.deleteFrom('scim_emails').where('client', '=', client).where('user_id', '=', id).execute();
-  await insertEmails(db, user);
+  await insertEmails(db, [user]);
   return true;
 }
 
@@ -199,13 +201,11 @@ function columnsOf(attributes: Attributes): Said {
   };
 }
 
-async function insertEmails(db: Kysely<Tables>, { client, id, attributes }: StoredUser): Promise<void> {
-  const emails = emailsOf(attributes);
-  if (emails.length === 0) return;
-  await db
-    .insertInto('scim_emails')
-    .values(emails.map((email) => ({ client, user_id: id, email })))
-    .execute();
+async function insertEmails(db: Kysely<Tables>, users: readonly StoredUser[]): Promise<void> {
+  const rows = users.flatMap(({ client, id, attributes }) =>
+    emailsOf(attributes).map((email) => ({ client, user_id: id, email })),
+  );
+  if (rows.length > 0) await db.insertInto('scim_emails').values(rows).execute();
 }
 
 function emailsOf(attributes: Attributes): readonly string[] {
