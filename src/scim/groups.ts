@@ -1,7 +1,7 @@
 import { isUniqueViolation } from '../directory/failure.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { changedAttributes, droppedTexts } from './effect.ts';
-import { changeMembers, type MembersEffect, NO_EFFECT, withinChanged } from './membership.ts';
+import { changeMembers, type MembersEffect, NO_EFFECT, namedBy, withinChanged } from './membership.ts';
 import type { ScimObject } from './protocol/attribute.ts';
 import { readBody } from './protocol/body.ts';
 import { ScimError } from './protocol/error.ts';
@@ -9,18 +9,25 @@ import type { Member, MembersChange } from './protocol/members.ts';
 import { applyPatch } from './protocol/patch.ts';
 import type { Dropped } from './protocol/report.ts';
 import { groupType } from './protocol/resource-types.ts';
-import { assertVersion, type Push, type Pushed } from './push.ts';
+import { assertVersion, isTold, type Push, type Pushed } from './push.ts';
 import { lockGroupsWithin } from './store/group-locks.ts';
 import { groupById, insertGroup, removeGroup, replaceGroup, type StoredGroup } from './store/groups.ts';
 import { usersWithin } from './store/members.ts';
+import { owedGroup } from './store/owed.ts';
 import { newResourceId } from './store/resource-id.ts';
 import { touchUsers } from './store/users.ts';
 
 /** Groups as their client makes, replaces, changes and deletes them (RFC 7644 §3.3, §3.5, §3.6). All throw ScimError. */
 export async function createGroup(push: Push, json: unknown): Promise<Pushed<StoredGroup>> {
   const { attributes, members, dropped } = readBody(groupType, json);
-  const now = push.now();
   const client = push.client.name;
+  const owed = isTold(push) ? await push.read((db) => owedGroup(db, client, attributes)) : undefined;
+  if (owed !== undefined) {
+    const change = wholly(members ?? []);
+    const made = await changeGroup(push, owed, 'replaced', () => ({ attributes, members: change, dropped }));
+    return { ...made, isOwed: true };
+  }
+  const now = push.now();
   const base = { client, id: newResourceId(now), createdAt: now, modifiedAt: now, version: 1, renamed: false };
   const group = { ...base, attributes };
   return taken(() =>
@@ -85,7 +92,8 @@ function changeGroup(push: Push, id: string, event: string, work: Work): Promise
       const effect = members === undefined ? NO_EFFECT : await changeMembers(writing, client, id, members);
       if (difference === undefined && effect.added + effect.removed === 0) {
         if (dropped.length > 0) note({ event: 'scim.group.unchanged', key: id, ...droppedTexts(dropped) });
-        return { resource: before, users: [] };
+        const repeats = isTold(push) ? await namedBy(db, client, id, members) : {};
+        return { resource: before, users: [], ...repeats };
       }
       const isRenamed = attributes['displayName'] !== before.attributes['displayName'];
       const modifiedAt = Math.max(push.now(), before.modifiedAt);

@@ -3,7 +3,7 @@ import type { Tables } from '../directory/tables.ts';
 import { ScimError } from './protocol/error.ts';
 import { compileFilter } from './protocol/evaluate.ts';
 import type { MembersChange, Member as NamedMember } from './protocol/members.ts';
-import type { Writing } from './push.ts';
+import type { Pushed, Writing } from './push.ts';
 import { lockGroupsWithin } from './store/group-locks.ts';
 import { groupsAmong } from './store/groups.ts';
 import { addMembers, dropMembers, type Member, membersAmong, membersOf, usersWithin } from './store/members.ts';
@@ -72,6 +72,20 @@ export async function withinChanged(
     within.filter((id) => !marked.has(id)),
   );
   return [...new Set([...within, ...users])];
+}
+
+/** Of whom a change speaks that changes nothing. */
+export async function namedBy(
+  db: Kysely<Tables>,
+  client: string,
+  group: string,
+  change: MembersChange | undefined,
+): Promise<Pick<Pushed<unknown>, 'repeats' | 'repeatsAny'>> {
+  if (change === undefined) return { repeats: await usersWithin(db, client, [group]) };
+  if (change.replaceAll || change.removeWhere.length > 0) return { repeatsAny: true };
+  const ids = [...change.add.keys(), ...change.remove];
+  const inner = await usersWithin(db, client, [...(await groupsAmong(db, client, ids))]);
+  return { repeats: [...new Set([...ids, ...inner])] };
 }
 
 interface Leaving {

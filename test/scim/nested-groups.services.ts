@@ -29,6 +29,7 @@ function push(last: (db: Kysely<Tables>) => Promise<void> = async () => {}): Pus
   return {
     client: { name: CLIENT, config: {} as Push['client']['config'], ownerOf: () => CLIENT },
     now: () => ++clock,
+    read: (work) => database.run(work),
     write: (work) =>
       database.transaction(async (db) => {
         const pushed = await work({ db, note: () => {}, lock: true });

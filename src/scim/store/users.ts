@@ -33,6 +33,8 @@ export async function insertUsers(db: Kysely<Tables>, users: readonly StoredUser
     subject: null,
     pushed: 1,
     settled: 0,
+    owed: 0,
+    refused: null,
   }));
   await db.insertInto('scim_users').values(rows).execute();
   await insertEmails(db, users);
@@ -48,6 +50,7 @@ export async function replaceUser(db: Kysely<Tables>, user: StoredUser, before: 
       ...columnsOf(user.attributes),
       modified_at: modifiedAt,
       version,
+      owed: 0,
       pushed: set('pushed', '+', 1),
     }))
     .where('client', '=', client)
@@ -113,21 +116,46 @@ export async function userById(
   return row && toUser(row);
 }
 
-/** What is waiting for the directory, of these clients. */
+/** Ids of those that are waiting for the directory, by id, those after `after`. */
 export async function unsettledUsers(
   db: Kysely<Tables>,
-  clients: readonly string[],
+  client: string,
+  after: string,
   limit: number,
-): Promise<readonly { readonly client: string; readonly id: string }[]> {
-  if (clients.length === 0) return [];
-  return db
+): Promise<readonly string[]> {
+  const rows = await db
     .selectFrom('scim_users')
-    .select(['client', 'id'])
-    .where('client', 'in', clients)
+    .select('id')
+    .where('client', '=', client)
+    .where('id', '>', after)
     .whereRef('pushed', '>', 'settled')
-    .orderBy('client')
     .orderBy('id')
     .limit(limit)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Says that those whom the mapping could not read are to be looked at again. */
+export async function touchRefused(db: Kysely<Tables>, clients: readonly string[]): Promise<void> {
+  if (clients.length === 0) return;
+  await db
+    .updateTable('scim_users')
+    .set((set) => ({ pushed: set('pushed', '+', 1) }))
+    .where('client', 'in', clients)
+    .where('refused', 'is not', null)
+    .where('body', 'is not', null)
+    .execute();
+}
+
+/** `code`: why the mapping could not read the user; undefined: it could. */
+export async function setRefused(db: Kysely<Tables>, row: ScimUserRow, code: string | undefined): Promise<void> {
+  const { client, id, refused } = row;
+  if (refused === (code ?? null)) return;
+  await db
+    .updateTable('scim_users')
+    .set({ refused: code ?? null })
+    .where('client', '=', client)
+    .where('id', '=', id)
     .execute();
 }
 
