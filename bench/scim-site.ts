@@ -60,7 +60,7 @@ export async function layOut(folder: string, users: number): Promise<ScimSite & 
 export async function untilTold(database: string): Promise<void> {
   const state = await openDatabase(database);
   try {
-    while ((await state.run((db) => unsettledUsers(db, [CLIENT], 1))).length > 0) {
+    while ((await state.run((db) => unsettledUsers(db, CLIENT, '', 1))).length > 0) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   } finally {

@@ -120,12 +120,14 @@ async function meet(push: Push, id: string, work: Change): Promise<void> {
   if (isAnother(before.attributes, attributes)) await push.beforeUser(attributes, id);
 }
 
-/** Another account may be theirs than before: they are active by it, or have another name or address. */
+/**
+ * An account may be taken for theirs that was not before: they are active by it, or have another name or address. Of
+ * another `externalId` the account that was theirs is somebody else's, which is what the client says.
+ */
 function isAnother(before: Attributes, after: Attributes): boolean {
   if (after['active'] === false) return false;
   return (
-    before['active'] === false ||
-    ['userName', 'externalId', 'emails'].some((name) => !isDeepStrictEqual(before[name], after[name]))
+    before['active'] === false || ['userName', 'emails'].some((name) => !isDeepStrictEqual(before[name], after[name]))
   );
 }
 
