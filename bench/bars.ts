@@ -17,6 +17,8 @@ export const BARS = {
   /** As a multiple of the fewest calls that could do. */
   applyCalls: 1.1,
   readCalls: 1.05,
+  /** Of SCIM with 100,000 users. A lookup or one membership, and 10,000 memberships in one request, in CPU; the text of a request. */
+  scim: { lookupMs: 5, patchMs: 1_000, createRatio: 1.5, bytes: 250_000_000, hostileMs: 50 },
 } as const;
 
 /** `at most 0.33: met` */

@@ -1,7 +1,18 @@
 import { parseArgs } from 'node:util';
 
 /** What can be measured, in the order in which it is. */
-export const PARTS = ['1k', '64k', 'redirect', 'logins', 'start', 'memory', 'sockets', 'stalls', 'sync'] as const;
+export const PARTS = [
+  '1k',
+  '64k',
+  'redirect',
+  'logins',
+  'start',
+  'memory',
+  'sockets',
+  'stalls',
+  'sync',
+  'scim',
+] as const;
 
 export type Part = (typeof PARTS)[number];
 
@@ -18,7 +29,7 @@ export interface Flags {
   readonly live: number;
   /** Idle WebSockets that are open at the same time. */
   readonly sockets: number;
-  /** People of the largest sync. */
+  /** People of the largest sync, and users of SCIM. */
   readonly people: number;
   readonly only: readonly Part[];
   /** Folder for CPU profiles of the gateway. */
@@ -31,7 +42,7 @@ export const USAGE = `Usage: npm run bench -- [options]
   --sessions N    sessions that take turns in the requests (default 8)
   --live N        sessions for memory (default 20000)
   --sockets N     idle WebSockets (default 10000)
-  --people N      people of the largest sync (default 100000)
+  --people N      people of the largest sync, users of scim (default 100000)
   --only LIST     of ${PARTS.join(', ')} (default: all)
   --profile DIR   writes CPU profiles of the gateway there; its numbers are then higher`;
 

@@ -5,6 +5,7 @@ import { liveSessions } from './memory.ts';
 import { pssBytes } from './process-tree.ts';
 import { median, number, ratioOf, type Spread, show, table } from './ratios.ts';
 import { LOGIN_CLIENTS, logInAll, logins, proxied, type Results, redirects } from './rounds.ts';
+import { scimLines } from './scim.ts';
 import type { Setup } from './setups.ts';
 import { type Site, withSite } from './site.ts';
 import { idleSockets } from './sockets.ts';
@@ -27,14 +28,17 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   const people = Array.from({ length: Math.max(flags.sessions, LOGIN_CLIENTS) }, (_, at) => `person${at + 1}`);
   const profile = flags.profile === undefined ? {} : { profile: flags.profile };
-  if (flags.only.some((part) => part !== 'sync')) {
+  if (flags.only.some((part) => part !== 'sync' && part !== 'scim')) {
     await withSite({ people, ...profile }, (site) => measure(site, people, flags));
   }
-  if (!flags.only.includes('sync')) return;
-  const progress = note('syncs');
-  const lines = await syncLines(flags.people);
-  progress();
-  console.log(`\n${lines.join('\n')}`);
+  const parts = { sync: () => syncLines(flags.people), scim: () => scimLines(flags.people, flags.rounds) };
+  for (const part of ['sync', 'scim'] as const) {
+    if (!flags.only.includes(part)) continue;
+    const progress = note(part);
+    const lines = await parts[part]();
+    progress();
+    console.log(`\n${lines.join('\n')}`);
+  }
 }
 
 async function measure(site: Site, people: readonly string[], flags: Flags): Promise<void> {

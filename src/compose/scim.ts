@@ -12,6 +12,7 @@ import { Pushes } from '../scim/pushes.ts';
 import type { ScimConfig } from '../scim/schema.ts';
 import { ScimServer, WELL_KNOWN } from '../scim/server.ts';
 import { createTokens } from '../scim/store/tokens.ts';
+import { touchRefused } from '../scim/store/users.ts';
 import { tokenStanding } from '../scim/token-expiry.ts';
 import { countEverywhere } from './counts.ts';
 import type { Engines } from './engine.ts';
@@ -44,6 +45,7 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
   const tokens = createTokens(database, clock);
   const pushes = composePushes(scim, config, engines, clients);
   const preview: Engines['engine']['preview'] = (desired, target) => engines.engine.preview(desired, target);
+  const existing = { ...engines, database, directory: state.directory, clock, preview, waitMs: scim.wait };
   const server = new ScimServer({
     config: scim,
     publicUrl: config.public_url,
@@ -60,8 +62,7 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
     database,
     together: state.together,
     pushes,
-    refuseTaken: ({ client }, attributes) =>
-      refuseExisting({ ...engines, directory: state.directory, clock, preview }, client, attributes),
+    refuseTaken: ({ client }, attributes, id) => refuseExisting(existing, client, { attributes, id }),
     metrics,
     log,
   });
@@ -75,6 +76,7 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
       const logins = new Set(Object.values(scim.clients).flatMap(({ login }) => login ?? []));
       const deps = { people: state.directory.people, database, mapping: engines.mapping };
       for (const login of logins) await rememberAliases(deps, login);
+      await database.run((db) => touchRefused(db, [...clients.keys()]));
     },
     asksCertificate: Object.values(scim.clients).some((client) => client.client_certificates.length > 0),
     jobs: [
@@ -118,7 +120,7 @@ function composePushes(
     mapping,
     clock,
     targets: [...targets.keys()],
-    ...(leaver.now === 'delete' ? { deletions: stopIf.removals } : {}),
+    ...(leaver.now === 'delete' || leaver.deleteAfterMs !== undefined ? { deletions: stopIf.removals } : {}),
     database,
     clients,
     again: (person, target, actor, requestId) => engine.again(person, target, actor, requestId),

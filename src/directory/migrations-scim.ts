@@ -97,3 +97,15 @@ async function createScimMembers(db: Kysely<unknown>): Promise<void> {
     .execute();
   await db.schema.createIndex('scim_held_client').on('scim_held').columns(['client', 'at']).execute();
 }
+
+/** Who was told to try again, and whom the mapping refused. */
+export async function addScimOwed(db: Kysely<unknown>): Promise<void> {
+  for (const table of ['scim_users', 'scim_groups']) {
+    await db.schema
+      .alterTable(table)
+      .addColumn('owed', 'integer', (column) => column.notNull().defaultTo(0))
+      .execute();
+  }
+  await db.schema.alterTable('scim_users').addColumn('refused', 'text').execute();
+  await sql`create index scim_users_refused on scim_users (client, id) where refused is not null`.execute(db);
+}

@@ -1,5 +1,5 @@
 import { type Kysely, type Migration, sql } from 'kysely';
-import { createScim } from './migrations-scim.ts';
+import { addScimOwed, createScim } from './migrations-scim.ts';
 import { AUDIT_HEAD_ID } from './tables.ts';
 
 /** Which database is behind: the few places where the two differ ask this. */
@@ -20,6 +20,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0007_owners': { up: addOwners },
     '0008_counts': { up: createCounts },
     '0009_scim': { up: createScim },
+    '0010_scim_owed': { up: addScimOwed },
   };
 }
 

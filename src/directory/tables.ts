@@ -196,6 +196,10 @@ export interface ScimUserRow {
   pushed: number;
   /** Up to which of these the directory knows it. */
   settled: number;
+  /** 1: the client that made it was told to try again, and has not heard since that it is there. */
+  owed: number;
+  /** Why the mapping could not read it when the directory was to be told of it last. */
+  refused: string | null;
 }
 
 /** How many users a client has: to count them anew for each page would take longer than the page. */
@@ -224,6 +228,8 @@ export interface ScimGroupRow {
   modified_at: number;
   version: number;
   body: string;
+  /** As of a user. */
+  owed: number;
 }
 
 export interface ScimMemberRow {

@@ -8,6 +8,11 @@ export function scimIssuer(client: string): string {
   return `latchgate:scim:${client}`;
 }
 
+/** Issuer of the `externalId` of SCIM users of their own whom a client deleted: it may make them again. */
+export function formerIssuer(client: string): string {
+  return `latchgate:scim-former:${client}`;
+}
+
 /** Issuer of the `external_id` of a login's people, by which sources list them. */
 export function aliasIssuer(login: string): string {
   return `latchgate:external:${login}`;

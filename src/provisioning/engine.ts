@@ -8,7 +8,17 @@ import { recordAllowed, recordRefusal } from './decided.ts';
 import { LAST_RETRY_MS } from './failed.ts';
 import type { Leaving } from './job.ts';
 import { type LeaverPolicy, personLeaves, unlessHeld } from './leaver.ts';
-import { denial, descriptionOf, displayName, goalFor, identityOf, isPolicy, refusal, whyOut } from './outcome.ts';
+import {
+  denial,
+  descriptionOf,
+  displayName,
+  type Goal,
+  goalFor,
+  identityOf,
+  isPolicy,
+  refusal,
+  whyOut,
+} from './outcome.ts';
 import type { AccountPlan } from './plan.ts';
 import { planOne, recall } from './plan-one.ts';
 import type { AccountState, AssertOptions, Provisioned, Provisioner } from './provision.ts';
@@ -39,7 +49,7 @@ export class Engine implements Provisioner {
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
-    this.#runs = new Runs(deps);
+    this.#runs = new Runs(deps, (person, target) => this.#goalNow(person, target));
     this.#said = new Said(deps);
     this.#aliases = new Aliases(deps);
   }
@@ -187,9 +197,7 @@ export class Engine implements Provisioner {
 
   /** Brings somebody to what everybody who speaks of them says by now, in one target. For syncs. */
   async again(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState> {
-    const who = await this.#deps.directory.people.get(person);
-    const goal =
-      whyOut(who) === undefined ? await this.#said.goalNow(person, target) : { leaving: await this.#leaves(who) };
+    const goal = await this.#goalNow(person, target);
     return goal === undefined ? { status: 'none' } : this.#runs.run(person, target, goal, actor, requestId);
   }
 
@@ -198,8 +206,7 @@ export class Engine implements Provisioner {
     const who = await directory.people.get(person);
     if (who === undefined || !targets.has(target)) return directory.retries.done(person, target);
     const requestId = `retry-${person.slice(-8)}-${this.#deps.clock.now().toString(36)}`;
-    const goal =
-      whyOut(who) === undefined ? await this.#said.goalNow(person, target) : { leaving: await this.#leaves(who) };
+    const goal = await this.#goalNow(person, target, who);
     if (goal === undefined) return directory.retries.done(person, target);
     // Whoever let them go may have died before their sessions were ended, or had no store to end them in.
     const ended = whyOut(who) === undefined ? undefined : this.#deps.endSessions(person);
@@ -211,6 +218,11 @@ export class Engine implements Provisioner {
     if (trouble === undefined) return;
     const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
     await directory.retries.put(person, target, trouble.code, due);
+  }
+
+  async #goalNow(person: PersonId, target: string, known?: Person): Promise<Goal | undefined> {
+    const who = known ?? (await this.#deps.directory.people.get(person));
+    return whyOut(who) === undefined ? this.#said.goalNow(person, target) : { leaving: await this.#leaves(who) };
   }
 
   async #leaves(who: Person | undefined): Promise<Leaving> {

@@ -37,7 +37,10 @@ export async function writeFailure(
   const isSafe = takesNothing(target, goal, ledger);
   // Whoever has a session elsewhere is kept out too while something that has to go is still there.
   if (link?.state === 'ready' && !isSafe) await directory.accounts.save({ ...link, state: 'closed' });
-  if (isFault || error.retryable) await schedule(context, { person, target: target.name }, error.code, waiting);
+  // What was written ahead would else be due again at once, each time.
+  const isWaiting = waiting !== undefined && !isOut(error.code);
+  if (isFault || error.retryable || isWaiting)
+    await schedule(context, { person, target: target.name }, error.code, waiting);
   // Once: the retries that fail alike say nothing new.
   if (waiting?.code !== error.code && !isOut(error.code)) {
     await audit.append([{ event: 'account.failed', actor, person, target: target.name, requestId, code: error.code }]);

@@ -54,6 +54,8 @@ export interface ReconcileInput {
   readonly missing: Missing;
   /** What the mapping says, or that the person is to have nothing here. */
   readonly goal: { readonly desired: DesiredAccount } | { readonly leaving: Leaving };
+  /** What the goal is by now. Asked once the lease is ours: `goal` may be older than what another instance did. */
+  readonly goalNow: () => Promise<ReconcileInput['goal']>;
   readonly actor: string;
   readonly requestId: string;
   readonly signal: AbortSignal;

@@ -13,7 +13,8 @@ export function isPolicy(code: string | undefined): boolean {
   return code === 'denied_by_rule' || code === 'denied_by_default';
 }
 
-const TARGET_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+/** The target is at fault, and not what is wanted of it. */
+export const TARGET_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'target_unavailable',
   'target_refused',
   'target_answer_invalid',

@@ -26,12 +26,12 @@ export async function reconcile(context: ReconcileContext, input: ReconcileInput
     input.signal,
   );
   try {
-    // Whoever disables a person waits for this lease: either the mark is seen here, or the account is seen there.
-    await refuseOut(context, input);
-    const planned = await planOne(context, input, await recall(context.directory, input));
-    await intend(context, input, planned);
-    const applied = await apply(input, planned);
-    const { account, isOpen } = await record(context, input, planned, applied, await remaining(input, planned));
+    // Whoever says something new of a person waits for this lease: either it is heard here, or what is done here is seen there.
+    const now = { ...input, goal: await input.goalNow() };
+    const planned = await planOne(context, now, await recall(context.directory, now));
+    await intend(context, now, planned);
+    const applied = await apply(now, planned);
+    const { account, isOpen } = await record(context, now, planned, applied, await remaining(now, planned));
     return outcome(planned, account, isOpen);
   } finally {
     // What was done is done; a lease that cannot be given back ends by itself.

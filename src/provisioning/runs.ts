@@ -17,6 +17,9 @@ export interface ConfiguredTarget {
   readonly timeoutMs: number;
 }
 
+/** What one person is to have in one target by what is remembered now; undefined: nothing is remembered. */
+export type GoalNow = (person: PersonId, target: string) => Promise<Goal | undefined>;
+
 export interface RunsDeps extends ReconcileContext {
   readonly targets: ReadonlyMap<string, ConfiguredTarget>;
   readonly log: Pick<Log, 'warn' | 'error'>;
@@ -26,9 +29,17 @@ export interface RunsDeps extends ReconcileContext {
 interface Run {
   readonly person: PersonId;
   readonly name: string;
-  readonly goal: Goal;
+  /** As far as it is known. */
+  goal: Goal;
+  readonly goalNow: () => Promise<Goal>;
   readonly actor: string;
   readonly requestId: string;
+}
+
+interface Running {
+  /** What is being brought about; undefined while that is asked anew, and nobody can say whether they want the same. */
+  goal: string | undefined;
+  result: Promise<AccountState>;
 }
 
 const ACCOUNT_CACHE_MS = 2_000;
@@ -40,13 +51,15 @@ const ACCOUNT_CACHE_SIZE = 5_000;
  */
 export class Runs {
   readonly #deps: RunsDeps;
-  readonly #running = new Map<string, { readonly goal: string; readonly result: Promise<AccountState> }>();
+  readonly #goalNow: GoalNow;
+  readonly #running = new Map<string, Running>();
   readonly #accounts = new Map<string, { readonly state: AccountState; readonly until: number }>();
   /** How many runs have begun: what was read before one began is not remembered after it. */
   #begun = 0;
 
-  constructor(deps: RunsDeps) {
+  constructor(deps: RunsDeps, goalNow: GoalNow) {
     this.#deps = deps;
+    this.#goalNow = goalNow;
   }
 
   /** The account to use for a live session; waits for a run that is under way, else reads what we remember. */
@@ -69,8 +82,16 @@ export class Runs {
     const running = this.#running.get(key);
     if (running?.goal === fingerprint) return running.result;
     const before = running?.result.catch(() => undefined) ?? Promise.resolve(undefined);
-    const result = before.then(() => this.#reconcile(person, target, goal, actor, requestId));
-    const entry = { goal: fingerprint, result };
+    const goalNow = async (): Promise<Goal> => {
+      entry.goal = undefined;
+      const now = (await this.#goalNow(person, target)) ?? goal;
+      entry.goal = JSON.stringify(now);
+      run.goal = now;
+      return now;
+    };
+    const run: Run = { person, name: target, goal, goalNow, actor, requestId };
+    const result = before.then(() => this.#reconcile(run));
+    const entry: Running = { goal: fingerprint, result };
     this.#running.set(key, entry);
     this.#begun += 1;
     this.#accounts.delete(key);
@@ -82,28 +103,21 @@ export class Runs {
     return result;
   }
 
-  async #reconcile(
-    person: PersonId,
-    name: string,
-    goal: Goal,
-    actor: string,
-    requestId: string,
-  ): Promise<AccountState> {
-    const configured = this.#deps.targets.get(name);
+  async #reconcile(run: Run): Promise<AccountState> {
+    const configured = this.#deps.targets.get(run.name);
     if (configured === undefined) return { status: 'none' };
     const started = performance.now();
-    const state = await this.#attempt(configured, { person, name, goal, actor, requestId });
+    const state = await this.#attempt(configured, run);
     const outcome = state.status === 'ready' && state.degraded !== undefined ? 'degraded' : state.status;
-    this.#deps.metrics.provisioning(name, outcome, (performance.now() - started) / 1_000);
+    this.#deps.metrics.provisioning(run.name, outcome, (performance.now() - started) / 1_000);
     return state;
   }
 
   async #attempt({ target, missing, timeoutMs }: ConfiguredTarget, run: Run): Promise<AccountState> {
-    const { person, name, goal, actor, requestId } = run;
+    const { person, name } = run;
     try {
       const signal = AbortSignal.timeout(timeoutMs);
-      const input = { person, target, missing, goal, actor, requestId, signal };
-      const { account, isOpen, changes, held } = await reconcile(this.#deps, input);
+      const { account, isOpen, changes, held } = await reconcile(this.#deps, { ...run, target, missing, signal });
       await this.#deps.directory.retries.done(person, name);
       for (const change of changes) this.#deps.metrics.change(name, change.op);
       if (account === undefined || !isOpen || !account.active) return { status: 'none' };

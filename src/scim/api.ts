@@ -6,7 +6,7 @@ import { discovery } from './discovery.ts';
 import type { Lookups } from './lookups.ts';
 import type { ServiceLimits } from './protocol/discovery.ts';
 import type { Push } from './push.ts';
-import { type CarryOut, groupKind, Resources, userKind } from './resources.ts';
+import { type CarryOut, groupKind, type Owe, Resources, userKind } from './resources.ts';
 import { Searches } from './searches.ts';
 import type { StoredGroup } from './store/groups.ts';
 import type { StoredUser } from './store/users.ts';
@@ -18,6 +18,7 @@ export interface ApiParts {
   readonly lookups: Lookups;
   readonly pushOf: (call: Call) => Push;
   readonly carryOut: CarryOut;
+  readonly owe: Owe;
 }
 
 type Work = (call: Call) => Promise<Answer> | Answer;
@@ -33,9 +34,9 @@ export class ScimApi {
 
   constructor(parts: ApiParts) {
     this.#parts = parts;
-    const { lookups, base, pushOf, carryOut } = parts;
-    this.#users = new Resources({ kind: userKind(lookups), base, pushOf, carryOut });
-    this.#groups = new Resources({ kind: groupKind(lookups), base, pushOf, carryOut });
+    const { lookups, base, pushOf, carryOut, owe } = parts;
+    this.#users = new Resources({ kind: userKind(lookups), base, pushOf, carryOut, owe });
+    this.#groups = new Resources({ kind: groupKind(lookups), base, pushOf, carryOut, owe });
     this.#searches = new Searches({ lookups, maxCount: parts.limits.results });
     this.#bulk = new Bulk({
       maxOperations: parts.limits.bulkOperations,

@@ -1,4 +1,4 @@
-import { aliasIssuer, scimIssuer } from '../model/origin.ts';
+import { aliasIssuer, formerIssuer, scimIssuer } from '../model/origin.ts';
 import type { SubjectKey } from '../model/person.ts';
 import type { ScimClientConfig } from './schema.ts';
 
@@ -23,4 +23,16 @@ export function subjectOf(
   return isKnown
     ? { issuer: aliasIssuer(config.login as string), subject: externalId }
     : { issuer: scimIssuer(name), subject: id };
+}
+
+/**
+ * By what the directory knows somebody whom the client deleted, should it make them again: its own `externalId`, which
+ * says of people of their own that they are the same as before. undefined: by nothing, or as any user is (`login`).
+ */
+export function formerSubject(
+  { name, config }: Pick<ScimClient, 'name' | 'config'>,
+  externalId: unknown,
+): SubjectKey | undefined {
+  if (config.login !== undefined || typeof externalId !== 'string' || externalId === '') return undefined;
+  return { issuer: formerIssuer(name), subject: externalId };
 }

@@ -1,6 +1,7 @@
-import type { Directory } from '../directory/directory.ts';
+import type { Database } from '../directory/database.ts';
+import type { Directory, Person } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
-import type { DesiredAccount } from '../model/desired.ts';
+import type { Decision, DesiredAccount } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import { sameEmail } from '../provisioning/correlate.ts';
@@ -9,53 +10,84 @@ import type { AccountPlan } from '../provisioning/plan.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
 import { claimsOf } from './claims.ts';
 import { type ScimClient, subjectOf } from './client.ts';
+import { personBefore } from './former.ts';
+import { groupsOf } from './store/members.ts';
 import type { Attributes } from './store/users.ts';
 
 export interface ExistingDeps {
+  readonly database: Database;
   readonly directory: Pick<Directory, 'people' | 'accounts'>;
   readonly mapping: Mapping;
   readonly targets: ReadonlyMap<string, ConfiguredTarget>;
   /** What would change in one target. Reads the target, writes nothing. */
   readonly preview: (desired: DesiredAccount, target: ConfiguredTarget) => Promise<AccountPlan>;
   readonly clock: Clock;
+  /** How long a push waits for the targets, in milliseconds. */
+  readonly waitMs: number;
+}
+
+/** A user as a request makes it. */
+export interface Coming {
+  readonly attributes: Attributes;
+  /** Of a user who is there already. */
+  readonly id?: string | undefined;
 }
 
 /**
- * Throws `scim_account_exists` for a new user of whom a target has an account that was there before, unless the policy of
- * the client links it (`trust_email`, `targets.NAME.external_ids`). A target that does not answer says nothing here.
+ * Throws `scim_account_exists` for a user who comes to a target that has an account which was there before, unless the
+ * policy of the client links it (`trust_email`, `targets.NAME.external_ids`). All targets are asked at once. One that does
+ * not answer in time says nothing here.
  */
-export async function refuseExisting(deps: ExistingDeps, client: ScimClient, attributes: Attributes): Promise<void> {
-  if (attributes['active'] === false) return;
-  const { directory, mapping, targets, clock } = deps;
-  const subject = subjectOf(client, 'new', attributes['externalId']);
-  const person = await directory.people.bySubject(subject);
-  const claims = claimsOf(attributes, []);
-  const assertion = { ...subject, origin: client.name, active: true, claims, at: new Date(clock.now()) };
-  const others = person === undefined ? [] : await directory.people.assertions(person.id);
-  const id = person?.id ?? 'new';
-  const input = { person: id, assertions: [...others, assertion], current: client.name };
-  const decision = mapping.map(input);
+export async function refuseExisting(deps: ExistingDeps, client: ScimClient, coming: Coming): Promise<void> {
+  if (coming.attributes['active'] === false) return;
+  const { directory, targets } = deps;
+  const { person, decision } = await decide(deps, client, coming);
   if (decision.decision === 'deny') return;
-  for (const [name, desired] of decision.accounts) {
-    const configured = targets.get(name);
-    const isLinked = person !== undefined && (await directory.accounts.get(person.id, name)) !== undefined;
-    if (configured !== undefined && !isLinked) await refuseIn(deps, configured, { ...desired, person: id });
-  }
+  await Promise.all(
+    [...decision.accounts].map(async ([name, desired]) => {
+      const configured = targets.get(name);
+      const isLinked = person !== undefined && (await directory.accounts.get(person.id, name)) !== undefined;
+      if (configured === undefined || isLinked) return;
+      await refuseIn(deps, configured, { ...desired, person: person?.id ?? 'new' });
+    }),
+  );
+}
+
+/** What the mapping would make of the user. */
+async function decide(
+  { database, directory, mapping, clock }: ExistingDeps,
+  client: ScimClient,
+  { attributes, id }: Coming,
+): Promise<{ readonly person: Person | undefined; readonly decision: Decision }> {
+  const { people } = directory;
+  const { externalId } = attributes;
+  const subject = subjectOf(client, id ?? 'new', externalId);
+  const known = await people.bySubject(subject);
+  const person = known ?? (await database.run((db) => personBefore({ db, people }, client, externalId)));
+  const groups = id === undefined ? undefined : await database.run((db) => groupsOf(db, client.name, [id]));
+  const claims = claimsOf(attributes, groups?.get(id ?? '') ?? []);
+  const assertion = { ...subject, origin: client.name, active: true, claims, at: new Date(clock.now()) };
+  const before = person === undefined ? [] : await people.assertions(person.id);
+  const others = before.filter((one) => one.origin !== client.name || one.subject !== subject.subject);
+  const input = { person: person?.id ?? 'new', assertions: [...others, assertion], current: client.name };
+  return { person, decision: mapping.map(input) };
 }
 
 async function refuseIn(
-  { preview }: ExistingDeps,
+  { preview, waitMs }: ExistingDeps,
   configured: ConfiguredTarget,
   desired: DesiredAccount,
 ): Promise<void> {
-  const { target, timeoutMs } = configured;
+  const { target } = configured;
+  const timeoutMs = Math.min(configured.timeoutMs, waitMs);
+  const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const { changes } = await preview(desired, configured);
+    const { changes } = await preview(desired, { ...configured, timeoutMs });
     if (!changes.some(({ op, type }) => op === 'create' && type === 'user')) return;
     const { email } = target.adapt(desired).profile;
     if (typeof email !== 'string') return;
     const scope = { kind: 'person', lookup: { userNames: [], email } } as const;
-    const { accounts } = await target.read(scope, AbortSignal.timeout(timeoutMs));
+    const { accounts } = await target.read(scope, signal);
     if (accounts.some((account) => sameEmail(account.profile.email, email))) throw exists(target.name, 'email');
   } catch (thrown) {
     const error = toLatchgateError(thrown);

@@ -1,7 +1,7 @@
 import { isUniqueViolation } from '../directory/failure.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { changedAttributes, droppedTexts } from './effect.ts';
-import { changeMembers, type MembersEffect, NO_EFFECT, withinChanged } from './membership.ts';
+import { changeMembers, type MembersEffect, NO_EFFECT, namedBy, withinChanged } from './membership.ts';
 import type { ScimObject } from './protocol/attribute.ts';
 import { readBody } from './protocol/body.ts';
 import { ScimError } from './protocol/error.ts';
@@ -9,23 +9,32 @@ import type { Member, MembersChange } from './protocol/members.ts';
 import { applyPatch } from './protocol/patch.ts';
 import type { Dropped } from './protocol/report.ts';
 import { groupType } from './protocol/resource-types.ts';
-import { assertVersion, type Push, type Pushed } from './push.ts';
+import { assertVersion, isTold, type Push, type Pushed } from './push.ts';
+import { lockGroupsWithin } from './store/group-locks.ts';
 import { groupById, insertGroup, removeGroup, replaceGroup, type StoredGroup } from './store/groups.ts';
 import { usersWithin } from './store/members.ts';
+import { owedGroup } from './store/owed.ts';
 import { newResourceId } from './store/resource-id.ts';
 import { touchUsers } from './store/users.ts';
 
 /** Groups as their client makes, replaces, changes and deletes them (RFC 7644 §3.3, §3.5, §3.6). All throw ScimError. */
 export async function createGroup(push: Push, json: unknown): Promise<Pushed<StoredGroup>> {
   const { attributes, members, dropped } = readBody(groupType, json);
-  const now = push.now();
   const client = push.client.name;
+  const owed = isTold(push) ? await push.read((db) => owedGroup(db, client, attributes)) : undefined;
+  if (owed !== undefined) {
+    const change = wholly(members ?? []);
+    const made = await changeGroup(push, owed, 'replaced', () => ({ attributes, members: change, dropped }));
+    return { ...made, isOwed: true };
+  }
+  const now = push.now();
   const base = { client, id: newResourceId(now), createdAt: now, modifiedAt: now, version: 1, renamed: false };
   const group = { ...base, attributes };
   return taken(() =>
-    push.write(async ({ db, note }) => {
+    push.write(async (writing) => {
+      const { db, note } = writing;
       await insertGroup(db, group);
-      const effect = await changeMembers(db, client, group.id, wholly(members ?? []));
+      const effect = await changeMembers(writing, client, group.id, wholly(members ?? []));
       const { displayName } = attributes;
       note({
         event: 'scim.group.created',
@@ -54,6 +63,7 @@ export async function deleteGroup(push: Push, id: string): Promise<Pushed<Stored
     const before = await groupById(db, client, id, lock);
     if (before === undefined) throw unknown();
     assertVersion(push, before.version);
+    if (lock) await lockGroupsWithin(db, client, [id]);
     const users = await usersWithin(db, client, [id]);
     await touchUsers(db, client, users);
     if (!(await removeGroup(db, before, push.now()))) throw changedMeanwhile();
@@ -71,17 +81,19 @@ type Work = (before: StoredGroup) => {
 
 function changeGroup(push: Push, id: string, event: string, work: Work): Promise<Pushed<StoredGroup>> {
   return taken(() =>
-    push.write(async ({ db, note, lock }) => {
+    push.write(async (writing) => {
+      const { db, note, lock } = writing;
       const client = push.client.name;
       const before = await groupById(db, client, id, lock);
       if (before === undefined) throw unknown();
       assertVersion(push, before.version);
       const { attributes, members, dropped } = work(before);
       const difference = changedAttributes(before.attributes, attributes);
-      const effect = members === undefined ? NO_EFFECT : await changeMembers(db, client, id, members);
+      const effect = members === undefined ? NO_EFFECT : await changeMembers(writing, client, id, members);
       if (difference === undefined && effect.added + effect.removed === 0) {
         if (dropped.length > 0) note({ event: 'scim.group.unchanged', key: id, ...droppedTexts(dropped) });
-        return { resource: before, users: [] };
+        const repeats = isTold(push) ? await namedBy(db, client, id, members) : {};
+        return { resource: before, users: [], ...repeats };
       }
       const isRenamed = attributes['displayName'] !== before.attributes['displayName'];
       const modifiedAt = Math.max(push.now(), before.modifiedAt);
@@ -94,7 +106,7 @@ function changeGroup(push: Push, id: string, event: string, work: Work): Promise
       };
       if (!(await replaceGroup(db, after, before.version))) throw changedMeanwhile();
       // A group of another name is another group to the rules, for everybody who is in it.
-      const users = isRenamed ? await withinChanged(db, client, id, effect) : effect.users;
+      const users = isRenamed ? await withinChanged(writing, client, id, effect) : effect.users;
       note({
         event: `scim.group.${event}`,
         key: id,

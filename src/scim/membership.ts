@@ -3,6 +3,8 @@ import type { Tables } from '../directory/tables.ts';
 import { ScimError } from './protocol/error.ts';
 import { compileFilter } from './protocol/evaluate.ts';
 import type { MembersChange, Member as NamedMember } from './protocol/members.ts';
+import type { Pushed, Writing } from './push.ts';
+import { lockGroupsWithin } from './store/group-locks.ts';
 import { groupsAmong } from './store/groups.ts';
 import { addMembers, dropMembers, type Member, membersAmong, membersOf, usersWithin } from './store/members.ts';
 import { displaysOf, touchUsers } from './store/users.ts';
@@ -21,7 +23,7 @@ export const NO_EFFECT: MembersEffect = { added: 0, removed: 0, users: [] };
  * Throws `scim_value_invalid` for a member that is nobody of this client's.
  */
 export async function changeMembers(
-  db: Kysely<Tables>,
+  { db, lock }: Pick<Writing, 'db' | 'lock'>,
   client: string,
   group: string,
   change: MembersChange,
@@ -31,6 +33,10 @@ export async function changeMembers(
   const adding = [...change.add.values()].filter(
     ({ value }) => !(leaving.present.has(value) || present?.has(value) === true),
   );
+  if (lock) {
+    const leavingGroups = [...leaving.going].flatMap(([id, kind]) => (kind === 'Group' ? id : []));
+    await lockGroupsWithin(db, client, [...leavingGroups, ...adding.map(({ value }) => value)]);
+  }
   const entering = await known(db, client, adding);
   const removed = await dropMembers(db, client, group, [...leaving.going.keys()]);
   const added = await addMembers(db, client, group, entering);
@@ -52,11 +58,12 @@ export async function changeMembers(
 
 /** Everybody who is in the group, and who left it. All are marked. */
 export async function withinChanged(
-  db: Kysely<Tables>,
+  { db, lock }: Pick<Writing, 'db' | 'lock'>,
   client: string,
   group: string,
   { users }: MembersEffect,
 ): Promise<readonly string[]> {
+  if (lock) await lockGroupsWithin(db, client, [group]);
   const within = await usersWithin(db, client, [group]);
   const marked = new Set(users);
   await touchUsers(
@@ -65,6 +72,20 @@ export async function withinChanged(
     within.filter((id) => !marked.has(id)),
   );
   return [...new Set([...within, ...users])];
+}
+
+/** Of whom a change speaks that changes nothing. */
+export async function namedBy(
+  db: Kysely<Tables>,
+  client: string,
+  group: string,
+  change: MembersChange | undefined,
+): Promise<Pick<Pushed<unknown>, 'repeats' | 'repeatsAny'>> {
+  if (change === undefined) return { repeats: await usersWithin(db, client, [group]) };
+  if (change.replaceAll || change.removeWhere.length > 0) return { repeatsAny: true };
+  const ids = [...change.add.keys(), ...change.remove];
+  const inner = await usersWithin(db, client, [...(await groupsAmong(db, client, ids))]);
+  return { repeats: [...new Set([...ids, ...inner])] };
 }
 
 interface Leaving {

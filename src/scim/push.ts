@@ -21,6 +21,12 @@ export interface Pushed<Resource> {
   readonly resource: Resource;
   /** Users of whom something new is said by it. */
   readonly users: readonly string[];
+  /** Users of whom it says once more what is there: an earlier push of the same may not be in every target. */
+  readonly repeats?: readonly string[];
+  /** It cannot be told of whom: those may be meant who went by an earlier one of the same. */
+  readonly repeatsAny?: boolean;
+  /** The client makes the resource once more, having been told to try again. */
+  readonly isOwed?: boolean;
   /** Present: the directory has been told of them already, in the same transaction. */
   readonly settled?: Settled;
 }
@@ -34,12 +40,18 @@ export interface Push {
   readonly now: () => number;
   /** All or nothing; may be done again when the database broke off. */
   readonly write: <T>(work: (writing: Writing) => Promise<Pushed<T>>) => Promise<Pushed<T>>;
-  /** Refuses a user whose account somebody else may have. */
-  readonly beforeUser?: (attributes: Attributes) => Promise<void>;
+  readonly read: <T>(work: (db: Kysely<Tables>) => Promise<T>) => Promise<T>;
+  /** Refuses a user whose account somebody else may have. `id`: of a user who is there already. */
+  readonly beforeUser?: (attributes: Attributes, id?: string) => Promise<void>;
 }
 
 /** Throws `scim_version_mismatch` (RFC 7644 §3.14). */
 export function assertVersion({ ifMatch }: Push, version: number): void {
   if (ifMatch === undefined || namesEtag(ifMatch, etagOf(version))) return;
   throw new ScimError('scim_version_mismatch', 'the resource has another version than If-Match names');
+}
+
+/** Whether the client is told of what is not in every target yet, so that it tries again. */
+export function isTold({ client }: Pick<Push, 'client'>): boolean {
+  return client.config.target_down === 'refuse';
 }

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../directory/database.ts';
-import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import { toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Log } from '../ops/log.ts';
 import { newRequestId } from '../ops/request-id.ts';
-import { isErrorCode, isOut, isTargetFault } from '../provisioning/outcome.ts';
+import { isOut } from '../provisioning/outcome.ts';
 import type { AccountState } from '../provisioning/provision.ts';
 import type { ScimClient } from './client.ts';
-import { type Concerned, type SettleDeps, type Settled, settle } from './settle.ts';
+import type { Concerned } from './concern.ts';
+import { type SettleDeps, type Settled, settle } from './settle.ts';
 import { unsettledUsers } from './store/users.ts';
 
 type InTarget = (person: PersonId, target: string, actor: string, requestId: string) => Promise<AccountState>;
@@ -30,7 +31,18 @@ export interface PushesDeps extends SettleDeps {
 export interface Failure {
   readonly target: string;
   readonly code: string;
+  /** Ids of the users by whom the person is concerned whose account it is. */
+  readonly users: readonly string[];
 }
+
+export interface Carried {
+  /** What does not work now. */
+  readonly failures: readonly Failure[];
+  /** False: something was not waited for, and may still be under way. */
+  readonly isDone: boolean;
+}
+
+const UNDER_WAY: Carried = { failures: [], isDone: false };
 
 /** Users that one transaction tells the directory of. */
 const BATCH = 100;
@@ -54,31 +66,26 @@ export class Pushes {
   }
 
   /**
-   * Brings into the targets what is stored of these users. Waits for a few of them, and not longer than `waitMs`; the
-   * others, and what fails, go on in the background. Answers with what does not work now. `settled`: the directory has
-   * been told of them already.
+   * Brings into the targets what is stored of these users. Waits for a few of them, for all when the client is to be told
+   * what is not in yet, and not longer than `waitMs`; the others, and what fails, go on in the background. `settled`: the
+   * directory has been told of them already.
    */
-  async carryOut(
-    client: ScimClient,
-    ids: readonly string[],
-    requestId: string,
-    settled?: Settled,
-  ): Promise<readonly Failure[]> {
-    if (ids.length === 0) return [];
+  async carryOut(client: ScimClient, ids: readonly string[], requestId: string, settled?: Settled): Promise<Carried> {
+    if (ids.length === 0) return { failures: [], isDone: true };
     const actor = `scim:${client.name}`;
     const work = this.#track(
       settled === undefined
         ? this.#carry(client, ids, requestId)
         : this.#reconcile(settled.concerned, actor, requestId),
     );
-    if (ids.length > MOST_AWAITED) {
+    if (ids.length > MOST_AWAITED && client.config.target_down === 'accept') {
       work.catch((thrown: unknown) => this.#report(thrown, client));
-      return [];
+      return UNDER_WAY;
     }
     const patience = new AbortController();
-    const waited = sleep(this.#deps.waitMs, [], { signal: patience.signal, ref: false }).catch(() => []);
+    const waited = sleep(this.#deps.waitMs, UNDER_WAY, { signal: patience.signal, ref: false }).catch(() => UNDER_WAY);
     try {
-      return await Promise.race([work, waited]);
+      return await Promise.race([work.then((failures) => ({ failures, isDone: true })), waited]);
     } finally {
       patience.abort();
       work.catch((thrown: unknown) => this.#report(thrown, client));
@@ -88,11 +95,28 @@ export class Pushes {
   /** Goes on with what somebody stored who did not get any further. For the scheduler. */
   async carryOutDue(): Promise<void> {
     const { database, clients } = this.#deps;
-    const due = await database.run((db) => unsettledUsers(db, [...clients.keys()], DUE_AT_ONCE));
     for (const client of clients.values()) {
-      if (this.#isClosed) return;
-      const ids = due.filter((row) => row.client === client.name).map(({ id }) => id);
-      if (ids.length > 0) await this.#track(this.#carry(client, ids, newRequestId()));
+      for (let after: string | undefined = ''; after !== undefined && !this.#isClosed; ) {
+        const from: string = after;
+        const due = await database.run((db) => unsettledUsers(db, client.name, from, DUE_AT_ONCE));
+        if (due.length > 0) await this.#track(this.#carryEach(client, due, newRequestId()));
+        after = due.length < DUE_AT_ONCE ? undefined : due.at(-1);
+      }
+    }
+  }
+
+  /** Where some cannot be settled together, each is for itself, and only those stay behind that are at fault. */
+  async #carryEach(client: ScimClient, ids: readonly string[], requestId: string): Promise<void> {
+    for (let from = 0; from < ids.length && !this.#isClosed; from += BATCH) {
+      const batch = ids.slice(from, from + BATCH);
+      try {
+        await this.#carry(client, batch, requestId);
+      } catch (thrown) {
+        if (toLatchgateError(thrown).code === 'state_unavailable') throw thrown;
+        for (const id of batch) {
+          await this.#carry(client, [id], requestId).catch((one: unknown) => this.#report(one, client, id));
+        }
+      }
     }
   }
 
@@ -127,7 +151,7 @@ export class Pushes {
 
   /** In this order: no new login, which the directory sees to by now; sessions and sockets; then the accounts. */
   async #person(
-    { person, isOut: isGone, isDenied, targets }: Concerned,
+    { person, users, isOut: isGone, isDenied, targets }: Concerned,
     actor: string,
     requestId: string,
   ): Promise<readonly Failure[]> {
@@ -137,7 +161,7 @@ export class Pushes {
     const states = await Promise.all(
       targets.map(async (target) => {
         const state = await inTarget(person, target, actor, requestId).catch(failed);
-        return failureOf(target, state);
+        return failureOf(target, users, state);
       }),
     );
     // Whoever was in the middle of a login when it began is out now too.
@@ -152,9 +176,10 @@ export class Pushes {
     return work;
   }
 
-  #report(thrown: unknown, { name }: ScimClient): void {
+  #report(thrown: unknown, { name }: ScimClient, user?: string): void {
     const error = toLatchgateError(thrown);
-    this.#deps.log.warn('a push goes on later', { client: name, code: error.code, error });
+    const which = user === undefined ? {} : { user };
+    this.#deps.log.warn('a push goes on later', { client: name, ...which, code: error.code, error });
   }
 }
 
@@ -163,19 +188,9 @@ function failed(thrown: unknown): AccountState {
   return { status: 'failed', code, retryable, held: [] };
 }
 
-function failureOf(target: string, state: AccountState): Failure | undefined {
-  if (state.status === 'ready') return state.degraded === undefined ? undefined : { target, code: state.degraded };
+function failureOf(target: string, users: readonly string[], state: AccountState): Failure | undefined {
+  if (state.status === 'ready')
+    return state.degraded === undefined ? undefined : { target, code: state.degraded, users };
   // Somebody was let go meanwhile, which is done by whoever said so.
-  return state.status === 'failed' && !isOut(state.code) ? { target, code: state.code } : undefined;
-}
-
-/** What the client is told to try again for; undefined: nothing that trying again could help. */
-export function downOf(failures: readonly Failure[]): LatchgateError | undefined {
-  const down = failures.find(({ code }) => isErrorCode(code) && isTargetFault(code));
-  if (down === undefined) return undefined;
-  const { target, code: reason } = down;
-  return new LatchgateError('target_unavailable', 'what was pushed is kept, and is not in every target yet', {
-    detail: { target, reason },
-    retryAfterSeconds: 10,
-  });
+  return state.status === 'failed' && !isOut(state.code) ? { target, code: state.code, users } : undefined;
 }

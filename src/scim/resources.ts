@@ -9,13 +9,16 @@ import { type Projection, readProjection } from './protocol/projection.ts';
 import { locationOf } from './protocol/resource.ts';
 import { groupType, type ResourceType, userType } from './protocol/resource-types.ts';
 import type { Push, Pushed } from './push.ts';
+import type { About, NotIn } from './standing.ts';
 import type { StoredGroup } from './store/groups.ts';
+import type { OwedTable } from './store/owed.ts';
 import type { StoredUser } from './store/users.ts';
 import { createUser, deleteUser, patchUser, replaceUserBy } from './users.ts';
 
 /** What is done to one kind of resource. */
 export interface Kind<Stored extends { readonly id: string; readonly version: number }> {
   readonly type: ResourceType;
+  readonly table: OwedTable;
   read(client: string, id: string): Promise<Stored | undefined>;
   show(client: string, stored: Stored, projection: Projection): Promise<ScimObject>;
   readonly create: (push: Push, json: unknown) => Promise<Pushed<Stored>>;
@@ -27,6 +30,7 @@ export interface Kind<Stored extends { readonly id: string; readonly version: nu
 export function userKind(lookups: Lookups): Kind<StoredUser> {
   return {
     type: userType,
+    table: 'scim_users',
     read: (client, id) => lookups.user(client, id),
     show: async (client, user) => only(await lookups.showUsers(client, [user])),
     create: createUser,
@@ -39,6 +43,7 @@ export function userKind(lookups: Lookups): Kind<StoredUser> {
 export function groupKind(lookups: Lookups): Kind<StoredGroup> {
   return {
     type: groupType,
+    table: 'scim_groups',
     read: (client, id) => lookups.group(client, id),
     show: async (client, group, { has }) =>
       only(await lookups.showGroups(client, [group], has('members'), has('members.display'))),
@@ -53,14 +58,18 @@ function only(shown: readonly ScimObject[]): ScimObject {
   return shown[0] as ScimObject;
 }
 
-/** What a write says to the targets, and what becomes of it there. */
-export type CarryOut = (call: Call, pushed: Pick<Pushed<unknown>, 'users' | 'settled'>) => Promise<void>;
+/** What a write says to the targets, and what becomes of it there. Answers with what the client has to be told of. */
+export type CarryOut = (call: Call, pushed: About & Pick<Pushed<unknown>, 'settled'>) => Promise<NotIn | undefined>;
+
+/** Remembers whether a client has still to hear that what it made is there. */
+export type Owe = (table: OwedTable, call: Call, id: string, isOwed: boolean) => Promise<void>;
 
 export interface ResourceParts<Stored extends { readonly id: string; readonly version: number }> {
   readonly kind: Kind<Stored>;
   readonly base: string;
   readonly pushOf: (call: Call) => Push;
   readonly carryOut: CarryOut;
+  readonly owe: Owe;
 }
 
 /** Requests for the resources of one kind by their ids, and for new ones. All throw. */
@@ -81,26 +90,26 @@ export class Resources<Stored extends { readonly id: string; readonly version: n
   }
 
   async create(call: Call): Promise<Answer> {
-    const { kind, pushOf, carryOut } = this.#parts;
+    const { kind, pushOf } = this.#parts;
     const projection = this.#projection(call);
     const pushed = await kind.create(pushOf(call), await call.json());
-    await carryOut(call, pushed);
+    await this.#carriedOut(call, pushed, true);
     return this.#shown(call, pushed.resource, 201, projection);
   }
 
   async replace(call: Call, id: string): Promise<Answer> {
-    const { kind, pushOf, carryOut } = this.#parts;
+    const { kind, pushOf } = this.#parts;
     const projection = this.#projection(call);
     const pushed = await kind.replace(pushOf(call), id, await call.json());
-    await carryOut(call, pushed);
+    await this.#carriedOut(call, pushed);
     return this.#shown(call, pushed.resource, 200, projection);
   }
 
   async patch(call: Call, id: string): Promise<Answer> {
-    const { kind, pushOf, carryOut } = this.#parts;
+    const { kind, pushOf } = this.#parts;
     const projection = this.#projection(call);
     const pushed = await kind.patch(pushOf(call), id, await call.json());
-    await carryOut(call, pushed);
+    await this.#carriedOut(call, pushed);
     // Nobody who adds one member wants to hear of ten thousand.
     const isSilent = kind.type === groupType && !call.query.has('attributes') && !call.query.has('excludedAttributes');
     return isSilent
@@ -109,10 +118,26 @@ export class Resources<Stored extends { readonly id: string; readonly version: n
   }
 
   async remove(call: Call, id: string): Promise<Answer> {
-    const { kind, pushOf, carryOut } = this.#parts;
-    const pushed = await kind.remove(pushOf(call), id);
-    await carryOut(call, pushed);
+    const { kind, pushOf } = this.#parts;
+    await this.#carriedOut(call, await kind.remove(pushOf(call), id));
     return { status: 204 };
+  }
+
+  /** Throws `target_unavailable` when the client is to try again. */
+  async #carriedOut(call: Call, pushed: Pushed<Stored>, isMade = false): Promise<void> {
+    const { kind, carryOut, owe } = this.#parts;
+    const owing = isMade ? (isOwed: boolean) => owe(kind.table, call, pushed.resource.id, isOwed) : undefined;
+    if (call.later !== undefined) {
+      call.later({ ...pushed, owing });
+      return;
+    }
+    const notIn = await carryOut(call, pushed);
+    if (notIn !== undefined) {
+      // What it makes once more has to be known again.
+      await owing?.(true);
+      throw notIn.error;
+    }
+    if (pushed.isOwed === true) await owing?.(false);
   }
 
   /** To be read before anything is done: it may be refused. */
@@ -123,13 +148,10 @@ export class Resources<Stored extends { readonly id: string; readonly version: n
 
   async #shown(call: Call, stored: Stored, status: number, projection = this.#projection(call)): Promise<Answer> {
     const { kind, base } = this.#parts;
-    const { client } = call;
-    const resource = await kind.show(client.name, stored, projection);
-    return {
-      status,
-      body: projection.apply(resource),
-      etag: etagOf(stored.version),
-      location: locationOf(base, kind.type, stored.id),
-    };
+    const head = { status, etag: etagOf(stored.version), location: locationOf(base, kind.type, stored.id) };
+    // Of one operation among several nobody reads more than which resource it is.
+    if (call.later !== undefined) return { ...head, body: { id: stored.id } };
+    const resource = await kind.show(call.client.name, stored, projection);
+    return { ...head, body: projection.apply(resource) };
   }
 }

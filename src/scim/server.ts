@@ -9,12 +9,14 @@ import { ScimApi } from './api.ts';
 import { Authentication, type AuthenticationDeps } from './authentication.ts';
 import type { Call } from './call.ts';
 import { Lookups } from './lookups.ts';
-import type { Push } from './push.ts';
-import { downOf, type Pushes } from './pushes.ts';
+import { isTold, type Push } from './push.ts';
+import type { Pushes } from './pushes.ts';
 import { readJson } from './request-body.ts';
 import type { CarryOut } from './resources.ts';
 import type { ScimConfig } from './schema.ts';
 import { settleWithin, type Together } from './settle.ts';
+import { type NotIn, notInYet, takeUpRepeated } from './standing.ts';
+import { setOwed } from './store/owed.ts';
 import type { Attributes } from './store/users.ts';
 
 export interface ScimServerDeps extends AuthenticationDeps {
@@ -24,7 +26,7 @@ export interface ScimServerDeps extends AuthenticationDeps {
   readonly together: Together;
   readonly pushes: Pushes;
   /** Throws `scim_account_exists` for a user whose account in a target would be somebody else's. */
-  readonly refuseTaken: (call: Call, attributes: Attributes) => Promise<void>;
+  readonly refuseTaken: (call: Call, attributes: Attributes, id?: string) => Promise<void>;
   readonly metrics: Pick<Metrics, 'scim' | 'refused'>;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
 }
@@ -52,6 +54,8 @@ export class ScimServer {
       lookups: new Lookups(database, this.#base),
       pushOf: (call) => this.#pushOf(call),
       carryOut: (call, pushed) => this.#carryOut(call, pushed),
+      owe: (table, { client: { name: client } }, id, isOwed) =>
+        database.run((db) => setOwed(db, table, { client, id }, isOwed)),
     });
   }
 
@@ -138,16 +142,22 @@ export class ScimServer {
           if (all.length > 0) await audit.append(all);
           return told === undefined ? pushed : { ...pushed, settled: told.settled };
         }),
-      beforeUser: (attributes) => refuseTaken(call, attributes),
+      read: (work) => this.#deps.database.run(work),
+      beforeUser: (attributes, id) => refuseTaken(call, attributes, id),
     };
   }
 
-  async #carryOut(call: Call, { users, settled }: Parameters<CarryOut>[1]): Promise<void> {
-    if (call.later !== undefined) return call.later(users);
-    const failures = await this.#deps.pushes.carryOut(call.client, users, call.requestId, settled);
-    if (call.client.config.target_down === 'accept' || call.segments[0] === 'Bulk') return;
-    const down = downOf(failures);
-    if (down !== undefined) throw down;
+  async #carryOut(call: Call, pushed: Parameters<CarryOut>[1]): Promise<NotIn | undefined> {
+    const { pushes, database } = this.#deps;
+    const { client, requestId } = call;
+    if (!isTold(call)) {
+      await pushes.carryOut(client, pushed.users, requestId, pushed.settled);
+      return undefined;
+    }
+    const repeated = await takeUpRepeated(database, client, pushed);
+    const settled = repeated.length === 0 ? pushed.settled : undefined;
+    const carried = await pushes.carryOut(client, [...pushed.users, ...repeated], requestId, settled);
+    return notInYet(database, client, pushed, carried);
   }
 }
 

@@ -6,46 +6,27 @@ import type { ScimUserRow, Tables } from '../directory/tables.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import { scimIssuer } from '../model/origin.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
-import type { Clock } from '../ops/clock.ts';
-import { descriptionOf, isPolicy, whyOut } from '../provisioning/outcome.ts';
+import { descriptionOf, isPolicy } from '../provisioning/outcome.ts';
 import { claimsOf } from './claims.ts';
-import { type ScimClient, subjectOf } from './client.ts';
-import { forgetDeletion, noteDeletion, type Removals } from './store/held.ts';
+import { formerSubject, type ScimClient, subjectOf } from './client.ts';
+import { Concern, type ConcernDeps, type Concerned } from './concern.ts';
+import { personBefore } from './former.ts';
 import { type GroupOf, groupsOf } from './store/members.ts';
-import type { Attributes } from './store/users.ts';
+import { type Attributes, setRefused } from './store/users.ts';
 
 /** Several stores in one transaction. */
 export type Together = <T>(
   work: (stores: { readonly database: Database; readonly directory: Directory; readonly audit: Audit }) => Promise<T>,
 ) => Promise<T>;
 
-export interface SettleDeps {
+export interface SettleDeps extends ConcernDeps {
   readonly together: Together;
   readonly mapping: Mapping;
-  readonly clock: Clock;
-  /** Names of the targets, which are all looked at again. */
-  readonly targets: readonly string[];
-  /** Present: accounts of leavers are deleted at once, and this is how many may go. */
-  readonly deletions?: Removals;
-}
-
-/** Somebody whose accounts are to be looked at, because of what the directory has been told. */
-export interface Concerned {
-  readonly person: PersonId;
-  /** No session may go on: they have left, or were disabled. */
-  readonly isOut: boolean;
-  /** A rule refuses them: no session may go on either. */
-  readonly isDenied: boolean;
-  /** Where they have something, or are to have something. */
-  readonly targets: readonly string[];
 }
 
 export interface Settled {
   readonly concerned: readonly Concerned[];
 }
-
-/** How long whoever settles has for the targets before the scheduler looks. */
-const FOLLOW_UP_MS = 15_000;
 
 /**
  * Tells the directory what a client says of these users by now: its assertions, whom it owns, who has left. All or
@@ -79,8 +60,8 @@ export async function settleWithin(
     const groups = await groupsOf(db, client.name, there);
     for (const row of rows) await settling.user(db, row, groups.get(row.id) ?? []);
   });
-  await settling.followUp();
-  return { settled: settling.result(), entries: settling.entries };
+  await settling.concern.followUp();
+  return { settled: { concerned: settling.concern.result() }, entries: settling.entries };
 }
 
 /** Whoever comes second waits here for the first. */
@@ -97,17 +78,18 @@ async function claim(db: Kysely<Tables>, client: string, ids: readonly string[])
 
 class Settling {
   readonly entries: AuditEntry[] = [];
+  readonly concern: Concern;
   readonly #deps: SettleDeps;
   readonly #client: ScimClient;
   readonly #requestId: string;
   readonly #directory: Directory;
-  readonly #concerned = new Map<PersonId, Concerned>();
 
   constructor(deps: SettleDeps, client: ScimClient, requestId: string, directory: Directory) {
     this.#deps = deps;
     this.#client = client;
     this.#requestId = requestId;
     this.#directory = directory;
+    this.concern = new Concern(deps, client.name, directory, (entry) => this.#audit(entry));
   }
 
   async user(db: Kysely<Tables>, row: ScimUserRow, groups: readonly GroupOf[]): Promise<void> {
@@ -121,8 +103,9 @@ class Settling {
     const attributes = JSON.parse(body) as Attributes;
     const now = subjectOf(this.#client, id, attributes['externalId']);
     const isSame = known?.issuer === now.issuer && known.subject === now.subject;
+    if (known === undefined) await this.#back(db, now, attributes['externalId']);
     if (!isSame && known?.issuer === scimIssuer(this.#client.name)) await this.#join(known, now);
-    const isTaken = await this.#say(db, id, now, attributes, groups);
+    const isTaken = await this.#say(db, row, now, attributes, groups);
     if (!isTaken || isSame) return;
     if (known !== undefined) await this.#gone(db, row, known);
     await db.updateTable('scim_users').set(now).where('client', '=', row.client).where('id', '=', id).execute();
@@ -136,16 +119,24 @@ class Settling {
     await people.addSubject(person.id, now, this.#client.name);
   }
 
+  /** Somebody whom the client deleted and makes again is who they were: their accounts are theirs. */
+  async #back(db: Kysely<Tables>, now: SubjectKey, externalId: unknown): Promise<void> {
+    const { people } = this.#directory;
+    const former = await personBefore({ db, people }, this.#client, externalId);
+    if (former !== undefined) await people.addSubject(former.id, now, this.#client.name);
+  }
+
   /** False: it cannot be read, and nothing changes. */
   async #say(
     db: Kysely<Tables>,
-    id: string,
+    row: ScimUserRow,
     subject: SubjectKey,
     attributes: Attributes,
     groups: readonly GroupOf[],
   ): Promise<boolean> {
     const { mapping, clock } = this.#deps;
     const { people, listings } = this.#directory;
+    const { id } = row;
     const assertion: Assertion = {
       ...subject,
       origin: this.#client.name,
@@ -163,9 +154,13 @@ class Settling {
     });
     const isDenied = decision.decision === 'deny';
     if (isDenied && !isPolicy(decision.code) && assertion.active) {
-      this.#refuse(id, before, decision.code ?? 'internal');
+      const code = decision.code ?? 'internal';
+      // Once: what is refused again says nothing new.
+      if (row.refused !== code) this.#refuse(id, before, code);
+      await setRefused(db, row, code);
       return false;
     }
+    await setRefused(db, row, undefined);
     const sent = mapping.sentGroups(assertion);
     const [after] = await listings.save([
       {
@@ -178,7 +173,7 @@ class Settling {
     ]);
     if (after === undefined) return true;
     const wanted = isDenied || !assertion.active ? [] : [...decision.accounts.keys()];
-    await this.#note(db, before, after, { isDenied: isDenied && assertion.active, wanted });
+    await this.concern.note(db, { user: id, before, after, isDenied: isDenied && assertion.active, wanted });
     return true;
   }
 
@@ -187,42 +182,19 @@ class Settling {
     const { people, listings } = this.#directory;
     const before = await people.bySubject(subject);
     if (before === undefined) return;
+    await this.#remember(before.id, subject);
     const row = { ...subject, person: before.id, owner: this.#client.ownerOf(before.owner) };
     const [after] = await listings.saveGone(this.#client.name, [row], new Date(this.#deps.clock.now()));
-    if (after !== undefined) await this.#note(db, before, after, { isDenied: false, wanted: [] });
+    if (after !== undefined) await this.concern.note(db, { user: id, before, after, isDenied: false, wanted: [] });
   }
 
-  async #note(
-    db: Kysely<Tables>,
-    before: Person | undefined,
-    after: Person,
-    { isDenied, wanted }: { readonly isDenied: boolean; readonly wanted: readonly string[] },
-  ): Promise<void> {
-    const { deletions, clock } = this.#deps;
-    const { name } = this.#client;
-    const isOut = whyOut(after) !== undefined;
-    // Of somebody who is out in every target, linked or not: a login that is under way may be making an account there.
-    const targets = isOut ? this.#deps.targets : await this.#targetsOf(before, wanted);
-    this.#concerned.set(after.id, { person: after.id, isOut, isDenied, targets });
-    if (after.leftAt === undefined) {
-      if (before?.leftAt !== undefined) await forgetDeletion(db, after.id);
-      return;
-    }
-    if (before?.leftAt !== undefined) return;
-    this.#audit({ event: 'person.left', person: after.id });
-    if (deletions === undefined) return;
-    const isHeld = await noteDeletion(db, { person: after.id, client: name, at: new Date(clock.now()) }, deletions);
-    if (isHeld) this.#audit({ event: 'scim.deletion_held', person: after.id, code: 'too_many_removals' });
-  }
-
-  async #targetsOf(known: Person | undefined, wanted: readonly string[]): Promise<readonly string[]> {
-    const there = new Set(wanted);
-    if (known !== undefined) {
-      const { accounts, ledger } = this.#directory;
-      for (const { target } of await accounts.ofPerson(known.id)) there.add(target);
-      for (const { target } of await ledger.ofPerson(known.id)) there.add(target);
-    }
-    return this.#deps.targets.filter((target) => there.has(target));
+  /** Who goes may be made again by the same `externalId`. */
+  async #remember(person: PersonId, subject: SubjectKey): Promise<void> {
+    const { people } = this.#directory;
+    const { name: origin } = this.#client;
+    const said = (await people.assertions(person)).find((one) => isOf(one, { ...subject, origin }));
+    const former = formerSubject(this.#client, said?.claims['externalId']);
+    if (former !== undefined) await people.addSubject(person, former, origin);
   }
 
   #refuse(id: string, person: Person | undefined, code: string): void {
@@ -233,21 +205,9 @@ class Settling {
     const { name } = this.#client;
     this.entries.push({ ...entry, actor: `scim:${name}`, origin: name, requestId: this.#requestId });
   }
-
-  /** Ahead of the targets: whoever dies before these are done is followed up by the scheduler. */
-  async followUp(): Promise<void> {
-    const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
-    for (const { person, targets } of this.#concerned.values()) {
-      for (const target of targets) await this.#directory.retries.put(person, target, 'target_pending', due);
-    }
-  }
-
-  result(): Settled {
-    return { concerned: [...this.#concerned.values()] };
-  }
 }
 
-function isOf(one: Assertion, { origin, issuer, subject }: Assertion): boolean {
+function isOf(one: Assertion, { origin, issuer, subject }: SubjectKey & { readonly origin: string }): boolean {
   return one.origin === origin && one.issuer === issuer && one.subject === subject;
 }
 

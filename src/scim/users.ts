@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isUniqueViolation } from '../directory/failure.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { changedAttributes, droppedTexts } from './effect.ts';
@@ -7,17 +8,24 @@ import { ScimError } from './protocol/error.ts';
 import { applyPatch } from './protocol/patch.ts';
 import type { Dropped } from './protocol/report.ts';
 import { userType } from './protocol/resource-types.ts';
-import { assertVersion, type Push, type Pushed } from './push.ts';
+import { assertVersion, isTold, type Push, type Pushed } from './push.ts';
 import { dropMembershipsOf } from './store/members.ts';
+import { owedUser } from './store/owed.ts';
 import { newResourceId } from './store/resource-id.ts';
-import { insertUser, removeUser, replaceUser, type StoredUser, userById } from './store/users.ts';
+import { type Attributes, insertUser, removeUser, replaceUser, type StoredUser, userById } from './store/users.ts';
 
 /** Users as their client makes, replaces, changes and deletes them (RFC 7644 §3.3, §3.5, §3.6). All throw ScimError. */
 export async function createUser(push: Push, json: unknown): Promise<Pushed<StoredUser>> {
   const { attributes, dropped } = readBody(userType, json);
+  const client = push.client.name;
+  const owed = isTold(push) ? await push.read((db) => owedUser(db, client, attributes)) : undefined;
+  if (owed !== undefined) {
+    // All of it once more: what is left out of it was never said.
+    const made = await change(push, owed, 'replaced', () => ({ attributes, dropped }));
+    return { ...made, isOwed: true };
+  }
   await push.beforeUser?.(attributes);
   const now = push.now();
-  const client = push.client.name;
   const user = { client, id: newResourceId(now), createdAt: now, modifiedAt: now, version: 1, attributes };
   return taken(() =>
     push.write(async ({ db, note }) => {
@@ -77,7 +85,8 @@ export async function deleteUser(push: Push, id: string): Promise<Pushed<StoredU
 
 type Change = (before: StoredUser) => { readonly attributes: ScimObject; readonly dropped: readonly Dropped[] };
 
-function change(push: Push, id: string, event: string, work: Change): Promise<Pushed<StoredUser>> {
+async function change(push: Push, id: string, event: string, work: Change): Promise<Pushed<StoredUser>> {
+  await meet(push, id, work);
   return taken(() =>
     push.write(async ({ db, note, lock }) => {
       const before = await userById(db, push.client.name, id, lock);
@@ -87,7 +96,7 @@ function change(push: Push, id: string, event: string, work: Change): Promise<Pu
       const difference = changedAttributes(before.attributes, attributes);
       if (difference === undefined) {
         if (dropped.length > 0) note({ event: 'scim.user.unchanged', key: id, ...droppedTexts(dropped) });
-        return { resource: before, users: [] };
+        return { resource: before, users: [], repeats: [id] };
       }
       const modifiedAt = Math.max(push.now(), before.modifiedAt);
       const after = { ...before, attributes, modifiedAt, version: before.version + 1 };
@@ -95,6 +104,30 @@ function change(push: Push, id: string, event: string, work: Change): Promise<Pu
       note({ event: `scim.user.${event}`, key: id, ...difference, ...droppedTexts(dropped) });
       return { resource: after, users: [id] };
     }),
+  );
+}
+
+/**
+ * Looks for accounts that were there before, of somebody who comes to a target by this change: ahead of the transaction,
+ * because targets are slow. What is wrong with the change itself the transaction says.
+ */
+async function meet(push: Push, id: string, work: Change): Promise<void> {
+  if (push.beforeUser === undefined) return;
+  const before = await push.read((db) => userById(db, push.client.name, id));
+  if (before === undefined) return;
+  assertVersion(push, before.version);
+  const { attributes } = work(before);
+  if (isAnother(before.attributes, attributes)) await push.beforeUser(attributes, id);
+}
+
+/**
+ * An account may be taken for theirs that was not before: they are active by it, or have another name or address. Of
+ * another `externalId` the account that was theirs is somebody else's, which is what the client says.
+ */
+function isAnother(before: Attributes, after: Attributes): boolean {
+  if (after['active'] === false) return false;
+  return (
+    before['active'] === false || ['userName', 'emails'].some((name) => !isDeepStrictEqual(before[name], after[name]))
   );
 }
 

@@ -1,17 +1,21 @@
+import { type GoodDataEmulator, startGoodDataEmulator } from '../emulators/gooddata/server.ts';
 import { type OidcEmulator, startOidcProvider } from '../emulators/oidc/provider.ts';
 import { Browser, isChoice, type Page, refusalOn } from '../journey/browser.ts';
 import { claimsOf, GROUPS, person } from '../journey/company.ts';
+import { type OpenBackend, startOpenBackend } from '../journey/open-work.ts';
+import { scimSection } from '../journey/scim-client.ts';
 import { freePort, type RunningGateway, startGateway } from '../services/gateway.ts';
 import { type RunningSuperset, startSuperset } from '../services/superset.ts';
 import { latchgate } from './command.ts';
+import { describePushes, PUSHED_PEOPLE, PUSHED_RULES } from './pushed-people.ts';
 import { settings } from './settings.ts';
 import { type SilentProxy, startSilentProxy } from './silent-proxy.ts';
 import { Stage } from './stage.ts';
 import { type SupersetAccount, SupersetAdmin } from './superset-admin.ts';
 
 /*
- * What the real Superset makes of a crowd and of a gateway that is killed. The provider is the embedded one, which lets
- * fifty people in at once.
+ * What the real Superset makes of a crowd, of a gateway that is killed, and of people who are pushed. The provider is the
+ * embedded one, which lets fifty people in at once.
  */
 
 const MANY = 50;
@@ -27,6 +31,8 @@ let provider: OidcEmulator;
 let superset: RunningSuperset;
 let admin: SupersetAdmin;
 let proxy: SilentProxy;
+let front: OpenBackend;
+let gooddata: GoodDataEmulator;
 let gateway: RunningGateway;
 
 beforeAll(async () => {
@@ -41,9 +47,11 @@ beforeAll(async () => {
     startSilentProxy(() => superset.url),
     (one) => one.close(),
   );
+  front = await stage.add(startOpenBackend(proxy.url), (one) => one.close());
+  gooddata = await stage.add(startGoodDataEmulator({ seed: { groups: [{ id: 'finance' }] } }), (one) => one.close());
   provider = await stage.add(
     startOidcProvider({
-      people: ['many', 'dora', 'finn'].map((sub) => person(sub, TEAM_A)),
+      people: [...['many', 'dora', 'finn'].map((sub) => person(sub, TEAM_A)), ...PUSHED_PEOPLE],
       clients: [{ ...CLIENT, redirectUris: [`${address}/.latchgate/callback/acme`] }],
     }),
     (one) => one.close(),
@@ -62,10 +70,12 @@ function config(): string {
 rules:
   builders: { when: { groups: builders }, grant: { superset: { roles: [Alpha] } } }
   teams: { when: { groups: "team-*" }, grant: { superset: { groups: ["\${match}"] } } }
-  everybody: { grant: { superset: { roles: [Gamma] } } }
+  everybody: { grant: { superset: { roles: [Gamma] } } }${PUSHED_RULES}
 targets:
-  superset: { type: superset, url: "${proxy.url}" }
+  superset: { type: superset, url: "${front.url}" }
+  gooddata: { type: gooddata, url: "${gooddata.url}", token: ${gooddata.token} }
 routes: [{ path: /, to: superset }]
+scim: ${scimSection('claims: { kind: userType }')}
 `;
 }
 
@@ -207,3 +217,5 @@ describe('kill -9 between Superset’s work and our record of it', () => {
     expect(made).toEqual([expect.objectContaining({ key: 'dora', after: { recovered: true } })]);
   });
 });
+
+describePushes(() => ({ gateway: address, configFile, admin, gooddata }));

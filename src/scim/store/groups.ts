@@ -24,7 +24,7 @@ export async function insertGroup(db: Kysely<Tables>, group: StoredGroup): Promi
   const { client, id, createdAt, modifiedAt, version } = group;
   await db
     .insertInto('scim_groups')
-    .values({ client, id, ...columnsOf(group), created_at: createdAt, modified_at: modifiedAt, version })
+    .values({ client, id, ...columnsOf(group), created_at: createdAt, modified_at: modifiedAt, version, owed: 0 })
     .execute();
 }
 
@@ -33,7 +33,7 @@ export async function replaceGroup(db: Kysely<Tables>, group: StoredGroup, befor
   const { client, id, modifiedAt, version } = group;
   const written = await db
     .updateTable('scim_groups')
-    .set({ ...columnsOf(group), modified_at: modifiedAt, version })
+    .set({ ...columnsOf(group), modified_at: modifiedAt, version, owed: 0 })
     .where('client', '=', client)
     .where('id', '=', id)
     .where('version', '=', before)

@@ -17,24 +17,28 @@ export interface StoredUser {
 
 /** The rows of users. Each function is one statement or a few: the caller has the transaction. */
 export async function insertUser(db: Kysely<Tables>, user: StoredUser): Promise<void> {
-  const { client, id, createdAt, modifiedAt, version } = user;
-  await db
-    .insertInto('scim_users')
-    .values({
-      client,
-      id,
-      ...columnsOf(user.attributes),
-      created_at: createdAt,
-      modified_at: modifiedAt,
-      version,
-      issuer: null,
-      subject: null,
-      pushed: 1,
-      settled: 0,
-    })
-    .execute();
-  await insertEmails(db, user);
-  await addToCount(db, client, 1);
+  await insertUsers(db, [user]);
+}
+
+/** All of one client, and no more than a hundred or two. */
+export async function insertUsers(db: Kysely<Tables>, users: readonly StoredUser[]): Promise<void> {
+  const rows = users.map(({ client, id, createdAt, modifiedAt, version, attributes }) => ({
+    client,
+    id,
+    ...columnsOf(attributes),
+    created_at: createdAt,
+    modified_at: modifiedAt,
+    version,
+    issuer: null,
+    subject: null,
+    pushed: 1,
+    settled: 0,
+    owed: 0,
+    refused: null,
+  }));
+  await db.insertInto('scim_users').values(rows).execute();
+  await insertEmails(db, users);
+  for (const { client } of users.slice(0, 1)) await addToCount(db, client, users.length);
 }
 
 /** Writes only over the version that was read. Says whether it did. */
@@ -46,6 +50,7 @@ export async function replaceUser(db: Kysely<Tables>, user: StoredUser, before: 
       ...columnsOf(user.attributes),
       modified_at: modifiedAt,
       version,
+      owed: 0,
       pushed: set('pushed', '+', 1),
     }))
     .where('client', '=', client)
@@ -57,7 +62,7 @@ export async function replaceUser(db: Kysely<Tables>, user: StoredUser, before: 
   const emails = emailsOf(user.attributes);
   if (emails.join('\n') === emailsOf(before.attributes).join('\n')) return true;
   await db.deleteFrom('scim_emails').where('client', '=', client).where('user_id', '=', id).execute();
-  await insertEmails(db, user);
+  await insertEmails(db, [user]);
   return true;
 }
 
@@ -111,21 +116,46 @@ export async function userById(
   return row && toUser(row);
 }
 
-/** What is waiting for the directory, of these clients. */
+/** Ids of those that are waiting for the directory, by id, those after `after`. */
 export async function unsettledUsers(
   db: Kysely<Tables>,
-  clients: readonly string[],
+  client: string,
+  after: string,
   limit: number,
-): Promise<readonly { readonly client: string; readonly id: string }[]> {
-  if (clients.length === 0) return [];
-  return db
+): Promise<readonly string[]> {
+  const rows = await db
     .selectFrom('scim_users')
-    .select(['client', 'id'])
-    .where('client', 'in', clients)
+    .select('id')
+    .where('client', '=', client)
+    .where('id', '>', after)
     .whereRef('pushed', '>', 'settled')
-    .orderBy('client')
     .orderBy('id')
     .limit(limit)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Says that those whom the mapping could not read are to be looked at again. */
+export async function touchRefused(db: Kysely<Tables>, clients: readonly string[]): Promise<void> {
+  if (clients.length === 0) return;
+  await db
+    .updateTable('scim_users')
+    .set((set) => ({ pushed: set('pushed', '+', 1) }))
+    .where('client', 'in', clients)
+    .where('refused', 'is not', null)
+    .where('body', 'is not', null)
+    .execute();
+}
+
+/** `code`: why the mapping could not read the user; undefined: it could. */
+export async function setRefused(db: Kysely<Tables>, row: ScimUserRow, code: string | undefined): Promise<void> {
+  const { client, id, refused } = row;
+  if (refused === (code ?? null)) return;
+  await db
+    .updateTable('scim_users')
+    .set({ refused: code ?? null })
+    .where('client', '=', client)
+    .where('id', '=', id)
     .execute();
 }
 
@@ -199,13 +229,11 @@ function columnsOf(attributes: Attributes): Said {
   };
 }
 
-async function insertEmails(db: Kysely<Tables>, { client, id, attributes }: StoredUser): Promise<void> {
-  const emails = emailsOf(attributes);
-  if (emails.length === 0) return;
-  await db
-    .insertInto('scim_emails')
-    .values(emails.map((email) => ({ client, user_id: id, email })))
-    .execute();
+async function insertEmails(db: Kysely<Tables>, users: readonly StoredUser[]): Promise<void> {
+  const rows = users.flatMap(({ client, id, attributes }) =>
+    emailsOf(attributes).map((email) => ({ client, user_id: id, email })),
+  );
+  if (rows.length > 0) await db.insertInto('scim_emails').values(rows).execute();
 }
 
 function emailsOf(attributes: Attributes): readonly string[] {
