@@ -13,6 +13,7 @@ type Deed = (tenant: Tenant) => void;
 interface Case {
   readonly tenant: readonly SeedUser[];
   readonly gooddata?: Seed;
+  readonly ignored?: string;
   /** What is done, and what GoodData then has, each time. */
   readonly steps: readonly {
     readonly do?: Deed;
@@ -137,6 +138,23 @@ const CASES: Readonly<Record<string, Case>> = {
       },
     ],
   },
+  'nobody on the list of those to ignore is changed, in whatever case the list is written': {
+    tenant: [ann('User'), bob('Admin')],
+    gooddata: {
+      users: [{ id: 'boss', authenticationId: 'auth0|bob', email: 'bob@acme.test', groups: ['adminGroup'] }],
+    },
+    ignored: 'BOB@acme.test, service',
+    steps: [
+      {
+        users: ['ann <auth0|ann> ann ann ann@acme.test [userGroup]', 'boss <auth0|bob> bob@acme.test [adminGroup]'],
+        held: ['auth0|bob: account_protected'],
+      },
+      {
+        do: (tenant) => tenant.remove('auth0|bob'),
+        users: ['ann <auth0|ann> ann ann ann@acme.test [userGroup]', 'boss <auth0|bob> bob@acme.test [adminGroup]'],
+      },
+    ],
+  },
   'names are kept in any script': {
     tenant: [{ ...ann('User'), given_name: 'Zoë 李', family_name: 'Ærø 🦊' }],
     steps: [{ users: ['ann <auth0|ann> Zoë 李 Ærø 🦊 ann@acme.test [userGroup]'] }],
@@ -167,8 +185,8 @@ describe('config/auth0-to-gooddata.yaml, from the state of a tenant to that of a
   let world: ReadySyncs;
   afterEach(() => world.close());
 
-  it.each(Object.entries(CASES))('%s', async (_what, { tenant, gooddata, steps }) => {
-    await start(tenant, gooddata);
+  it.each(Object.entries(CASES))('%s', async (_what, { tenant, gooddata, ignored, steps }) => {
+    await start(tenant, gooddata, ignored);
     for (const { do: deed, users, held = [] } of steps) {
       deed?.(tenantOf(world));
       await applied();
@@ -183,10 +201,11 @@ describe('config/auth0-to-gooddata.yaml, from the state of a tenant to that of a
     expect(given(world.gooddata.state)).toEqual(['sales: group adminGroup MANAGE', 'sales: group userGroup VIEW']);
   });
 
-  async function start(users: readonly SeedUser[], gooddata: Seed = {}): Promise<void> {
+  async function start(users: readonly SeedUser[], gooddata: Seed = {}, ignored = ''): Promise<void> {
     const connections = [{ name: 'Username-Password-Authentication' }, { name: GOOGLE, strategy: GOOGLE }];
     const roles = [{ name: 'Admin' }, { name: 'User' }, { name: 'Auditor' }];
-    world = await startReadySyncs({ auth0: { seed: { connections, roles, users } }, gooddata });
+    const env = { GOODDATA_IGNORE_USERS: ignored };
+    world = await startReadySyncs({ auth0: { seed: { connections, roles, users } }, gooddata, env });
   }
 
   async function applied(): Promise<void> {

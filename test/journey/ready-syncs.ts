@@ -37,6 +37,11 @@ export interface ReadySyncs {
   readonly env: Readonly<Record<string, string>>;
   /** Replaces the table. */
   people(rows: readonly Row[]): void;
+  /** What a process of its own needs to run one of them: words of its command line, and variables. */
+  process(
+    config: ReadyConfig,
+    words: readonly string[],
+  ): { readonly words: readonly string[]; readonly env: Readonly<Record<string, string>> };
   /** One command line; resolves to its exit code. */
   command(config: ReadyConfig, words: readonly string[], io: Omit<Io, 'env'>): Promise<number>;
   close(): Promise<void>;
@@ -61,17 +66,24 @@ export async function startReadySyncs(options: ReadySyncsOptions = {}): Promise<
     GOODDATA_WORKSPACE_ID: WORKSPACE,
     ...options.env,
   };
+  const processOf: ReadySyncs['process'] = (config, words) => {
+    const file = join(folder, `${config}.yaml`);
+    writeFileSync(file, configText(config, auth0.url));
+    return {
+      words: [...words, '--config', file],
+      env: { ...env, STATE_DATABASE: `sqlite:${join(folder, `${config}.db`)}` },
+    };
+  };
   return {
     folder,
     auth0,
     gooddata,
     env,
     people: (rows) => fillTable(table, rows),
+    process: processOf,
     command: (config, words, io) => {
-      const file = join(folder, `${config}.yaml`);
-      writeFileSync(file, configText(config, auth0.url));
-      const database = `sqlite:${join(folder, `${config}.db`)}`;
-      return run([...words, '--config', file], { ...io, env: { ...env, STATE_DATABASE: database } });
+      const { words: all, env: variables } = processOf(config, words);
+      return run(all, { ...io, env: variables });
     },
     close: async () => {
       await auth0.close();

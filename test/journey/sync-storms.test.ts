@@ -42,6 +42,8 @@ describe.each(Object.entries(STORMS))(
       expect(await runs('sql-to-auth0', 'users-to-auth0')).toBe(0);
       world.auth0.faults.clear();
       expect(usersOfTenant()).toEqual(PEOPLE.map(({ email, role, given_name }) => `${email} ${given_name} [${role}]`));
+      expect(doneTwice(world.auth0.requests)).toEqual([]);
+      expect(made(world.auth0.requests).size).toBe(PEOPLE.length);
       expect(await changesLeft('sql-to-auth0', 'users-to-auth0')).toEqual([]);
     });
 
@@ -58,6 +60,8 @@ describe.each(Object.entries(STORMS))(
       world.gooddata.faults.clear();
       const wanted = users.map(({ email, roles }) => `${email} [${roles[0] === 'Admin' ? 'adminGroup' : 'userGroup'}]`);
       expect(usersOfOrganisation()).toEqual(wanted);
+      expect(doneTwice(world.gooddata.requests)).toEqual([]);
+      expect(made(world.gooddata.requests).size).toBe(PEOPLE.length);
       expect(await changesLeft('auth0-to-gooddata', 'auth0-to-gooddata')).toEqual([]);
     });
   },
@@ -100,6 +104,43 @@ function usersOfOrganisation(): string[] {
     id === 'admin' ? [] : `${attributes.email} [${(relationships['userGroups'] ?? []).map((group) => group.id)}]`,
   );
   return lines.sort();
+}
+
+type Carried = Pick<RequestRecord, 'method' | 'path' | 'status' | 'body'>;
+
+/** Writes that the service carried out, as far as it answered; and those to which nobody knows the answer. */
+function carriedOut(requests: readonly Carried[]): readonly Carried[] {
+  const isDone = ({ status }: Carried) => status === 0 || (status >= 200 && status < 300);
+  // What a fault kept from being worked on has no body here.
+  return requests.filter((one) => isWrite(one.method) && one.body !== undefined && isDone(one));
+}
+
+/** Who was made. */
+function made(requests: readonly Carried[]): ReadonlySet<string> {
+  const isCreation = ({ method, path }: Carried) => method === 'POST' && /\/(api\/v2|entities)\/users(\?|$)/.test(path);
+  return new Set(carriedOut(requests).filter(isCreation).map(subjectOf));
+}
+
+/** What a write gave somebody, for each of those whom it names; or whom it made or changed. */
+function deedsOf({ method, path, body }: Carried): readonly string[] {
+  const { users, members } = body as { users?: readonly string[]; members?: readonly { readonly id: string }[] };
+  const given = users ?? members?.map(({ id }) => id);
+  return given?.map((one) => `${method} ${path} ${one}`) ?? [`${method} ${path} ${subjectOf({ method, path, body })}`];
+}
+
+function subjectOf({ body }: Pick<Carried, 'body' | 'method' | 'path'>): string {
+  const { email, data } = body as { email?: string; data?: { readonly id?: string } };
+  return email ?? data?.id ?? JSON.stringify(body);
+}
+
+/** What was carried out more often than once, though every answer to it arrived. */
+function doneTwice(requests: readonly Carried[]): readonly string[] {
+  const answered = new Map<string, number>();
+  for (const one of carriedOut(requests)) {
+    if (one.status === 0) continue;
+    for (const deed of deedsOf(one)) answered.set(deed, (answered.get(deed) ?? 0) + 1);
+  }
+  return [...answered].flatMap(([deed, times]) => (times > 1 ? `${deed}: ${times} times` : []));
 }
 
 /** The longest row of calls that were refused for their rate. */
