@@ -33,6 +33,8 @@ type AdoptOptions = Parameters<Adoption['apply']>[1];
 interface Adopted extends AdoptedRow {
   readonly who: Somebody;
   readonly account: ActualAccount;
+  /** Whose account it was, as far as we knew. */
+  readonly known: AccountLink | undefined;
 }
 
 export function createAdoption(options: AdoptionOptions): Adoption {
@@ -51,14 +53,19 @@ export function createAdoption(options: AdoptionOptions): Adoption {
     plan: async (target, signal) => shown(await planAll(target, signal)),
     apply: async (target, apply) => {
       const plan = await planAll(target, apply.signal);
-      for (const row of plan.rows) await adopt(options, row, apply);
-      return shown(plan);
+      const rows: Adopted[] = [];
+      const held = [...plan.held];
+      for (const row of plan.rows) {
+        if (await adopt(options, row, apply)) rows.push(row);
+        else held.push({ target: row.target, key: row.key, code: 'target_conflict' });
+      }
+      return shown({ ...plan, rows, held });
     },
   };
 }
 
 function shown(plan: Omit<AdoptPlan, 'rows'> & { readonly rows: readonly Adopted[] }): AdoptPlan {
-  return { ...plan, rows: plan.rows.map(({ who: _who, account: _account, ...row }) => row) };
+  return { ...plan, rows: plan.rows.map(({ who: _who, account: _account, known: _known, ...row }) => row) };
 }
 
 async function planTarget(options: AdoptionOptions, setup: AdoptSetup, signal: AbortSignal) {
@@ -137,13 +144,17 @@ function rowOf(
     grants,
     who,
     account,
+    known: link,
   };
 }
 
-/** Writes down that the account and what it has are ours. The target is not written to. */
-async function adopt(options: AdoptionOptions, row: Adopted, { actor, requestId }: AdoptOptions): Promise<void> {
-  const { target, key: userName, accountId, link, grants, account, who } = row;
-  await options.together(async ({ directory, audit }) => {
+/**
+ * Writes down that the account and what it has are ours. The target is not written to. False: something else was written
+ * down of the person since it was planned, by a login or a sync.
+ */
+async function adopt(options: AdoptionOptions, row: Adopted, { actor, requestId }: AdoptOptions): Promise<boolean> {
+  const { target, key: userName, accountId, link, grants, account, who, known } = row;
+  return options.together(async ({ directory, audit }) => {
     let person = who.person;
     for (const { assertion, owner } of who.listed) {
       const groups = options.mapping.sentGroups(assertion);
@@ -161,10 +172,11 @@ async function adopt(options: AdoptionOptions, row: Adopted, { actor, requestId 
       person = saved?.id ?? person;
     }
     if (isStandIn(person)) throw new LatchgateError('internal', 'nobody was written down for an account');
-    if (whyOut(await directory.people.get(person)) !== undefined) return;
+    if (whyOut(await directory.people.get(person)) !== undefined) return false;
+    const before = await directory.accounts.get(person, target);
+    if (JSON.stringify(before) !== JSON.stringify(known)) return false;
     if (link) {
       // Nobody can say who made it, unless it was announced: then it is never deleted.
-      const before = await directory.accounts.get(person, target);
       const created = before?.state === 'intended' && before.userName === userName && before.created;
       await directory.accounts.save({ person, target, accountId, userName, created, state: 'ready' });
     }
@@ -183,5 +195,6 @@ async function adopt(options: AdoptionOptions, row: Adopted, { actor, requestId 
         return { event: 'grant.adopted', key: entitlementKey(grant), rule: grant.rule, origin: grant.origin, ...base };
       }),
     ]);
+    return true;
   });
 }

@@ -86,6 +86,27 @@ it('takes an account that was announced and never recorded for one that we made'
   expect(lines((await world.plan()).changes)).toEqual(['delete cyd']);
 });
 
+it('leaves whose account was written down while it looked, and says so', async () => {
+  const { together } = world.deps;
+  let isOver = false;
+  adoption = createAdoption({
+    ...world.deps,
+    openTargets: async () => [world.adoptSetup()],
+    together: async (work) => {
+      if (!isOver) await world.apply();
+      isOver = true;
+      return together(work);
+    },
+  });
+  const { rows, held } = await adoption.apply(undefined, options);
+  expect(rows).toEqual([]);
+  expect(held).toEqual([
+    { target: 'bi', key: 'ann', code: 'target_conflict' },
+    { target: 'bi', key: 'bob', code: 'target_conflict' },
+  ]);
+  expect((await world.events()).filter(({ event }) => event.endsWith('.adopted'))).toEqual([]);
+});
+
 it('leaves what it cannot be sure of, and says so', async () => {
   world.bi.addAccount({ userName: 'bob-2', profile: { email: 'BOB@acme.test' } });
   const plan = await adoption.apply(undefined, options);
