@@ -50,6 +50,7 @@ describe('of somebody whom the source lists by two subjects', () => {
 
   it('keeps login and accounts elsewhere when it has only the one that is inactive', async () => {
     const person = await listedTwice({ groups: ['nothing'] });
+    world.now += 1_000;
     await world.login('ann', { groups: ['Side'] }, 'side');
     expect(world.accounts(world.side)).toEqual({ ann: 'group:side' });
     world.hr.people.delete('ann');
