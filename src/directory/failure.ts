@@ -9,6 +9,23 @@ export function isUniqueViolation(thrown: unknown): boolean {
   return code !== undefined && UNIQUE_CODES.has(code);
 }
 
+/** Whether it is this key that is taken: PostgreSQL names the index, SQLite the columns. */
+export function isTakenKey(thrown: unknown, table: string, index: string, columns: readonly string[]): boolean {
+  if (!isUniqueViolation(thrown)) return false;
+  const { constraint, message } = driverError(thrown);
+  if (constraint !== undefined) return constraint === index;
+  return message.endsWith(`: ${columns.map((column) => `${table}.${column}`).join(', ')}`);
+}
+
+function driverError(thrown: unknown): { readonly constraint?: string; readonly message: string } {
+  if (thrown instanceof LatchgateError && thrown.cause !== undefined) return driverError(thrown.cause);
+  const { constraint, message } = thrown as { readonly constraint?: unknown; readonly message?: unknown };
+  return {
+    ...(typeof constraint === 'string' ? { constraint } : {}),
+    message: typeof message === 'string' ? message : '',
+  };
+}
+
 /** True when the database itself broke off a transaction in favour of another: it may simply be run again. */
 export function isConcurrencyAbort(thrown: unknown): boolean {
   const code = driverCode(thrown);

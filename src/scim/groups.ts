@@ -1,4 +1,4 @@
-import { isUniqueViolation } from '../directory/failure.ts';
+import { isTakenKey } from '../directory/failure.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { changedAttributes, droppedTexts } from './effect.ts';
 import { changeMembers, type MembersEffect, NO_EFFECT, namedBy, withinChanged } from './membership.ts';
@@ -134,7 +134,7 @@ async function taken<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
-    if (!isUniqueViolation(thrown)) throw thrown;
+    if (!isTakenKey(thrown, 'scim_groups', 'scim_groups_name', ['client', 'name_key'])) throw thrown;
     throw new ScimError('scim_taken', 'another group has this displayName');
   }
 }

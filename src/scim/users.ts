@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isUniqueViolation } from '../directory/failure.ts';
+import { isTakenKey } from '../directory/failure.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { changedAttributes, droppedTexts } from './effect.ts';
 import type { ScimObject } from './protocol/attribute.ts';
@@ -136,8 +136,11 @@ async function taken<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
-    if (!isUniqueViolation(thrown)) throw thrown;
-    throw new ScimError('scim_taken', 'another user has this userName or externalId');
+    const isOf = (index: string, column: string) => isTakenKey(thrown, 'scim_users', index, ['client', column]);
+    if (isOf('scim_users_name', 'user_name')) throw new ScimError('scim_taken', 'another user has this userName');
+    if (isOf('scim_users_external', 'external_id'))
+      throw new ScimError('scim_taken', 'another user has this externalId');
+    throw thrown;
   }
 }
 

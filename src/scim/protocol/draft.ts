@@ -181,8 +181,13 @@ export class Draft {
 
   #assignMembers(op: 'add' | 'replace', { path, filter }: PatchPath & { kind: 'attribute' }, json: unknown): void {
     if (filter !== undefined || path.sub !== undefined) throw memberIsFixed();
+    if (json === null) {
+      // Serializers write it for what is not said. Whoever means that nobody is in a group says [], or removes.
+      this.#report.add(path.name, 'null');
+      return;
+    }
     this.#members ??= new MembersDraft();
-    const members = json === null ? [] : readMembers(path.attribute, json, this.#report);
+    const members = readMembers(path.attribute, json, this.#report);
     if (op === 'add') this.#members.addAll(members);
     else this.#members.replaceBy(members);
   }
@@ -195,8 +200,7 @@ export class Draft {
     if (path.sub !== undefined) throw memberIsFixed();
     this.#members ??= new MembersDraft();
     if (filter !== undefined) {
-      this.#spend(this.#members.add.size * termsOf(filter));
-      this.#members.removeFitting(filter);
+      this.#members.removeFitting(filter, (steps) => this.#spend(steps));
     } else if (json === undefined || json === null) this.#members.replaceBy([]);
     else this.#members.removeIds(readMembers(path.attribute, json, this.#report).map(({ value }) => value));
   }

@@ -58,12 +58,15 @@ export class MembersDraft implements MembersChange {
     }
   }
 
-  removeFitting(filter: Filter): void {
+  /** `spend`: told how many values are looked at, before they are. */
+  removeFitting(filter: Filter, spend: (steps: number) => void): void {
     const ids = idsNamedBy(filter);
     if (ids !== undefined) {
+      spend(ids.length);
       this.removeIds(ids);
       return;
     }
+    spend(this.add.size * termsOf(filter));
     const fits = compileFilter(filter);
     for (const member of [...this.add.values()]) if (fits({ ...member })) this.add.delete(member.value);
     if (this.replaceAll) return;

@@ -33,14 +33,66 @@ const OPS: ReadonlySet<string> = new Set<PatchOp>(['add', 'replace', 'remove']);
  * of a group are not needed for it. Throws ScimError.
  */
 export function applyPatch(type: ResourceType, attributes: ScimObject, json: unknown): PatchResult {
+  const operations = readOperations(json);
   const report = new Report();
   const draft = new Draft(type, attributes, report);
-  for (const operation of readOperations(json)) apply(type, draft, operation);
+  try {
+    for (const operation of operations) apply(type, draft, operation);
+  } catch (thrown) {
+    const away = isRefused(thrown) ? switchedOff(type, attributes, operations) : undefined;
+    if (away === undefined) throw thrown;
+    return away;
+  }
+  return resultOf(draft, report);
+}
+
+function resultOf(draft: Draft, report: Report): PatchResult {
   return {
     attributes: draft.attributes,
     members: draft.members,
     dropped: report.list(),
   };
+}
+
+/**
+ * Who leaves has to be out, whatever else the request says that cannot be done: a path that a dialect makes up, a filter
+ * that fits nothing. Then what can be done is, attribute by attribute, and the rest is reported. undefined: nobody is
+ * switched off by it, and the request fails as a whole (RFC 7644 §3.5.2).
+ */
+function switchedOff(
+  type: ResourceType,
+  attributes: ScimObject,
+  operations: readonly Operation[],
+): PatchResult | undefined {
+  if (attributes['active'] === false || !type.attributes.has('active')) return undefined;
+  const report = new Report();
+  const draft = new Draft(type, attributes, report);
+  for (const operation of operations.flatMap(oneByOne)) {
+    try {
+      apply(type, draft, operation);
+    } catch (thrown) {
+      if (!isRefused(thrown)) throw thrown;
+      report.add(nameOf(operation), 'refused');
+    }
+  }
+  return draft.attributes['active'] === false ? resultOf(draft, report) : undefined;
+}
+
+/** Of an operation without a path each attribute. */
+function oneByOne(operation: Operation): readonly Operation[] {
+  const { path, value } = operation;
+  if (path !== undefined || !isJsonObject(value)) return [operation];
+  return Object.entries(value).map(([name, one]) => ({ ...operation, value: { [name]: one } }));
+}
+
+function nameOf({ op, path, value }: Operation): string {
+  const [name] = isJsonObject(value) ? Object.keys(value) : [];
+  return path ?? name ?? op;
+}
+
+/** For what it says, not for how much that is. */
+function isRefused(thrown: unknown): boolean {
+  return thrown instanceof ScimError && thrown.status === 400;
 }
 
 function apply(type: ResourceType, draft: Draft, { op, path, value }: Operation): void {

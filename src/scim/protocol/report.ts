@@ -2,7 +2,7 @@
 export interface Dropped {
   /** `groups`, `members.display`, or a name that no schema has, cut to 128 characters. */
   readonly path: string;
-  readonly why: 'readOnly' | 'unknown' | 'notKept';
+  readonly why: 'readOnly' | 'unknown' | 'notKept' | 'null' | 'refused';
   /** How often. */
   readonly count: number;
 }

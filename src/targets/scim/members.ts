@@ -1,5 +1,6 @@
+import { LatchgateError } from '../../model/errors.ts';
 import { pause } from '../../ops/retry.ts';
-import { type Resource, resource } from '../../ops/scim/documents.ts';
+import { itemsOf, type Resource, resource } from '../../ops/scim/documents.ts';
 import { valuePath } from '../../ops/scim/filter-text.ts';
 import type { ScimApi } from './api.ts';
 import { type Operation, patchBody, replaceBody, versionOf } from './documents.ts';
@@ -7,6 +8,7 @@ import type { Discovery } from './features.ts';
 import { memberIds } from './memberships.ts';
 import type { OneAtATime } from './one-at-a-time.ts';
 import { restless } from './refusals.ts';
+import type { Search } from './search.ts';
 
 /** Users that go into a group and out of it, by id. */
 export interface Move {
@@ -25,6 +27,7 @@ export interface Members {
 interface Parts {
   readonly api: ScimApi;
   readonly discovery: Discovery;
+  readonly search: Search;
   readonly oneAtATime: OneAtATime;
 }
 
@@ -102,9 +105,11 @@ async function whyRefused(api: ScimApi, path: Path, move: Move, status: number, 
 }
 
 /** For services without PATCH: what is there with the change, over the version that was read, and read back. */
-async function replaceMembers({ api }: Parts, path: Path, move: Move, signal: AbortSignal): Promise<Moved | 'again'> {
+async function replaceMembers(parts: Parts, path: Path, move: Move, signal: AbortSignal): Promise<Moved | 'again'> {
+  const { api } = parts;
   const group = await readGroup(api, path, undefined, signal);
   if (group === 'gone') return 'gone';
+  if (!Array.isArray(group['members']) && (await isSomebodys(parts, group.id, signal))) throw hidden();
   const members = membersAfter(group, move);
   if (members === undefined) return 'done';
   const call = {
@@ -119,8 +124,24 @@ async function replaceMembers({ api }: Parts, path: Path, move: Move, signal: Ab
   if (response.status >= 400) return (await readGroup(api, path, 'members', signal)) === 'gone' ? 'gone' : 'refused';
   const after = await readGroup(api, path, undefined, signal);
   if (after === 'gone') return 'gone';
+  if (!Array.isArray(after['members']) && move.add.length > 0) throw hidden();
   // Without versions somebody else may have written over it.
   return membersAfter(after, move) === undefined ? 'done' : 'again';
+}
+
+/** A group that shows no members is empty, or they are hidden: then a user may say that they are in it. */
+async function isSomebodys({ discovery, search }: Parts, group: string, signal: AbortSignal): Promise<boolean> {
+  const { users } = await discovery.features(signal);
+  const { items } = await search.all(users, { attributes: 'groups' }, signal);
+  return items.some((user) => itemsOf(user['groups']).some(({ value }) => value === group));
+}
+
+/** What is not seen would be gone after a PUT, and nobody could be taken out. */
+function hidden(): LatchgateError {
+  return new LatchgateError(
+    'target_refused',
+    'the SCIM service takes members by PUT alone, and does not show those there are',
+  );
 }
 
 /** Undefined: they are so already. */

@@ -12,6 +12,8 @@ export interface Key {
   readonly value: string;
   /** Whether a resource that was found has it. No filter is believed. */
   readonly fits: (resource: Resource) => boolean;
+  /** Left out of the answer, where the service knows how to. */
+  readonly without?: string;
 }
 
 export interface Search {
@@ -24,10 +26,7 @@ export interface Search {
   callsForAll(endpoint: string, signal: AbortSignal): Promise<number>;
 }
 
-export type Filter = Omit<Key, 'fits'> & {
-  /** Left out of the answer. */
-  readonly without?: string;
-};
+export type Filter = Omit<Key, 'fits'>;
 
 type Query = Readonly<Record<string, string>>;
 
@@ -65,7 +64,9 @@ export function createSearch(api: ScimApi, discovery: Discovery): Search {
   };
 
   const scan = async (endpoint: string, keys: readonly Key[], signal: AbortSignal): Promise<readonly Resource[]> => {
-    const { items, whole } = await all(endpoint, {}, signal);
+    const without = keys.find((key) => key.without !== undefined)?.without;
+    const query: Query = without === undefined ? {} : { excludedAttributes: without };
+    const { items, whole } = await all(endpoint, query, signal);
     // Who is not seen is not there, and would be made a second time.
     if (!whole) {
       throw new LatchgateError('target_unavailable', 'the list of the SCIM service was another one each time');

@@ -54,7 +54,7 @@ export function createScimTarget({ name, config, http, clock = systemClock }: Sc
   const oneAtATime = createOneAtATime();
   const accounts = createAccounts(api, discovery, search, createMemberships(search, discovery, clock));
   const groups = createGroups(api, discovery, search, oneAtATime);
-  const members = createMembers({ api, discovery, oneAtATime });
+  const members = createMembers({ api, discovery, search, oneAtATime });
   const parts: WriteParts = { api, discovery, accounts, groups, members, oneAtATime, missingGroups: missing.groups };
   return {
     name,

@@ -30,6 +30,8 @@ export interface Options {
   readonly deletes: boolean;
   /** Default true. False: lists show groups without their members. */
   readonly listsMembers: boolean;
+  /** Default true. False: groups never show their members. */
+  readonly showsMembers: boolean;
   /** Whether users show their groups. Default true. */
   readonly userGroups: boolean;
   /** Attributes that its schemas do not have. */
@@ -52,6 +54,7 @@ export const ABLE: Options = {
   uniqueGroups: false,
   deletes: true,
   listsMembers: true,
+  showsMembers: true,
   userGroups: true,
   lacks: [],
 };

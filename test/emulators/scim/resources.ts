@@ -126,7 +126,7 @@ function shown(world: World, call: Call, stored: Stored, isListed = false): Docu
   const groups = kind === 'User' && options.userGroups ? groupsOf(world, id) : [];
   const whole: Document = { ...visible, id, ...(groups.length === 0 ? {} : { groups }), meta };
   const without = new Set((query.get('excludedAttributes') ?? '').split(',').map((name) => name.trim().toLowerCase()));
-  if (isListed && !options.listsMembers) without.add('members');
+  if (!options.showsMembers || (isListed && !options.listsMembers)) without.add('members');
   const only = query
     .get('attributes')
     ?.split(',')

@@ -44,7 +44,7 @@ describe('members of a group', () => {
     ['replace', { op: 'replace', path: 'members', value: [{ value: 'a' }, { value: 'd' }] }, 'ad'],
     ['replace without a path', { op: 'replace', value: { members: [{ value: 'd' }] } }, 'd'],
     ['replace by nobody', { op: 'replace', path: 'members', value: [] }, ''],
-    ['replace by null', { op: 'replace', path: 'members', value: null }, ''],
+    ['replace by null', { op: 'replace', path: 'members', value: null }, 'abc'],
     ['remove one', { op: 'remove', path: 'members[value eq "b"]' }, 'ac'],
     ['remove two', { op: 'remove', path: 'members[value eq "b" or value eq "c"]' }, 'a'],
     ['remove who is not there', { op: 'remove', path: 'members[value eq "x"]' }, 'abc'],
@@ -123,6 +123,14 @@ describe('members of a group', () => {
     const gone = patch(...ids.map((value) => ({ op: 'remove', path: `members[value eq "${value}"]` })));
     expect(gone.members?.remove.size).toBe(10_000);
     expect(gone.members?.removeWhere).toEqual([]);
+  });
+
+  it('come by the ten thousand beside some who go by their ids', () => {
+    const add = { op: 'add', path: 'members', value: Array.from({ length: 10_000 }, (_, at) => ({ value: `u${at}` })) };
+    const gone = Array.from({ length: 60 }, (_, at) => ({ op: 'remove', path: `members[value eq "u${at}"]` }));
+    expect(patch(add, ...gone).members?.add.size).toBe(9_940);
+    const compared = Array.from({ length: 6 }, (_, at) => ({ op: 'remove', path: `members[value sw "x${at}"]` }));
+    expect(refusalOf(() => patch(add, ...compared))).toBe('413 -');
   });
 
   it('are not removed by more comparisons than a store makes of all of them', () => {

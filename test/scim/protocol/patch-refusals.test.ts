@@ -98,3 +98,35 @@ describe('an operation of a patch is refused', () => {
     expect(refusalOf(() => patch([{ op: 'add', path: 'emails', value: both }]))).toBe('400 invalidValue');
   });
 });
+
+describe('a patch that switches a user off', () => {
+  const off = { op: 'Replace', path: 'active', value: 'False' };
+
+  it.each([
+    ['a filter that fits nothing', { op: 'replace', path: 'emails[type eq "other"].value', value: 'x' }],
+    ['a schema that is not there', { op: 'replace', path: 'urn:example:2.0:User:badge', value: '7' }],
+    ['a value that cannot be', { op: 'replace', path: 'name', value: 'Babs' }],
+    ['a read-only attribute', { op: 'replace', path: 'meta.version', value: 'x' }],
+  ])('does so beside %s', (_what, operation) => {
+    for (const operations of [
+      [operation, off],
+      [off, operation],
+    ]) {
+      const { attributes, dropped } = patch(operations);
+      expect(attributes).toEqual({ ...babs, active: false });
+      expect(dropped).toEqual([{ path: operation.path, why: 'refused', count: 1 }]);
+    }
+    expect(refusalOf(() => patch([operation]))).toMatch(/^400/);
+    expect(refusalOf(() => patch([operation, { ...off, value: 'True' }]))).toMatch(/^400/);
+  });
+
+  it('does so as one of the attributes of an operation without a path', () => {
+    const { attributes, dropped } = patch([{ op: 'replace', value: { title: 'Lead', name: 'Babs', active: false } }]);
+    expect(attributes).toEqual({ ...babs, title: 'Lead', active: false });
+    expect(dropped).toEqual([{ path: 'name', why: 'refused', count: 1 }]);
+  });
+
+  it('is refused where it is not built as a patch is', () => {
+    expect(refusalOf(() => patch([off, { op: 'destroy' }]))).toBe('400 invalidSyntax');
+  });
+});

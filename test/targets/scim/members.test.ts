@@ -67,6 +67,19 @@ describe('members of a group', () => {
     expect(memberIds(team)).toEqual(others);
   });
 
+  it('are not emptied, nor taken for gone, where only PUT is taken and nobody is shown', async () => {
+    const { applyMany, person, group, account } = await start({ emulated: { patch: false, showsMembers: false } });
+    const [ours, theirs] = [person('ours').id, person('theirs').id];
+    const team = group('team', [ours, theirs]);
+    const next = group('next', [theirs]);
+    const results = await applyMany([
+      change(await account(ours), { add: [entitlement(next)], drop: [entitlement(team)] }),
+    ]);
+    expect(outcomes(results)).toEqual(['target_refused']);
+    expect(memberIds(team)).toEqual([ours, theirs]);
+    expect(memberIds(next)).toEqual([theirs]);
+  });
+
   it('who are not there any more when they are to go are no failure', async () => {
     const { target, person, group, account } = await start();
     const team = group('team', [person('other').id]);
@@ -94,6 +107,15 @@ describe('groups', () => {
     await expect(target.apply(set, signal)).rejects.toMatchObject({ code: 'group_missing' });
     expect(calls()).toEqual(['GET Groups']);
     expect(requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+
+  it('are looked for without their members', async () => {
+    const { target, group, person, requests } = await start({ emulated: { filter: false } });
+    const team = group('team', [person('ada').id]);
+    expect(await target.find([{ kind: 'group', name: 'team' }], signal)).toEqual([entitlement(team)]);
+    const lists = requests.filter(({ path }) => path.includes('/Groups')).map(({ path }) => path);
+    expect(lists).not.toEqual([]);
+    expect(lists.filter((path) => !path.includes('excludedAttributes=members'))).toEqual([]);
   });
 
   it('of one name are one to us: the oldest', async () => {

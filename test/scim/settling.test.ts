@@ -1,0 +1,164 @@
+import { createAudit } from '../../src/audit/log.ts';
+import { type Database, inOneTransaction, openDatabase } from '../../src/directory/database.ts';
+import { createDirectory } from '../../src/directory/kysely-directory.ts';
+import { mappingConfigOf } from '../../src/mapping/config.ts';
+import { compileMapping } from '../../src/mapping/mapping.ts';
+import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../../src/mapping/schema.ts';
+import type { ScimClient } from '../../src/scim/client.ts';
+import type { Push } from '../../src/scim/push.ts';
+import { Pushes } from '../../src/scim/pushes.ts';
+import { scimSchema } from '../../src/scim/schema.ts';
+import { touchRefused } from '../../src/scim/store/users.ts';
+import { createUser, deleteUser, patchUser } from '../../src/scim/users.ts';
+import { patchOf, SCIM_TOKEN, scimUser } from '../journey/scim-client.ts';
+
+const RULES = { leads: { when: { title: 'Lead' }, grant: { bi: { groups: ['leads'] } } } };
+
+/** What clients push into one directory in memory; of the targets only which are looked at. */
+class Pushing {
+  readonly looks: string[] = [];
+  readonly warned: unknown[] = [];
+  readonly database: Database;
+  readonly pushes: Pushes;
+  readonly #clients: ReadonlyMap<string, ScimClient>;
+  #now = 1_700_000_000_000;
+
+  constructor(database: Database, clients: Readonly<Record<string, object>>, require: readonly string[] = []) {
+    this.database = database;
+    const tokens = [SCIM_TOKEN];
+    const scim = scimSchema.parse({
+      clients: Object.fromEntries(Object.entries(clients).map(([name, more]) => [name, { tokens, ...more }])),
+    });
+    this.#clients = new Map(
+      Object.entries(scim.clients).map(([name, config]) => [name, { name, config, ownerOf: (owner) => owner ?? name }]),
+    );
+    const clock = { now: () => ++this.#now };
+    const config = {
+      login: {},
+      scim,
+      identity: identitySchema.parse({ require }),
+      groups: groupsSchema.parse({}),
+      rules: rulesSchema.parse(RULES),
+      default: defaultSchema.parse({ grant: {} }),
+      targets: { bi: { type: 'superset' as const } },
+      safety: { privileged: [] },
+    };
+    const look = async (person: string, target: string) => {
+      this.looks.push(`${person} ${target}`);
+      return { status: 'none' as const };
+    };
+    this.pushes = new Pushes({
+      together: (work) =>
+        inOneTransaction(database, (within) =>
+          work({ database: within, directory: createDirectory(within, clock), audit: createAudit(within, clock) }),
+        ),
+      mapping: compileMapping(mappingConfigOf(config)),
+      clock,
+      targets: ['bi'],
+      database,
+      clients: this.#clients,
+      again: look,
+      leave: look,
+      endSessions: async () => {},
+      waitMs: 5_000,
+      log: { warn: (_, fields) => void this.warned.push(fields) },
+    });
+  }
+
+  /** Stores only: nobody is told of it yet. */
+  push(client = 'okta'): Push {
+    return {
+      client: this.#clients.get(client) as ScimClient,
+      now: () => ++this.#now,
+      read: (work) => this.database.run(work),
+      write: (work) => this.database.transaction((db) => work({ db, note: () => {}, lock: false })),
+    };
+  }
+
+  async people(): Promise<readonly { readonly id: string; readonly left: boolean }[]> {
+    const rows = await this.database.run((db) =>
+      db.selectFrom('people').select(['id', 'left_at']).orderBy('id').execute(),
+    );
+    return rows.map(({ id, left_at: left }) => ({ id, left: left !== null }));
+  }
+
+  async events(event: string): Promise<number> {
+    const rows = await this.database.run((db) => db.selectFrom('audit_records').selectAll().execute());
+    return rows.filter((row) => JSON.stringify(row).includes(event)).length;
+  }
+}
+
+let database: Database;
+beforeEach(async () => {
+  database = await openDatabase('sqlite::memory:');
+});
+afterEach(() => database.close());
+
+it('looks at every target that something which is said at once leads to', async () => {
+  const pushing = new Pushing(database, { okta: { login: 'staff', claims: { title: 'title' } } });
+  const { externalId, ...unnamed } = scimUser('ann');
+  const { id } = (await createUser(pushing.push(), unnamed)).resource;
+  await pushing.pushes.carryOutDue();
+  expect(pushing.looks).toEqual([]);
+  await patchUser(pushing.push(), id, patchOf({ op: 'replace', value: { externalId, title: 'Lead' } }));
+  await pushing.pushes.carryOutDue();
+  const [ann] = await pushing.people();
+  expect(pushing.looks).toEqual([`${ann?.id} bi`]);
+});
+
+describe('somebody whom a client deleted', () => {
+  it('is who they were when the client makes them again by the same externalId', async () => {
+    const pushing = new Pushing(database, { okta: {} });
+    const { id } = (await createUser(pushing.push(), scimUser('ann'))).resource;
+    await pushing.pushes.carryOutDue();
+    await deleteUser(pushing.push(), id);
+    await pushing.pushes.carryOutDue();
+    expect(await pushing.people()).toEqual([{ id: expect.any(String), left: true }]);
+    await createUser(pushing.push(), { ...scimUser('annie'), externalId: 'ann' });
+    await pushing.pushes.carryOutDue();
+    expect(await pushing.people()).toEqual([{ id: expect.any(String), left: false }]);
+  });
+
+  it('is not whoever has the same name and address by now, or comes from another client', async () => {
+    const pushing = new Pushing(database, { okta: {}, other: {} });
+    const { id } = (await createUser(pushing.push(), scimUser('ann'))).resource;
+    await pushing.pushes.carryOutDue();
+    await deleteUser(pushing.push(), id);
+    await pushing.pushes.carryOutDue();
+    await createUser(pushing.push(), scimUser('ann', { externalId: 'ann-2' }));
+    await createUser(pushing.push('other'), scimUser('ann'));
+    await pushing.pushes.carryOutDue();
+    expect((await pushing.people()).map(({ left }) => left)).toEqual([true, false, false]);
+  });
+});
+
+it('goes on with all the others where one user cannot be carried on', async () => {
+  const pushing = new Pushing(database, { alpha: {}, okta: {} });
+  const { id } = (await createUser(pushing.push('alpha'), scimUser('broken'))).resource;
+  await createUser(pushing.push('alpha'), scimUser('ann'));
+  await createUser(pushing.push(), scimUser('ben'));
+  await database.run((db) => db.updateTable('scim_users').set({ body: '{' }).where('id', '=', id).execute());
+  await pushing.pushes.carryOutDue();
+  expect(await pushing.people()).toHaveLength(2);
+  expect(pushing.warned).toEqual([expect.objectContaining({ client: 'alpha', user: id })]);
+});
+
+it('looks again at those whom the mapping refused, and says so once', async () => {
+  const strict = new Pushing(database, { okta: {} }, ['email']);
+  const { emails, ...unreachable } = scimUser('ann');
+  expect(emails).toBeDefined();
+  await createUser(strict.push(), unreachable);
+  await strict.pushes.carryOutDue();
+  await database.run((db) => touchRefused(db, ['okta']));
+  await strict.pushes.carryOutDue();
+  expect(await strict.people()).toEqual([]);
+  expect(await strict.events('scim.not_taken')).toBe(1);
+  const lax = new Pushing(database, { okta: {} });
+  await database.run((db) => touchRefused(db, ['okta']));
+  await lax.pushes.carryOutDue();
+  expect(await lax.people()).toHaveLength(1);
+  await database.run((db) => touchRefused(db, ['okta']));
+  expect(
+    await database.run((db) => db.selectFrom('scim_users').select('id').whereRef('pushed', '>', 'settled').execute()),
+  ).toEqual([]);
+});
