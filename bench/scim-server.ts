@@ -29,7 +29,7 @@ async function ours(configFile: string): Promise<string> {
     await state.directory.retries.done(person, target);
     return { status: 'none' };
   };
-  const { public: url } = await composeGateway(config, engines).listen();
+  const { public: url } = await (await composeGateway(config, engines)).listen();
   return url;
 }
 

@@ -67,6 +67,7 @@ describe('docs/storage.md', () => {
       leases: true,
       once_keys: true,
       provider_logouts: true,
+      handovers: true,
       counts: true,
       retries: true,
       decisions: true,

@@ -93,13 +93,19 @@ function assertionOf(claims: Record<string, unknown>, origin: string, config: Co
   const subject = Object.hasOwn(claims, 'sub') ? claims['sub'] : '';
   return {
     origin,
-    issuer: config.login[origin]?.issuer ?? '',
+    issuer: issuerOf(config.login[origin]),
     // Whatever it is: the mapping refuses what is no subject, and says so.
     subject: subject as string,
     active: true,
     claims,
     at: new Date(),
   };
+}
+
+/** SAML names the provider in its metadata, which may be elsewhere; no rule looks at it. */
+function issuerOf(login: Config['login'][string] | undefined): string {
+  if (login?.type === 'saml') return login.idp_entity_id ?? '';
+  return login?.issuer ?? '';
 }
 
 function parseClaims(text: string): Record<string, unknown> {

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { composeProviders, type Engines, planFor } from '../compose/engine.ts';
+import { type Engines, planFor } from '../compose/engine.ts';
+import { composeProviders } from '../compose/providers.ts';
 import type { State } from '../compose/state.ts';
+import { answersByRedirect } from '../login/provider.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { adopt } from './adopt.ts';
 import { apply } from './apply.ts';
@@ -286,8 +288,10 @@ function runExplain({ origin, ...rest }: Options, io: Io): Promise<number> {
   return withEngines(options, io, (engines, config) =>
     explain(options, io, {
       verifyToken: async (name, token) => {
-        const provider = composeProviders(config, engines.state, engines.metrics).get(name);
+        const provider = (await composeProviders(config, engines.state, engines.metrics)).get(name);
         if (provider === undefined) throw new LatchgateError('login_unknown', 'no login of that name');
+        if (!answersByRedirect(provider))
+          throw new LatchgateError('usage', 'a login by SAML has no tokens: take --claims');
         return provider.verify(token, AbortSignal.timeout(30_000));
       },
       planFor: (decision, target, assertion) => planFor(engines, decision, target, assertion),

@@ -121,7 +121,7 @@ async function withGateway(
     // For its workers the primary has done so.
     if (part.admin !== false) await joinDeployment(config, state);
     const engines = composeEngine(config, state);
-    const gateway = composeGateway(config, engines, part);
+    const gateway = await composeGateway(config, engines, part);
     try {
       await work(gateway);
     } finally {

@@ -1,18 +1,18 @@
 import type { Config } from '../config/schema.ts';
 import type { EndedLogins } from '../login/backchannel-ended.ts';
 import { BearerLogins } from '../login/bearer.ts';
-import type { OidcProvider } from '../login/oidc.ts';
 import { countEverywhere } from './counts.ts';
 import type { Engines } from './engine.ts';
+import type { ConfiguredLogin } from './providers.ts';
 
 /** API clients; undefined when no login takes access tokens. */
 export function composeBearers(
   config: Config,
   { state, metrics, engine }: Engines,
-  providers: ReadonlyMap<string, OidcProvider>,
+  providers: ReadonlyMap<string, ConfiguredLogin>,
   endedLogins: EndedLogins,
 ): BearerLogins | undefined {
-  const logins = [...providers.values()].flatMap(({ accessTokens }) => accessTokens ?? []);
+  const logins = [...providers.values()].flatMap((one) => (one.type === 'oidc' ? (one.accessTokens ?? []) : []));
   if (logins.length === 0) return undefined;
   const { directory, sessions: store, clock, log } = state;
   return new BearerLogins({

@@ -1,6 +1,5 @@
 import type { Config } from '../config/schema.ts';
 import { hasReaders } from '../config/without-people.ts';
-import { createOidcProvider, type OidcProvider } from '../login/oidc.ts';
 import { mappingConfigOf } from '../mapping/config.ts';
 import type { TargetPlan } from '../mapping/explain-json.ts';
 import { compileMapping, type Mapping } from '../mapping/mapping.ts';
@@ -185,25 +184,6 @@ export function composeTarget({ name, target, config, state, http, signer }: Tar
     log,
   });
   return { ...base, target: made, registrar, signIn: createGoodDataSignIn({ signer: tokens, registrar, clock, log }) };
-}
-
-/** One client each, so that a slow provider cannot use up the places of another. */
-export function composeProviders(
-  config: Config,
-  { clock, log }: State,
-  metrics: Metrics,
-): ReadonlyMap<string, OidcProvider> {
-  return new Map(
-    Object.entries(config.login).map(([name, login]) => {
-      const http = createHttpClient({
-        timeoutMs: login.timeout,
-        maxBytes: 1_048_576,
-        log,
-        onRetry: () => metrics.httpRetry(name),
-      });
-      return [name, createOidcProvider({ name, config: login, publicUrl: config.public_url, http, clock, log })];
-    }),
-  );
 }
 
 /** What a decision would change in one target, for `explain --target`. Reads the target and the state, writes nothing. */

@@ -6,6 +6,7 @@ import { hasReaders } from '../config/without-people.ts';
 import { sendFailure } from '../login/answer.ts';
 import { createLoginStart } from '../login/begin.ts';
 import type { LoginRoutesOptions } from '../login/context.ts';
+import { createLoginAnswers } from '../login/login-answers.ts';
 import { createLoginRouter } from '../login/routes.ts';
 import { createLoginStates } from '../login/state.ts';
 import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
@@ -26,12 +27,13 @@ import type { Session } from '../session/store.ts';
 import { isServed } from '../targets/schema.ts';
 import { composeBearers } from './bearers.ts';
 import { countEverywhere } from './counts.ts';
-import { type ComposedTarget, composeProviders, type Engines } from './engine.ts';
+import type { ComposedTarget, Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
 import { startJobs } from './jobs.ts';
 import { drain, listen } from './listener.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
+import { type ConfiguredLogin, composeProviders } from './providers.ts';
 import { composeScheduledSyncs } from './scheduled-syncs.ts';
 import { composeScim } from './scim.ts';
 import type { State } from './state.ts';
@@ -53,13 +55,13 @@ export interface GatewayPart {
   readonly jobs?: boolean;
 }
 
-type Providers = ReturnType<typeof composeProviders>;
+type Providers = ReadonlyMap<string, ConfiguredLogin>;
 
 /** The whole running gateway over its engines. Nothing listens and nothing goes out before `listen`. */
-export function composeGateway(config: Config, engines: Engines, part: GatewayPart = {}): Gateway {
+export async function composeGateway(config: Config, engines: Engines, part: GatewayPart = {}): Promise<Gateway> {
   const { state, metrics, targets } = engines;
   const closing = new AbortController();
-  const providers = composeProviders(config, state, metrics);
+  const providers = await composeProviders(config, state, metrics);
   const cookies = createSessionCookies({
     publicUrl: config.public_url,
     secrets: config.session.secrets,
@@ -137,7 +139,7 @@ function composeCertificates({ tls }: Config, { clock, log }: State): Certificat
 }
 
 function composeRoutes(config: Config): readonly Route<Session>[] {
-  return config.routes.map(({ host, path, to, methods, when, public: isPublic }) => {
+  return config.routes.map(({ host, path, to, methods, when, login, public: isPublic }) => {
     const condition = when === undefined ? undefined : compileCondition(when);
     return {
       ...(host === undefined ? {} : { host }),
@@ -145,6 +147,7 @@ function composeRoutes(config: Config): readonly Route<Session>[] {
       target: to,
       isPublic,
       ...(methods === undefined ? {} : { methods }),
+      ...(login === undefined ? {} : { login }),
       ...(condition === undefined ? {} : { when: ({ identity }: Session) => matchesCondition(condition, identity) }),
     };
   });
@@ -223,6 +226,14 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
   const { directory, clock, log, sessions } = state;
   const hosts = hostsOfRoutes(config.public_url, routes);
   const match = createHostRouter(routes, hosts);
+  const routeOf = (returnTo: string): Route<Session> | undefined => {
+    const address = new URL(returnTo, config.public_url);
+    const host = hosts.find(address.host);
+    if (host?.origin !== address.origin) return undefined;
+    const target = parseRequestTarget(address.pathname + address.search, host.authorities);
+    const found = target === undefined ? undefined : match(host, target.path, 'GET');
+    return found !== undefined && 'route' in found ? found.route : undefined;
+  };
   const ofStrangers = { clock, trustedProxies: config.trusted_proxies };
   const options: LoginRoutesOptions = {
     publicUrl: config.public_url,
@@ -238,17 +249,12 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
     sessions: createExpressSessions({ cookies, store: sessions, config: config.session, clock }),
     sessionConfig: config.session,
     provisioner: engine,
-    targetOf: (returnTo) => {
-      const address = new URL(returnTo, config.public_url);
-      const host = hosts.find(address.host);
-      if (host?.origin !== address.origin) return undefined;
-      const target = parseRequestTarget(address.pathname + address.search, host.authorities);
-      const found = target === undefined ? undefined : match(host, target.path, 'GET');
-      return found !== undefined && 'route' in found ? found.route.target : undefined;
-    },
+    targetOf: (returnTo) => routeOf(returnTo)?.target,
+    loginOf: (returnTo) => routeOf(returnTo)?.login,
     publicKeys: async () => {
       if (!hasReaders(config)) return [];
-      const keys = await Promise.all([signer.publicKeys(), ...[...providers.values()].map((one) => one.publicKeys())]);
+      const logins = [...providers.values()].filter((one) => one.type === 'oidc');
+      const keys = await Promise.all([signer.publicKeys(), ...logins.map((one) => one.publicKeys())]);
       return keys.flat();
     },
     backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
@@ -257,6 +263,7 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
       logoutTokens: new Failures({ ...ofStrangers, sharedFailures: countEverywhere(state, 'refused logout tokens') }),
     },
     onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
+    answers: createLoginAnswers(directory.handovers, config.session.secrets, clock),
     ...live.pages,
     clock,
     log,

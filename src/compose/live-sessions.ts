@@ -4,9 +4,10 @@ import type { EndOfSessions, LoginRoutesOptions } from '../login/context.ts';
 import { LiveSessions } from '../login/live-sessions.ts';
 import { watchLiveSessions } from '../login/live-sessions-watch.ts';
 import { createLogoutHints } from '../login/logout-hint.ts';
-import type { LoginProvider, Refreshable } from '../login/provider.ts';
+import { isRefreshable } from '../login/provider.ts';
 import type { LiveSession, SessionCookies } from '../session/cookie.ts';
 import type { Engines } from './engine.ts';
+import type { ConfiguredLogin } from './providers.ts';
 import type { State } from './state.ts';
 
 type EndsOptions = Pick<
@@ -27,12 +28,12 @@ export interface ComposedSessions {
 export function composeSessions(
   config: Config,
   { state, metrics, engine }: Engines,
-  providers: ReadonlyMap<string, LoginProvider & Refreshable>,
+  providers: ReadonlyMap<string, ConfiguredLogin>,
   cookies: SessionCookies,
 ): ComposedSessions {
   const { directory, sessions, clock, log } = state;
   const { leases, logouts, people } = directory;
-  const takesTokens = Object.values(config.login).some(({ bearer }) => bearer !== undefined);
+  const takesTokens = Object.values(config.login).some((login) => login.type === 'oidc' && login.bearer !== undefined);
   const longestLifeMs = takesTokens ? config.session.absolute : 0;
   const endedLogins = new EndedLogins({ sessions, leases, logouts, longestLifeMs, clock });
   const onEnded = (end: EndOfSessions) => auditEnd(state, end);
@@ -47,7 +48,9 @@ export function composeSessions(
     clock,
     log,
   });
-  const everyMs = Math.min(...[...providers.values()].map((one) => one.refreshEveryMs ?? Number.POSITIVE_INFINITY));
+  const everyMs = Math.min(
+    ...[...providers.values()].map((one) => (isRefreshable(one) && one.refreshEveryMs) || Number.POSITIVE_INFINITY),
+  );
   let stop: (() => Promise<void>) | undefined;
   return {
     read: (cookie) => {

@@ -68,7 +68,9 @@ async function composeSessions({ session }: Config, database: Database, log: Log
 
 /** What must never be seen in a log, wherever it turns up. */
 function secretsOf(config: Config): string[] {
-  const logins = Object.values(config.login).flatMap((login) => [login.client_secret, login.private_key]);
+  const logins = Object.values(config.login).flatMap((login) =>
+    login.type === 'saml' ? [login.signing_key, login.decryption_key] : [login.client_secret, login.private_key],
+  );
   const sources = Object.values(config.sources).flatMap(sourceSecrets);
   const targets = Object.values(config.targets).map(secretOfTarget);
   const { store, secrets } = config.session;

@@ -1,4 +1,4 @@
-import { BUILT_IN_CLAIMS } from '../login/schema.ts';
+import { BUILT_IN_CLAIMS } from '../login/claims/schema.ts';
 import type { Finding } from './complaint.ts';
 import { unknownAttribute } from './conditions.ts';
 import { attributeNames, type Checked, type Declared } from './declared.ts';
@@ -24,11 +24,17 @@ export function checkLogins(config: Partial<Config>, declared: Declared): Checke
     complaints: [
       ...none,
       ...Object.entries(login).flatMap(clientAuthentication),
+      ...Object.entries(login).flatMap(unsigned),
       ...twins(login),
       ...bearerAudiences(login),
       ...required(config, declared),
     ],
-    warnings: [...sharedDomains(login), ...Object.entries(login).flatMap(withoutEffect), ...misspelt(login)],
+    warnings: [
+      ...sharedDomains(login),
+      ...Object.entries(login).flatMap(withoutEffect),
+      ...Object.entries(login).flatMap(loosened),
+      ...misspelt(login),
+    ],
   };
 }
 
@@ -36,7 +42,7 @@ type Logins = Config['login'];
 type Login = readonly [string, Logins[string]];
 
 function clientAuthentication([name, login]: Login): readonly Finding[] {
-  if (login.client_secret === undefined || login.private_key === undefined) return [];
+  if (login.type === 'saml' || login.client_secret === undefined || login.private_key === undefined) return [];
   const message = `\`login.${name}\` has both client_secret and private_key`;
   return [
     {
@@ -51,8 +57,9 @@ function clientAuthentication([name, login]: Login): readonly Finding[] {
 
 function twins(login: Logins): readonly Finding[] {
   const first = new Map<string, string>();
-  return Object.entries(login).flatMap(([name, { issuer, client_id }]): Finding[] => {
-    const key = JSON.stringify([issuer.replace(/\/+$/, ''), client_id]);
+  return Object.entries(login).flatMap(([name, one]): Finding[] => {
+    const key = clientOf(one);
+    if (key === undefined) return [];
     const other = first.get(key);
     if (other === undefined) first.set(key, name);
     if (other === undefined) return [];
@@ -61,11 +68,19 @@ function twins(login: Logins): readonly Finding[] {
   });
 }
 
+/** By what the provider knows us. Of a SAML provider only its metadata says who it is. */
+function clientOf(login: Logins[string]): string | undefined {
+  if (login.type === 'oidc') return JSON.stringify([login.issuer.replace(/\/+$/, ''), login.client_id]);
+  return login.entity_id === undefined ? undefined : JSON.stringify([login.metadata, login.entity_id]);
+}
+
 /** What an access token is meant for says whose it is: not of our own client, and not of two logins at once. */
 function bearerAudiences(login: Logins): readonly Finding[] {
   const first = new Map<string, string>();
-  return Object.entries(login).flatMap(([name, { issuer, client_id, bearer }]) =>
-    (bearer?.audience ?? []).flatMap((audience, index): Finding[] => {
+  return Object.entries(login).flatMap(([name, one]) => {
+    if (one.type === 'saml') return [];
+    const { issuer, client_id, bearer } = one;
+    return (bearer?.audience ?? []).flatMap((audience, index): Finding[] => {
       const path = ['login', name, 'bearer', 'audience', index];
       if (audience === client_id) {
         const message = `\`login.${name}.bearer.audience\` is its client_id, for which ID tokens are meant: they would pass for access tokens`;
@@ -78,8 +93,41 @@ function bearerAudiences(login: Logins): readonly Finding[] {
       if (other === undefined || other === name) return [];
       const message = `\`login.${name}\` takes access tokens of the same issuer for the same audience as \`login.${other}\``;
       return [{ path, code: 'bearer_audience', message, hint: 'give each an audience of its own' }];
-    }),
-  );
+    });
+  });
+}
+
+function unsigned([name, login]: Login): readonly Finding[] {
+  if (login.type === 'oidc' || login.want_response_signed || login.want_assertion_signed) return [];
+  const message = `\`login.${name}\` wants neither the response nor the assertion signed`;
+  return [
+    {
+      path: ['login', name, 'want_assertion_signed'],
+      at: 'key',
+      code: 'saml_unsigned',
+      message,
+      hint: 'turn on the one that the provider signs',
+    },
+  ];
+}
+
+function loosened([name, login]: Login): readonly Finding[] {
+  if (login.type === 'oidc') return [];
+  const finding = (key: string, message: string): Finding => ({
+    path: ['login', name, key],
+    at: 'key',
+    code: 'saml_loosened',
+    message: `\`login.${name}.${key}\` ${message}`,
+  });
+  return [
+    ...(login.want_response_signed
+      ? []
+      : [finding('want_response_signed', 'takes responses that are not signed as a whole')]),
+    ...(login.want_assertion_signed
+      ? []
+      : [finding('want_assertion_signed', 'takes assertions without a signature of their own')]),
+    ...(login.idp_initiated ? [finding('idp_initiated', 'takes logins that no browser of ours began')] : []),
+  ];
 }
 
 function sharedDomains(login: Logins): readonly Finding[] {

@@ -97,6 +97,13 @@ function checkTarget(
   return found;
 }
 
+function unknownLogin(name: string | undefined, path: Path, { logins }: Declared): readonly Finding[] {
+  if (name === undefined || logins.has(name)) return [];
+  const meant = nearest(name, logins);
+  const hint = meant === undefined ? `the logins are ${[...logins].join(', ')}` : `did you mean ${meant}?`;
+  return [{ path, code: 'unknown_origin', message: `${showPath(path)} names no login of this file`, hint }];
+}
+
 const OWN_PREFIX = '/.latchgate';
 
 function checkRoute(
@@ -108,6 +115,7 @@ function checkRoute(
   const lines = linesOf(route.when, [...path, 'when']);
   const found = [
     ...unknownTarget(route.to, [...path, 'to'], declared),
+    ...unknownLogin(route.login, [...path, 'login'], declared),
     ...lines.flatMap((line) => checkPatterns(line.values, line.path)),
     ...checkNames(lines, declared),
   ];

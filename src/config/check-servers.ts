@@ -139,7 +139,7 @@ function secrets({ session, forward_auth, login = {}, targets = {} }: Partial<Co
   );
   for (const [name, provider] of Object.entries(login)) {
     const path = ['login', name, 'client_secret'];
-    if (isPlaceholder(provider.client_secret))
+    if (provider.type === 'oidc' && isPlaceholder(provider.client_secret))
       found.push(placeholder(path, 'copy it from the page of the client at the provider'));
   }
   for (const [name, target] of Object.entries(targets)) {

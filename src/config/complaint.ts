@@ -65,6 +65,8 @@ export const COMPLAINTS = {
   insecure_public_url: 'Secure cookies need https; plain http is accepted on loopback only.',
   open_admin: 'Health, metrics and readiness are shown to anybody who reaches the port.',
   cleartext_token: 'A token crosses the network unencrypted.',
+  saml_unsigned: 'A SAML login would take what nobody has signed.',
+  saml_loosened: 'A SAML login takes messages that are signed in part, or that nobody asked for.',
   client_auth_conflict: 'A login has both a client secret and a private key.',
   service_password_missing: 'Superset with `sign_in: header` needs `service_password`.',
   target_without_pages: 'A route leads to a target that has accounts only.',

@@ -1,4 +1,4 @@
-import { BUILT_IN_CLAIMS } from '../login/schema.ts';
+import { BUILT_IN_CLAIMS } from '../login/claims/schema.ts';
 import type { Finding, Path } from './complaint.ts';
 import type { Config } from './schema.ts';
 import { isMap, valueAt } from './schema-walk.ts';

@@ -13,30 +13,8 @@ interface MissingFeature {
   readonly entry?: number;
 }
 
-const isOneOf =
-  (...words: readonly string[]) =>
-  (value: unknown): boolean =>
-    typeof value === 'string' && words.includes(value);
-
-const SAML_KEYS = [
-  'metadata',
-  'want_response_signed',
-  'want_assertion_signed',
-  'signing_key',
-  'decryption_key',
-  'idp_initiated',
-] as const;
-
 const MISSING_FEATURES: readonly MissingFeature[] = [
   { path: ['admin_url'], feature: 'the operators’ page', instead: 'leave it out: the commands show the same' },
-  {
-    path: ['login', '*', 'type'],
-    needs: isOneOf('saml'),
-    feature: 'login by SAML',
-    instead: 'use an OIDC client of the same provider',
-    entry: 2,
-  },
-  ...SAML_KEYS.map((key) => ({ path: ['login', '*', key], feature: 'login by SAML', instead: 'leave it out' })),
 ];
 
 export interface Refused {

@@ -42,14 +42,14 @@ function innerOf(schema: Schema): Schema | undefined {
   }
 }
 
-/** Options of a union that a value may be meant for: by the discriminator when there is one, else all. */
+/** Options of a union that a value may be meant for: by the discriminator when there is one (absent: the kind that is the default), else all. */
 function optionsFor(def: z.core.$ZodUnionDef, value: unknown): readonly Schema[] {
   const discriminator = (def as Partial<z.core.$ZodDiscriminatedUnionDef>).discriminator;
   if (discriminator === undefined) return def.options;
   const wanted = isMap(value) ? value[discriminator] : undefined;
   const fitting = def.options.filter((option) => {
     const values = option._zod.propValues?.[discriminator];
-    return typeof wanted === 'string' && values?.has(wanted) === true;
+    return (wanted === undefined || typeof wanted === 'string') && values?.has(wanted) === true;
   });
   return fitting.length > 0 ? fitting : def.options;
 }

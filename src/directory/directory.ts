@@ -205,6 +205,13 @@ export interface Logouts {
   latest(key: string): Promise<Date | undefined>;
 }
 
+/** Sealed texts that one request leaves for the next one of the same browser, at whatever instance. */
+export interface Handovers {
+  leave(key: string, sealed: string, expiresAt: Date): Promise<void>;
+  /** To one caller alone. undefined: it is not there, was taken, or has expired. */
+  take(key: string): Promise<string | undefined>;
+}
+
 /** How often something happened, at all instances together. */
 export interface Counts {
   /**
@@ -267,6 +274,7 @@ export interface Directory {
   readonly ledger: Ledger;
   readonly leases: Leases;
   readonly logouts: Logouts;
+  readonly handovers: Handovers;
   readonly counts: Counts;
   readonly retries: Retries;
   readonly decisions: Decisions;

@@ -4,6 +4,7 @@ import { createCounts } from './counts.ts';
 import type { Database } from './database.ts';
 import { createDecisions } from './decisions.ts';
 import type { Directory } from './directory.ts';
+import { createHandovers } from './handovers.ts';
 import { createLeases } from './leases.ts';
 import { createLedger } from './ledger.ts';
 import { createListings } from './listings.ts';
@@ -24,6 +25,7 @@ export function createDirectory(database: Database, clock: Clock): Directory {
     ledger: createLedger(database, clock),
     leases,
     logouts: createLogouts(database, clock),
+    handovers: createHandovers(database, clock),
     counts: createCounts(database, clock),
     retries: createRetries(database),
     decisions: createDecisions(database),

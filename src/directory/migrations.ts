@@ -21,6 +21,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0008_counts': { up: createCounts },
     '0009_scim': { up: createScim },
     '0010_scim_owed': { up: addScimOwed },
+    '0011_handovers': { up: createHandovers },
   };
 }
 
@@ -36,6 +37,16 @@ async function createProviderLogouts(db: Kysely<unknown>): Promise<void> {
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .execute();
   await db.schema.createIndex('provider_logouts_expiry').on('provider_logouts').column('expires_at').execute();
+}
+
+async function createHandovers(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('handovers')
+    .addColumn('key', 'text', (column) => column.primaryKey())
+    .addColumn('sealed', 'text', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .execute();
+  await db.schema.createIndex('handovers_expiry').on('handovers').column('expires_at').execute();
 }
 
 async function createPlans(db: Kysely<unknown>): Promise<void> {

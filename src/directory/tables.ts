@@ -81,6 +81,12 @@ export interface LogoutRow {
   expires_at: number;
 }
 
+export interface HandoverRow {
+  key: string;
+  sealed: string;
+  expires_at: number;
+}
+
 export interface CountRow {
   purpose: string;
   key: string;
@@ -267,6 +273,7 @@ export interface Tables {
   leases: LeaseRow;
   once_keys: OnceRow;
   provider_logouts: LogoutRow;
+  handovers: HandoverRow;
   counts: CountRow;
   retries: RetryRow;
   decisions: DecisionRow;

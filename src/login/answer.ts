@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
-import { failurePage, type PageFrame } from './pages.ts';
+import { FORWARD_SCRIPT, failurePage, forwardPage, type PageFrame } from './pages.ts';
+import type { Journey } from './provider.ts';
 import { sentenceFor } from './sentences.ts';
 
 const DEFAULT_RETRY_SECONDS = 5;
@@ -10,6 +11,8 @@ const DEFAULT_RETRY_SECONDS = 5;
 /** Ways on from a failure, as paths of ours. */
 export interface WaysOn {
   readonly retryAddress?: string;
+  /** Where another provider can be chosen. */
+  readonly chooseAddress?: string;
   readonly switchAddress?: string;
   /** Goes along with the form to `switchAddress`. */
   readonly switchHint?: string;
@@ -48,20 +51,29 @@ export function wantsPage(req: IncomingMessage): boolean {
   );
 }
 
-/** `posts`: the page has a form that posts. With `no-referrer` its Origin would be `null`; the origin alone says enough. */
+/**
+ * `posts`: the page has a form that posts. With `no-referrer` its Origin would be `null`; the origin alone says enough.
+ * `script`: the one text that may run in it.
+ */
 export function sendPage(
   res: ServerResponse,
   status: number,
   render: (frame: PageFrame) => string,
-  options: { readonly posts?: boolean } = {},
+  options: { readonly posts?: boolean; readonly script?: string } = {},
 ): void {
   setOwnHeaders(res);
   const nonce = randomBytes(16).toString('base64url');
   res.statusCode = status;
-  res.setHeader('Content-Security-Policy', policy(nonce));
+  res.setHeader('Content-Security-Policy', policy(nonce, options.script));
   if (options.posts === true) res.setHeader('Referrer-Policy', 'strict-origin');
   res.setHeader('Content-Type', 'text/html; charset=utf-8');
   res.end(render({ nonce, requestId: requestIdOf(res) }));
+}
+
+/** Sends the browser to a provider: by a redirect, or by a form that it posts there. */
+export function sendJourney(res: ServerResponse, status: 302 | 303, journey: Journey): void {
+  if (typeof journey === 'string') sendRedirect(res, status, journey);
+  else sendPage(res, 200, (frame) => forwardPage(journey, frame), { script: FORWARD_SCRIPT });
 }
 
 export function sendJson(res: ServerResponse, status: number, body: unknown): void {
@@ -111,9 +123,11 @@ export function sendFailure(
 /**
  * No form-action: browsers apply it to where a form's answer redirects, and logging out goes on to the provider.
  */
-function policy(nonce?: string): string {
+function policy(nonce?: string, script?: string): string {
   const style = nonce === undefined ? '' : `; style-src 'nonce-${nonce}'`;
-  return `default-src 'none'${style}; base-uri 'none'; frame-ancestors 'none'`;
+  const run =
+    script === undefined ? '' : `; script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`;
+  return `default-src 'none'${style}${run}; base-uri 'none'; frame-ancestors 'none'`;
 }
 
 const OWN_HEADERS: readonly string[] = [

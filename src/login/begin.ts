@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { toLatchgateError } from '../model/errors.ts';
 import { atEndOfTurn } from '../ops/turn.ts';
-import { ownHeaders, sendFailure, sendJson, sendPage, sendRedirect, wantsPage } from './answer.ts';
+import { ownHeaders, sendFailure, sendJourney, sendJson, sendPage, sendRedirect, wantsPage } from './answer.ts';
 import {
+  choiceAddress,
   type LoginRoutesOptions,
   type LoginStart,
   loginAddress,
@@ -15,6 +16,7 @@ import {
   single,
   startLogin,
 } from './context.ts';
+import { lastLogin } from './last-login.ts';
 import { choicePage } from './pages.ts';
 import type { LoginProvider } from './provider.ts';
 
@@ -65,7 +67,9 @@ export function beginLogin(
     return undefined;
   }
   const loginHint = hintOf(parameters);
-  const provider = chooseProvider(options, name, loginHint);
+  const { cookie: cookieHeader } = req.headers;
+  const chooses = parameters.has('choose');
+  const provider = chooseProvider(options, { name, loginHint, returnTo, cookieHeader, chooses });
   if (provider === undefined) {
     res.setHeader('X-Request-Id', requestId);
     offerChoice(options, req, res, returnTo, loginHint !== undefined);
@@ -76,7 +80,9 @@ export function beginLogin(
     res.setHeader('X-Request-Id', requestId);
     const about = { requestId, login: provider.name, code: error.code };
     options.log.error('login could not start', { ...about, error });
-    sendFailure(req, res, error, { retryAddress: loginAddress(returnTo, name) });
+    const chooseAddress = choiceAddress(returnTo, options);
+    const ways = chooseAddress === undefined ? {} : { chooseAddress };
+    sendFailure(req, res, error, { retryAddress: loginAddress(returnTo, name), ...ways });
   };
   try {
     const started = startLogin(options, req.headers.cookie, { provider, returnTo, restarts: 0, loginHint, requestId });
@@ -87,24 +93,45 @@ export function beginLogin(
   }
 }
 
-function sendOff(res: ServerResponse, { address, cookie }: LoginStart, requestId: string): undefined {
+function sendOff(res: ServerResponse, { journey, cookie }: LoginStart, requestId: string): undefined {
+  if (typeof journey !== 'string') {
+    res.setHeader('X-Request-Id', requestId);
+    res.setHeader('Set-Cookie', cookie);
+    sendJourney(res, 302, journey);
+    return;
+  }
   atEndOfTurn(() => {
     if (res.destroyed) return;
-    res.writeHead(302, [...ownHeaders(requestId), 'Set-Cookie', cookie, 'Location', address]);
+    res.writeHead(302, [...ownHeaders(requestId), 'Set-Cookie', cookie, 'Location', journey]);
     res.end();
   });
 }
 
-/** By name; the only one; the only one for the domain of the e-mail address. Undefined: the person has to choose. */
+interface Wish {
+  readonly name: string | undefined;
+  readonly loginHint: string | undefined;
+  readonly returnTo: string;
+  readonly cookieHeader: string | undefined;
+  /** Whatever the route says and the browser remembers. */
+  readonly chooses: boolean;
+}
+
+/**
+ * By name; the only one; that of the route; the only one for the domain of the e-mail address; without an address, the one
+ * that this browser took last. Undefined: the person has to choose.
+ */
 function chooseProvider(
   options: LoginRoutesOptions,
-  name: string | undefined,
-  loginHint: string | undefined,
+  { name, loginHint, returnTo, cookieHeader, chooses }: Wish,
 ): LoginProvider | undefined {
+  const { providers, publicUrl, loginOf } = options;
   if (name !== undefined) return providerNamed(name, options);
-  const all = [...options.providers.values()];
+  const all = [...providers.values()];
   if (all.length === 1) return all[0];
-  const domain = loginHint?.slice(loginHint.lastIndexOf('@') + 1).toLowerCase();
+  const ofRoute = chooses ? undefined : loginOf?.(returnTo);
+  if (ofRoute !== undefined) return providers.get(ofRoute);
+  if (loginHint === undefined) return chooses ? undefined : providers.get(lastLogin(publicUrl, cookieHeader) ?? '');
+  const domain = loginHint.slice(loginHint.lastIndexOf('@') + 1).toLowerCase();
   const fits = all.filter(({ emailDomains }) => emailDomains.some((own) => own.toLowerCase() === domain));
   return fits.length === 1 ? fits[0] : undefined;
 }

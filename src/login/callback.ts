@@ -1,9 +1,11 @@
 import type { Request, Response } from 'express';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Provisioned } from '../provisioning/provision.ts';
+import { appendCookie } from '../session/cookie.ts';
 import type { Session } from '../session/store.ts';
-import { requestIdOf, sendFailure, sendRedirect } from './answer.ts';
+import { requestIdOf, sendFailure, sendJourney, sendRedirect } from './answer.ts';
 import {
+  choiceAddress,
   type LoginOutcome,
   type LoginRoutesOptions,
   loginAddress,
@@ -15,7 +17,9 @@ import {
   startLogin,
   stepLimit,
 } from './context.ts';
-import { type Completed, isRefreshable, type LoginProvider } from './provider.ts';
+import { rememberLogin } from './last-login.ts';
+import type { LogoutHint } from './logout-hint.ts';
+import { answersByRedirect, type Completed, isRefreshable, type LoginProvider } from './provider.ts';
 import type { OpenedState } from './state.ts';
 
 /** Logins in a row that came back without their state, until we stop trying. */
@@ -31,6 +35,7 @@ export async function finishLogin(
   name: string,
 ): Promise<void> {
   const provider = providerNamed(name, options);
+  if (!answersByRedirect(provider)) throw new LatchgateError('login_unknown', 'this login has no redirect URI');
   const callback = ownAddress(req, options, `/callback/${provider.name}`);
   const state = single(callback.searchParams, 'state');
   const opened = state === undefined ? undefined : options.states.open(state, req.headers.cookie);
@@ -38,18 +43,42 @@ export async function finishLogin(
     return withoutState(options, req, res, provider);
   }
   const { transaction } = opened;
-  if (!opened.live && isStuck(req, opened)) countStranger(options, req);
+  const complete = () => provider.complete({ callback, state, transaction }, stepLimit());
+  return conclude(options, req, res, provider, { opened, complete });
+}
+
+/** What a browser came back with. */
+export interface Returned {
+  /** The state that it brought; undefined: the login began at the provider, which may be. */
+  readonly opened?: OpenedState;
+  /** Where to go afterwards when there is no state to say so; checked. */
+  readonly returnTo?: string;
+  complete(): Promise<Completed>;
+}
+
+/** The rest of a login, whatever way the answer of the provider came: provisions, begins the session, goes to the page. */
+export async function conclude(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  provider: LoginProvider,
+  { opened, returnTo: asked = '/', complete }: Returned,
+): Promise<void> {
+  const returnTo = opened?.transaction.returnTo ?? asked;
+  if (opened?.live === false && isStuck(req, opened)) countStranger(options, req);
   let isRecorded = false;
   let completed: Completed | undefined;
   try {
-    if (!opened.live || !(await opened.use())) return await resume(options, req, res, provider, opened);
-    completed = await provider.complete({ callback, state, transaction }, stepLimit());
+    if (opened !== undefined && (!opened.live || !(await opened.use()))) {
+      return await resume(options, req, res, provider, opened);
+    }
+    completed = await complete();
     isRecorded = true;
-    const provisioned = await provision(options, req, res, completed, transaction.returnTo);
+    const provisioned = await provision(options, req, res, completed, returnTo);
     await options.sessions.begin(req, toSession(options, provider, completed, provisioned), completed.tokens);
     isRecorded = false;
     if (await endIfOver(options, req, res, provider, completed, provisioned)) {
-      return await again(options, req, res, provider, opened);
+      return await again(options, req, res, provider, { returnTo, restarts: opened?.restarts ?? 0 });
     }
     options.log.info('login', {
       requestId: requestIdOf(res),
@@ -57,19 +86,16 @@ export async function finishLogin(
       person: provisioned.identity.person,
     });
     await report(options, { requestId: requestIdOf(res), login: provider.name, code: 'ok', beforeProvisioning: false });
-    sendRedirect(res, 302, transaction.returnTo);
+    if (options.providers.size > 1) appendCookie(res, rememberLogin(options.publicUrl, provider.name));
+    sendRedirect(res, 302, returnTo);
   } catch (thrown) {
-    await refuse(options, req, res, toLatchgateError(thrown), {
-      provider,
-      returnTo: transaction.returnTo,
-      isRecorded,
-      idToken: completed?.tokens.idToken,
-    });
+    const hint = completed?.tokens;
+    await refuse(options, req, res, toLatchgateError(thrown), { provider, returnTo, isRecorded, hint });
   }
 }
 
 /** Nothing to go by: not sealed by us, or for another provider. Whoever has a session is where they wanted to be. */
-async function withoutState(
+export async function withoutState(
   options: LoginRoutesOptions,
   req: Request,
   res: Response,
@@ -84,7 +110,7 @@ async function withoutState(
 }
 
 /** Where it is refused anyway, and nowhere else: whoever comes from the same address with a state of theirs gets on. */
-function countStranger({ refused }: LoginRoutesOptions, req: Request): void {
+export function countStranger({ refused }: LoginRoutesOptions, req: Request): void {
   const error = refused.callbacks.count(req);
   if (error !== undefined) throw error;
 }
@@ -106,7 +132,7 @@ async function resume(
   if (isStuck(req, opened)) {
     throw new LatchgateError('login_loop', 'logins keep coming back without their state', { detail: { restarts } });
   }
-  return again(options, req, res, provider, opened);
+  return again(options, req, res, provider, { returnTo: transaction.returnTo, restarts });
 }
 
 async function again(
@@ -114,14 +140,13 @@ async function again(
   req: Request,
   res: Response,
   provider: LoginProvider,
-  { transaction, restarts }: OpenedState,
+  { returnTo, restarts }: { readonly returnTo: string; readonly restarts: number },
 ): Promise<void> {
   if (restarts >= MOST_RESTARTS) throw new LatchgateError('login_ended', 'the provider ends each login as it begins');
-  const { returnTo } = transaction;
   const more = { provider, returnTo, restarts: restarts + 1, requestId: requestIdOf(res) };
-  const { address, cookie } = await startLogin(options, req.headers.cookie, more);
+  const { journey, cookie } = await startLogin(options, req.headers.cookie, more);
   res.append('Set-Cookie', cookie);
-  sendRedirect(res, 302, address);
+  sendJourney(res, 302, journey);
 }
 
 /**
@@ -203,7 +228,7 @@ function toSession(
   };
 }
 
-async function refuse(
+export async function refuse(
   options: LoginRoutesOptions,
   req: Request,
   res: Response,
@@ -213,10 +238,10 @@ async function refuse(
     readonly returnTo: string;
     /** Provisioning has written down how it ended. */
     readonly isRecorded: boolean;
-    readonly idToken?: string | undefined;
+    readonly hint?: LogoutHint | undefined;
   },
 ): Promise<void> {
-  const { provider, returnTo, isRecorded, idToken } = at;
+  const { provider, returnTo, isRecorded, hint } = at;
   const requestId = requestIdOf(res);
   const level = error.status >= 500 ? 'error' : 'warn';
   options.log[level]('login refused', { requestId, login: provider.name, code: error.code, error });
@@ -228,9 +253,12 @@ async function refuse(
     detail: error.detail,
   });
   const isRefusal = error.status === 403 || error.status === 409;
+  const isKnown = hint?.idToken !== undefined || hint?.nameId !== undefined;
+  const chooseAddress = choiceAddress(returnTo, options);
   sendFailure(req, res, error, {
     retryAddress: loginAddress(returnTo, provider.name),
-    ...(isRefusal && idToken !== undefined ? { switchHint: options.logoutHints.seal(provider.name, idToken) } : {}),
+    ...(chooseAddress === undefined ? {} : { chooseAddress }),
+    ...(isRefusal && isKnown ? { switchHint: options.logoutHints.seal(provider.name, hint) } : {}),
     ...(isRefusal ? { switchAddress: `${PREFIX}/logout?${new URLSearchParams({ login: provider.name })}` } : {}),
   });
 }

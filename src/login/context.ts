@@ -12,8 +12,9 @@ import type { ExpressSessions } from '../session/express.ts';
 import type { SessionConfig } from '../session/schema.ts';
 import { requestIdOf, sendFailure } from './answer.ts';
 import type { EndedLogins } from './backchannel-ended.ts';
+import type { LoginAnswers } from './login-answers.ts';
 import type { LogoutHints } from './logout-hint.ts';
-import type { LoginProvider } from './provider.ts';
+import type { Journey, LoginProvider } from './provider.ts';
 import { safeReturnTo } from './return-to.ts';
 import type { LoginStates } from './state.ts';
 
@@ -63,6 +64,8 @@ export interface LoginRoutesOptions {
   readonly provisioner: Pick<Provisioner, 'assert'>;
   /** The target behind an address to return to: the one that a login waits for. */
   readonly targetOf: (returnTo: string) => string | undefined;
+  /** The provider that the route behind such an address names; default: none does. */
+  readonly loginOf?: (returnTo: string) => string | undefined;
   /** Public keys of assertions, tokens and private_key_jwt. */
   readonly publicKeys: () => Promise<readonly JWK[]>;
   /** Cookies that backends set in the browser and that end with the session. */
@@ -70,6 +73,8 @@ export interface LoginRoutesOptions {
   /** Told after each login that ended, well or not; what it throws is logged and changes nothing. */
   readonly onOutcome?: (outcome: LoginOutcome) => Promise<void> | void;
   readonly logoutHints: LogoutHints;
+  /** Absent: no provider answers by post. */
+  readonly answers?: LoginAnswers;
   readonly endedLogins: EndedLogins;
   /** Callbacks with a state that is not this browser's, and logout tokens that do not hold: neither stands in the other's way. */
   readonly refused: { readonly callbacks: RefusedRequests; readonly logoutTokens: RefusedRequests };
@@ -125,6 +130,11 @@ export function loginAddress(returnTo: string, login?: string): string {
   return `${PREFIX}/login?${query}`;
 }
 
+/** Where people choose, whatever they chose before; undefined: there is one provider alone. */
+export function choiceAddress(returnTo: string, { providers }: LoginRoutesOptions): string | undefined {
+  return providers.size < 2 ? undefined : `${PREFIX}/login?${new URLSearchParams({ rd: returnTo, choose: '1' })}`;
+}
+
 export function providerNamed(name: string, { providers }: LoginRoutesOptions): LoginProvider {
   const provider = providers.get(name);
   if (provider === undefined) throw new LatchgateError('login_unknown', 'no login provider of that name');
@@ -164,8 +174,8 @@ export function stepLimit(): AbortSignal {
 
 /** What sends a browser to the provider. */
 export interface LoginStart {
-  /** At the provider, with a state that only this browser can bring back. */
-  readonly address: string;
+  /** To the provider, with a state that only this browser can bring back. */
+  readonly journey: Journey;
   /** Set-Cookie line that binds the browser to it. */
   readonly cookie: string;
 }
@@ -185,6 +195,6 @@ export function startLogin(
   const { provider, returnTo, restarts, loginHint, requestId } = input;
   const { state, transaction, cookie } = states.start({ provider: provider.name, returnTo, restarts, cookieHeader });
   log.debug('login started', { requestId, login: provider.name, restarts });
-  const address = provider.begin({ state, transaction, loginHint });
-  return typeof address === 'string' ? { address, cookie } : address.then((found) => ({ address: found, cookie }));
+  const journey = provider.begin({ state, transaction, loginHint });
+  return journey instanceof Promise ? journey.then((found) => ({ journey: found, cookie })) : { journey, cookie };
 }

@@ -29,6 +29,7 @@ import { checkCallback, checkRefreshed, refreshRefused, toCompleted } from './oi
 import { type ClientCredentials, type ClientKey, clientFor, createCredentials } from './oidc-client.ts';
 import { asLoginError, type OidcStep } from './oidc-errors.ts';
 import type {
+  AnswersByRedirect,
   BeginInput,
   Completed,
   CompleteInput,
@@ -56,8 +57,9 @@ export interface OidcProviderOptions {
   readonly log: Log;
 }
 
-export interface OidcProvider extends LoginProvider, Refreshable, TellsLogouts {
+export interface OidcProvider extends LoginProvider, AnswersByRedirect, Refreshable, TellsLogouts {
   readonly type: 'oidc';
+  begin(input: BeginInput): string | Promise<string>;
   /** Present when `bearer` is configured. */
   readonly accessTokens: TakesAccessTokens | undefined;
   /** The key of private_key_jwt as the provider wants to read it from our JWK Set. */
@@ -179,13 +181,15 @@ class OidcLogin implements OidcProvider {
     });
   }
 
-  async logoutAddress({ idToken, returnTo }: LogoutInput, signal: AbortSignal): Promise<URL | undefined> {
+  async logoutJourney({ idToken, returnTo }: LogoutInput, signal: AbortSignal): Promise<string | undefined> {
     const found = await this.#discovery.get();
     if (found.metadata.end_session_endpoint === undefined) return undefined;
     const isShort = idToken !== undefined && idToken.length <= LONGEST_HINT;
     const hint = isShort ? { id_token_hint: idToken } : {};
     const parameters = { post_logout_redirect_uri: returnTo.href, ...hint };
-    return this.#attempt('authorize', async () => buildEndSessionUrl(await this.#client(found, signal), parameters));
+    return this.#attempt('authorize', async () => {
+      return buildEndSessionUrl(await this.#client(found, signal), parameters).href;
+    });
   }
 
   async probe(): Promise<void> {

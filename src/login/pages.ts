@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../model/errors.ts';
 import { html, Markup } from './html.ts';
+import type { PostForm } from './provider.ts';
 import { sentenceFor } from './sentences.ts';
 import { STYLE } from './style.ts';
 
@@ -15,6 +16,8 @@ export interface FailurePage {
   readonly message?: string;
   /** Where trying again begins. */
   readonly retryAddress?: string;
+  /** Where another provider can be chosen. */
+  readonly chooseAddress?: string;
   /** POST address that ends the login at hand, so that somebody else can log in. */
   readonly switchAddress?: string;
   /** By which the provider knows whose login that is. */
@@ -34,8 +37,11 @@ export function failurePage(page: FailurePage, frame: PageFrame): string {
   const retry = page.retryAddress === undefined ? undefined : link(page.retryAddress, 'Try again', 'button');
   const other =
     page.switchAddress === undefined ? undefined : switchForm(page, page.switchAddress, retry === undefined);
+  const choice =
+    page.chooseAddress === undefined ? undefined : link(page.chooseAddress, 'Other ways to log in', 'quiet');
+  const hasWays = retry !== undefined || other !== undefined || choice !== undefined;
   const body = html`<p class="lead">${page.message ?? text}</p>
-${retry === undefined && other === undefined ? undefined : html`<div class="actions">${retry}${other}</div>`}
+${hasWays ? html`<div class="actions">${retry}${other}${choice}</div>` : undefined}
 ${facts(frame, page.code)}`;
   return layout({ title, tone: toneFor(page.code), body }, frame);
 }
@@ -68,6 +74,20 @@ export function loggedOutPage(
   const body = html`<p class="lead">${text}</p>
 <div class="actions">${link(loginAddress, ended ? 'Log in again' : 'Log in', 'button')}</div>`;
   return layout({ title: ended ? 'Logged out' : 'You are not logged in', tone: ended ? 'done' : 'plain', body }, frame);
+}
+
+/** Run by browsers with scripts; without them the button is pressed. */
+export const FORWARD_SCRIPT = 'document.forms[0].submit()';
+
+/** On to the provider, with what it wants to have posted. */
+export function forwardPage({ action, fields }: PostForm, frame: PageFrame): string {
+  const inputs = Object.entries(fields).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  );
+  const body = html`<p class="lead">You are on the way to your identity provider.</p>
+<form class="actions" method="post" action="${action}">${inputs}<button class="button" type="submit">Continue</button></form>
+<script>${new Markup(FORWARD_SCRIPT)}</script>`;
+  return layout({ title: 'One moment', tone: 'plain', body }, frame);
 }
 
 function emailForm({ action, returnTo, unknown }: NonNullable<ChoicePage['byEmail']>): Markup {

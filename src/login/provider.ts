@@ -1,4 +1,6 @@
 import type { Assertion } from '../model/person.ts';
+import type { SessionTokens } from '../session/store.ts';
+import type { LogoutMessage } from './saml/logout-request.ts';
 
 /** What has to be remembered between the start and the end of a login; sealed into the `state` parameter. */
 export interface Transaction {
@@ -16,7 +18,7 @@ export interface Completed {
   readonly providerSession?: string;
   /** When the provider issued the ID token, in milliseconds since the epoch; absent: it sent none. */
   readonly issuedAt?: number;
-  readonly tokens: { readonly idToken?: string; readonly refreshToken?: string };
+  readonly tokens: SessionTokens;
 }
 
 export interface BeginInput {
@@ -35,8 +37,18 @@ export interface CompleteInput {
 
 export interface LogoutInput {
   readonly idToken?: string;
+  readonly nameId?: string;
   readonly returnTo: URL;
 }
+
+/** What a browser is to post at the provider (SAML bindings §3.5). */
+export interface PostForm {
+  readonly action: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** How a browser gets to the provider: an address, or a form. */
+export type Journey = string | PostForm;
 
 /** A configured way to log in. Throws LatchgateError; never lets a library's error out. */
 export interface LoginProvider {
@@ -44,15 +56,46 @@ export interface LoginProvider {
   readonly label: string;
   readonly type: 'oidc' | 'saml';
   readonly emailDomains: readonly string[];
-  /** The address at the provider; at once, when nobody has to be asked for it. */
-  begin(input: BeginInput): string | Promise<string>;
+  /** To the provider; at once, when nobody has to be asked for it. */
+  begin(input: BeginInput): Journey | Promise<Journey>;
+  /** Where the provider ends its own session; undefined when it cannot. */
+  logoutJourney(input: LogoutInput, signal: AbortSignal): Promise<Journey | undefined>;
+  /** For readiness: throws `provider_unavailable`. */
+  probe(signal: AbortSignal): Promise<void>;
+}
+
+/** A provider that sends people back with a code in the address (OIDC Core §3.1.2.5). */
+export interface AnswersByRedirect {
   complete(input: CompleteInput, signal: AbortSignal): Promise<Completed>;
   /** A token that somebody holds (`explain --token`): verified, and its claims as an assertion. */
   verify(token: string, signal: AbortSignal): Promise<Assertion>;
-  /** Where the provider ends its own session; undefined when it cannot. */
-  logoutAddress(input: LogoutInput, signal: AbortSignal): Promise<URL | undefined>;
-  /** For readiness: throws `provider_unavailable`. */
-  probe(signal: AbortSignal): Promise<void>;
+}
+
+export interface AcceptInput {
+  /** `SAMLResponse` of the form. */
+  readonly response: string;
+  /** Of the login that it answers; undefined: it began at the provider. */
+  readonly transaction: Transaction | undefined;
+}
+
+/** What a provider wants to be over, and the way to tell it that it is. */
+export interface AskedLogout {
+  readonly logouts: readonly ProviderLogout[];
+  /** For a browser that came along; undefined: the provider wants no answer. */
+  answer(): Promise<Journey | undefined>;
+}
+
+/** A provider whose answers browsers post to us (SAML 2.0). */
+export interface AnswersByPost {
+  /** What we are, for the provider to read (SAML metadata §2.4.4). */
+  metadata(): Promise<string>;
+  /**
+   * Verifies an answer, which counts once over all instances. Which browser it came from is not looked at. Throws
+   * `saml_*`, `provider_refused`, `provider_misconfigured`, `provider_unavailable`.
+   */
+  accept(input: AcceptInput, signal: AbortSignal): Promise<Completed>;
+  /** The provider's own wish to end logins (SAML core §3.7.3). Throws `saml_*`. */
+  verifyLogoutRequest(message: LogoutMessage, signal: AbortSignal): Promise<AskedLogout>;
 }
 
 export interface RefreshInput {
@@ -123,6 +166,14 @@ export interface TakesAccessTokens {
 
 export function isRefreshable(provider: LoginProvider): provider is LoginProvider & Refreshable {
   return 'refresh' in provider;
+}
+
+export function answersByRedirect(provider: LoginProvider): provider is LoginProvider & AnswersByRedirect {
+  return 'complete' in provider;
+}
+
+export function answersByPost(provider: LoginProvider): provider is LoginProvider & AnswersByPost {
+  return 'accept' in provider;
 }
 
 export function tellsLogouts(provider: LoginProvider): provider is LoginProvider & TellsLogouts {

@@ -7,9 +7,10 @@ import { beginLogin } from './begin.ts';
 import { finishLogin } from './callback.ts';
 import { type LoginRoutesOptions, originAsked, sendThrown } from './context.ts';
 import { askLogout, logout } from './logout.ts';
+import { acceptAnswer, finishAnswer, sendMetadata, singleLogout } from './saml-routes.ts';
 
 /**
- * Everything under `/.latchgate`, to be mounted there: login, callback, logouts, userinfo, jwks.json. Answers every
+ * Everything under `/.latchgate`, to be mounted there: login, callback, SAML, logouts, userinfo, jwks.json. Answers every
  * request itself; what is to stand beside it is mounted before it.
  */
 export function createLoginRouter(options: LoginRoutesOptions): Router {
@@ -38,6 +39,15 @@ export function createLoginRouter(options: LoginRoutesOptions): Router {
   serve('/callback/:name', {
     GET: [mainHostOnly(options), session, (req, res) => finishLogin(options, req, res, String(req.params['name']))],
   });
+  const named = (req: Request) => String(req.params['name']);
+  serve('/saml/:name/acs', {
+    POST: [mainHostOnly(options), (req, res) => acceptAnswer(options, req, res, named(req))],
+    GET: [mainHostOnly(options), session, (req, res) => finishAnswer(options, req, res, named(req))],
+  });
+  const metadata: RequestHandler = (req, res) => sendMetadata(options, res, named(req));
+  serve('/saml/:name/metadata', { GET: [metadata], HEAD: [metadata] });
+  const slo: RequestHandler = (req, res) => singleLogout(options, req, res, named(req));
+  serve('/saml/:name/slo', { GET: [slo], POST: [slo] });
   const ask: RequestHandler = (req, res) => askLogout(options, req, res);
   serve('/logout', {
     GET: [session, ask],

@@ -83,6 +83,16 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
     text: 'The access token was not given for this service. Ask for one with the right scope.',
   },
   subject_invalid: NOT_VERIFIED,
+  saml_message_invalid: NOT_VERIFIED,
+  saml_signature_invalid: NOT_VERIFIED,
+  saml_issuer_unknown: NOT_VERIFIED,
+  saml_not_for_us: NOT_VERIFIED,
+  saml_expired: NOT_VERIFIED,
+  saml_replayed: LOGIN_OVER,
+  saml_unsolicited: {
+    title: 'Please begin here',
+    text: 'This login began at your identity provider, which this service does not take. Please log in from here.',
+  },
   email_missing: {
     title: 'Your e-mail address is missing',
     text: 'Your identity provider sent no e-mail address, and an account here needs one. Your administrator can add it there.',

@@ -84,6 +84,33 @@ export const ERRORS = {
     'A token of the identity provider does not hold: signature, issuer, audience, time or nonce.',
   ),
   token_key_unknown: row(403, true, 'The token is signed by a key that the provider does not publish.'),
+  saml_message_invalid: row(
+    403,
+    false,
+    'A SAML message is not in the form that is taken: DOCTYPE, comments, too deep, not what SAML 2.0 says, or nothing that was asked for in it.',
+  ),
+  saml_signature_invalid: row(
+    403,
+    false,
+    'A SAML message is not signed as the login wants it, not by a key of the metadata, with SHA-1 or HMAC, or what was signed is not what was read.',
+  ),
+  saml_issuer_unknown: row(403, false, 'A SAML message is of another provider than the metadata of the login names.'),
+  saml_not_for_us: row(
+    403,
+    false,
+    'A SAML message is meant for somebody else: Audience, Destination or Recipient is not ours. Compare with our metadata.',
+  ),
+  saml_expired: row(
+    403,
+    false,
+    'A SAML message does not hold yet, or not any more. Compare the clocks; `login.NAME.clock_skew` allows for a difference.',
+  ),
+  saml_replayed: row(403, false, 'A SAML assertion was used before. It counts once, at all instances together.'),
+  saml_unsolicited: row(
+    403,
+    false,
+    'A SAML login began at the provider or lost its RelayState, and `login.NAME.idp_initiated` is off.',
+  ),
   answer_too_large: row(502, false, 'An answer was longer than its limit.'),
   invalid_token: row(
     401,

@@ -8,6 +8,8 @@ export interface Route<Subject> {
   /** A prefix of whole segments. */
   readonly path: string;
   readonly target: string;
+  /** The login by which people get there when they have none; absent: they choose. */
+  readonly login?: string;
   /** Upper case; absent: all. HEAD is served where GET is. */
   readonly methods?: readonly string[];
   readonly isPublic: boolean;

@@ -27,6 +27,11 @@ const routeSchema = z.strictObject({
   when: conditionSchema
     .optional()
     .describe('Who may use the route, in the language of rules. Default: everybody with an account in the target.'),
+  login: entryName
+    .optional()
+    .describe(
+      'The login by which people get there when they have none: nobody is asked. Others who are logged in get there all the same; `when: { origin: … }` keeps them out.',
+    ),
   public: flag.prefault(false).describe('Served without a login, and without saying who it is.'),
 });
 

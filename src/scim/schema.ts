@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count, durationMs, entryName, flag, networkList, text, textList } from '../config/values.ts';
-import { BUILT_IN_CLAIMS, type BuiltInClaims, claimsFrom } from '../login/schema.ts';
+import { BUILT_IN_CLAIMS, type BuiltInClaims, claimsFrom } from '../login/claims/schema.ts';
 
 /** Attributes of RFC 7643 §4.1; `email` is the value of the primary address, `groups` the names of the groups. */
 const SCIM_CLAIMS = {

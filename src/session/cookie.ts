@@ -11,7 +11,11 @@ import type { Session, SessionStore } from './store.ts';
 const REMEMBERED = 3_000;
 
 /** Every cookie name that is ours on some deployment: never forwarded to an upstream, never taken from one. */
-const RESERVED_NAMES = ['latchgate', 'latchgate-login'].flatMap((name) => [name, `__Host-${name}`, `__Secure-${name}`]);
+const RESERVED_NAMES = ['latchgate', 'latchgate-login', 'latchgate-last-login'].flatMap((name) => [
+  name,
+  `__Host-${name}`,
+  `__Secure-${name}`,
+]);
 
 export interface SessionCookiesOptions {
   readonly publicUrl: string;

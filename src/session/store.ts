@@ -6,7 +6,7 @@ import type { Identity } from '../model/person.ts';
  */
 export interface Session {
   readonly identity: Identity;
-  /** OIDC session id of the provider, when it sends one. */
+  /** The provider's own session, when it names one: `sid` of OIDC, of SAML a hash of subject and SessionIndex. */
   readonly providerSession?: string;
   readonly createdAt: number;
   /** No use after this, however busy. */
@@ -19,6 +19,8 @@ export interface Session {
 export interface SessionTokens {
   readonly idToken?: string;
   readonly refreshToken?: string;
+  /** By which a SAML provider knows the login when it is to be ended; JSON of its own. */
+  readonly nameId?: string;
 }
 
 export interface WholeSession {

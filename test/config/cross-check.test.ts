@@ -547,12 +547,11 @@ describe('targets and routes', () => {
 });
 
 describe('features that are not there yet', () => {
-  it.each([
-    ['admin_url: "https://ops"', 'admin_url'],
-    ['login: { p: { type: saml, metadata: x, claims: { email: email } } }', 'login.p.type'],
-    ['login: { p: { issuer: "https://i", client_id: x, idp_initiated: false } }', 'login.p.idp_initiated'],
-  ])('are refused by name, and only that is said: %s', (section, path) => {
-    const name = section.slice(0, section.indexOf(':'));
-    expect(complaints({ [name]: section })).toEqual([`feature_missing ${path}`]);
-  });
+  it.each([['admin_url: "https://ops"', 'admin_url']])(
+    'are refused by name, and only that is said: %s',
+    (section, path) => {
+      const name = section.slice(0, section.indexOf(':'));
+      expect(complaints({ [name]: section })).toEqual([`feature_missing ${path}`]);
+    },
+  );
 });

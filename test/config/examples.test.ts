@@ -54,6 +54,8 @@ const WORLD = {
       .map((name): [string, string] => [`/run/secrets/${name}`, SECRET])
       .concat([
         ['/run/secrets/partners.pem', PEM],
+        ['/run/secrets/saml-signing.pem', PEM],
+        ['/run/secrets/saml-decryption.pem', PEM],
         ['/etc/latchgate/db-ca.pem', PEM],
       ]),
   ),

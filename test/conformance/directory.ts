@@ -439,6 +439,18 @@ function describeRest(world: World): void {
     expect(rows).toEqual([{ key: 'carol' }]);
   });
 
+  it('hands a text over to one caller alone, at whatever instance, until it expires', async () => {
+    const { here, there, state } = world();
+    const soon = new Date(state.clock.now() + 60_000);
+    await here.handovers.leave('one', 'sealed', soon);
+    const taken = await Promise.all(Array.from({ length: 10 }, (_, n) => (n % 2 ? here : there).handovers.take('one')));
+    expect(taken.filter((text) => text !== undefined)).toEqual(['sealed']);
+    await here.handovers.leave('two', 'late', soon);
+    state.clock.fastForward(60_000);
+    expect(await there.handovers.take('two')).toBeUndefined();
+    expect(await here.handovers.take('nothing')).toBeUndefined();
+  });
+
   it('counts what happens at every instance, each purpose by itself, and begins anew after the window', async () => {
     const { here, there, state } = world();
     const add = (place: typeof here, purpose: string, times: Record<string, number>) =>

@@ -7,6 +7,7 @@ import { type OpenBackend, type Opened, openAll, startOpenBackend } from '../jou
 import { freePort, startGateway } from '../services/gateway.ts';
 import { keycloakPassword, type RunningKeycloak, startKeycloak } from '../services/keycloak.ts';
 import { latchgate } from './command.ts';
+import { samlJourneys } from './saml-logins.ts';
 import { keycloakLogin, settings } from './settings.ts';
 import { eventually, Stage } from './stage.ts';
 
@@ -157,4 +158,8 @@ describe('with Keycloak', () => {
     expect(isForm(page)).toBe(true);
     expect(await keycloak.admin.sessions('erin')).toEqual([]);
   });
+});
+
+describe('with Keycloak by SAML', () => {
+  samlJourneys(() => ({ stage, keycloak: keycloak.admin, gooddata }));
 });

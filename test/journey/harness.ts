@@ -193,7 +193,7 @@ async function startInstance(
   });
   const state = await composeState(config, composeLog(config, stream));
   const engines = composeEngine(config, state);
-  const gateway = composeGateway(config, engines);
+  const gateway = await composeGateway(config, engines);
   const { public: url, admin } = await gateway.listen();
   return {
     url,

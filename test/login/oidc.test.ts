@@ -185,15 +185,16 @@ describe('with a real provider', () => {
   it('names the address where the provider ends its session', async () => {
     const { tokens } = await logInAs(harness, 'alice-1');
     const returnTo = new URL(`${PUBLIC_URL}/`);
-    const address = await harness.provider.logoutAddress({ idToken: tokens.idToken as string, returnTo }, SIGNAL);
-    expect(address?.origin).toBe(real.issuer);
-    expect(Object.fromEntries(address?.searchParams ?? [])).toEqual({
+    const address = await harness.provider.logoutJourney({ idToken: tokens.idToken as string, returnTo }, SIGNAL);
+    const { origin, searchParams } = new URL(String(address));
+    expect(origin).toBe(real.issuer);
+    expect(Object.fromEntries(searchParams)).toEqual({
       client_id: 'gateway',
       id_token_hint: tokens.idToken,
       post_logout_redirect_uri: `${PUBLIC_URL}/`,
     });
-    const short = await harness.provider.logoutAddress({ idToken: 'x'.repeat(5_000), returnTo }, SIGNAL);
-    expect(short?.searchParams.has('id_token_hint')).toBe(false);
+    const short = await harness.provider.logoutJourney({ idToken: 'x'.repeat(5_000), returnTo }, SIGNAL);
+    expect(new URL(String(short)).searchParams.has('id_token_hint')).toBe(false);
   });
 });
 
@@ -296,7 +297,7 @@ describe('toward the provider', () => {
 
   it('knows no address to end a session where the provider has none', async () => {
     const { provider, http } = harnessFor(liar.issuer);
-    await expect(provider.logoutAddress({ returnTo: new URL(PUBLIC_URL) }, SIGNAL)).resolves.toBeUndefined();
+    await expect(provider.logoutJourney({ returnTo: new URL(PUBLIC_URL) }, SIGNAL)).resolves.toBeUndefined();
     await http.close();
   });
 

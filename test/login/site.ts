@@ -5,10 +5,13 @@ import { type Database, openDatabase } from '../../src/directory/database.ts';
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import { EndedLogins } from '../../src/login/backchannel-ended.ts';
 import type { EndOfSessions, LoginOutcome } from '../../src/login/context.ts';
+import { createLoginAnswers } from '../../src/login/login-answers.ts';
 import { createLogoutHints } from '../../src/login/logout-hint.ts';
 import { createOidcProvider } from '../../src/login/oidc.ts';
 import type { LoginProvider } from '../../src/login/provider.ts';
 import { createLoginRouter } from '../../src/login/routes.ts';
+import { createSamlProvider } from '../../src/login/saml/saml.ts';
+import { samlLoginSchema } from '../../src/login/saml/schema.ts';
 import { oidcLoginSchema } from '../../src/login/schema.ts';
 import { createLoginStates } from '../../src/login/state.ts';
 import type { Assertion } from '../../src/model/person.ts';
@@ -53,6 +56,10 @@ export interface SiteOptions {
   /** Entries of `login`: settings by name. Default: one called `staff`. */
   readonly logins?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly origins?: readonly string[];
+  /** SAML logins beside them: settings by name. */
+  readonly saml?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Which login the route behind an address names. */
+  readonly loginOf?: (returnTo: string) => string | undefined;
 }
 
 const SECRETS = ['a secret of at least thirty-two characters'];
@@ -61,7 +68,7 @@ const DISABLED = { id: '', displayName: '', disabled: true, createdAt: new Date(
 
 /** The gateway's own pages over a real identity provider, real sessions and a real directory. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
-  const { logins = { staff: {} }, origins = [] } = options;
+  const { logins = { staff: {} }, origins = [], saml = {}, loginOf } = options;
   const app = express();
   const server = await listen(app);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -101,7 +108,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   };
   const log = { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug') };
   const directory = createDirectory(database, clock);
-  const { leases, logouts } = directory;
+  const { leases, logouts, handovers } = directory;
   const store = createEmbeddedSessions(database, { clock });
   const cookies = createSessionCookies({ publicUrl: url, secrets: SECRETS, store, config: { idle: IDLE }, clock });
   const clients: HttpClient[] = [];
@@ -114,6 +121,13 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     const config = oidcLoginSchema.parse({ ...base, timeout: '10s', ...settings });
     providers.set(name, createOidcProvider({ name, config, publicUrl: url, http, clock, log }));
   }
+  for (const [name, settings] of Object.entries(saml)) {
+    const http = createHttpClient({ timeoutMs: 10_000 });
+    clients.push(http);
+    const config = samlLoginSchema.parse({ type: 'saml', ...settings });
+    const { once } = leases;
+    providers.set(name, createSamlProvider({ name, config, publicUrl: url, http, clock, log, once }));
+  }
   const peers = { clock, trustedProxies: [] };
   const router = createLoginRouter({
     publicUrl: url,
@@ -124,10 +138,12 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     sessionConfig: { absolute: 12 * IDLE },
     provisioner: provisionerOf(site),
     targetOf: (returnTo) => (returnTo.startsWith('/superset') ? 'superset' : undefined),
+    ...(loginOf === undefined ? {} : { loginOf }),
     publicKeys: async () => [{ kty: 'EC', kid: 'k1' }],
     backendCookies: ['backend_session'],
     onOutcome: (outcome) => void site.outcomes.push(outcome),
     logoutHints: createLogoutHints(SECRETS, clock),
+    answers: createLoginAnswers(handovers, SECRETS, clock),
     endedLogins: new EndedLogins({ sessions: store, leases, logouts, clock }),
     refused: { callbacks: new Failures(peers), logoutTokens: new Failures(peers) },
     current: (live) => live,

@@ -11,6 +11,16 @@ export type NewKeycloakUser = {
   readonly groups?: readonly string[];
 };
 
+export type NewSamlClient = {
+  readonly entityId: string;
+  /** Addresses of the service provider without their last segment. */
+  readonly base: string;
+  /** Certificate by which its requests have to be signed. */
+  readonly signing?: string;
+  /** Certificate for which assertions are encrypted. */
+  readonly encryption?: string;
+};
+
 type Group = { readonly id: string; readonly name: string; readonly path: string };
 
 /** The few calls of Keycloak's admin REST API that tests need, for one realm. Every call throws on an answer outside 2xx. */
@@ -136,6 +146,76 @@ export class KeycloakAdmin {
       roles.map((role) => this.#call('GET', `/clients/${management}/roles/${encodeURIComponent(role)}`)),
     );
     await this.#call('POST', `/users/${account.id}/role-mappings/clients/${management}`, granted);
+  }
+
+  /** Creates a service provider that knows people by their user name, and is sent `email` and `groups`. */
+  async createSamlClient({ entityId, base, signing, encryption }: NewSamlClient): Promise<void> {
+    const bare = (certificate: string) => certificate.replace(/-----[^-]+-----/g, '').replace(/\s/g, '');
+    const mapper = (name: string, protocolMapper: string, config: Readonly<Record<string, string>>) => ({
+      ...{ name, protocol: 'saml', protocolMapper },
+      config: { 'attribute.name': name, 'attribute.nameformat': 'Basic', ...config },
+    });
+    await this.#call('POST', '/clients', {
+      clientId: entityId,
+      protocol: 'saml',
+      frontchannelLogout: false,
+      fullScopeAllowed: true,
+      defaultClientScopes: [],
+      redirectUris: [`${base}/*`],
+      attributes: {
+        'saml.assertion.signature': 'true',
+        'saml.server.signature': 'true',
+        'saml.authnstatement': 'true',
+        'saml.force.post.binding': 'true',
+        'saml.signature.algorithm': 'RSA_SHA256',
+        saml_name_id_format: 'username',
+        saml_force_name_id_format: 'true',
+        saml_assertion_consumer_url_post: `${base}/acs`,
+        saml_single_logout_service_url_post: `${base}/slo`,
+        'saml.client.signature': String(signing !== undefined),
+        ...(signing === undefined ? {} : { 'saml.signing.certificate': bare(signing) }),
+        'saml.encrypt': String(encryption !== undefined),
+        ...(encryption === undefined ? {} : { 'saml.encryption.certificate': bare(encryption) }),
+        'saml.encryption.algorithm': 'http://www.w3.org/2009/xmlenc11#aes256-gcm',
+        'saml.encryption.keyAlgorithm': 'http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p',
+        'saml.encryption.digestMethod': 'http://www.w3.org/2000/09/xmldsig#sha1',
+      },
+      protocolMappers: [
+        mapper('email', 'saml-user-attribute-mapper', { 'user.attribute': 'email' }),
+        mapper('groups', 'saml-group-membership-mapper', { single: 'true', 'full.path': 'false' }),
+      ],
+    });
+  }
+
+  /** From now on the realm signs with a new key; the former one stays published. */
+  async rotateKey(): Promise<void> {
+    await this.#call('POST', '/components', {
+      name: `rotated ${Date.now()}`,
+      providerId: 'rsa-generated',
+      providerType: 'org.keycloak.keys.KeyProvider',
+      config: { priority: ['1000'], enabled: ['true'], active: ['true'], algorithm: ['RS256'], keySize: ['2048'] },
+    });
+  }
+
+  /** Another realm of the same server, with one person and these groups. */
+  async createRealm(realm: string, { password, groups = [], ...person }: NewKeycloakUser): Promise<KeycloakAdmin> {
+    const credentials = [{ type: 'password', value: password, temporary: false }];
+    const users = [
+      { ...person, enabled: true, emailVerified: true, credentials, groups: groups.map((name) => `/${name}`) },
+    ];
+    const answer = await fetch(`${this.#server}/admin/realms`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await this.token()}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ realm, enabled: true, groups: groups.map((name) => ({ name })), users }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (!answer.ok) throw new Error(`keycloak: no realm ${realm}: ${answer.status} ${await answer.text()}`);
+    return new KeycloakAdmin(this.#server, realm, this.#login);
+  }
+
+  /** Where the realm describes itself to service providers. */
+  samlMetadata(): string {
+    return `${this.#server}/realms/${this.#realm}/protocol/saml/descriptor`;
   }
 
   /** Creates a realm role and gives it to these people. */

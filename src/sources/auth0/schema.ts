@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { flag, text } from '../../config/values.ts';
-import type { BuiltInClaims } from '../../login/schema.ts';
+import type { BuiltInClaims } from '../../login/claims/schema.ts';
 import { auth0ApiMembers } from '../../ops/auth0/schema.ts';
 import { originMembers } from '../origin/schema.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count, httpUrl, text } from '../../config/values.ts';
-import type { BuiltInClaims } from '../../login/schema.ts';
+import type { BuiltInClaims } from '../../login/claims/schema.ts';
 import { originMembers } from '../origin/schema.ts';
 
 /** Members of Keycloak's UserRepresentation, and the two lists that are put together from groups and roles. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { durationMs, entryName, text } from '../../config/values.ts';
-import { BUILT_IN_CLAIMS, type BuiltInClaims, claimsFrom } from '../../login/schema.ts';
+import { BUILT_IN_CLAIMS, type BuiltInClaims, claimsFrom } from '../../login/claims/schema.ts';
 
 /**
  * Members that every source has: how what it lists is read. `claims` are the names by which this type of source calls

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count, httpUrl, text } from '../../config/values.ts';
-import type { BuiltInClaims } from '../../login/schema.ts';
+import type { BuiltInClaims } from '../../login/claims/schema.ts';
 import { originMembers } from '../origin/schema.ts';
 
 /** Attributes of RFC 7643 §4.1; `email` is the value of the primary address, `groups` the names of the groups. */

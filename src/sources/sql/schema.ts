@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count, flag, text } from '../../config/values.ts';
-import type { BuiltInClaims } from '../../login/schema.ts';
+import type { BuiltInClaims } from '../../login/claims/schema.ts';
 import { originMembers } from '../origin/schema.ts';
 
 /** What the columns of a table of people are commonly called. The case of a column's name does not matter. */
