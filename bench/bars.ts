@@ -14,6 +14,8 @@ export const BARS = {
   stallMs: 50,
   /** Of planning so many people, in a process that also holds source and target. */
   plan: { people: 100_000, cpuSeconds: 5, megabytes: 400 },
+  /** What a person may take among ten times as many, as a multiple: more would not be linear. */
+  planGrowth: 1.25,
   /** As a multiple of the fewest calls that could do. */
   applyCalls: 1.1,
   readCalls: 1.05,

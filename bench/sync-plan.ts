@@ -22,9 +22,15 @@ const KILOBYTES = 1024;
 const ROLE = { kind: 'role' as const, name: 'Alpha', id: 'r1' };
 const GROUP = { kind: 'group' as const, name: 'analysts', id: 'g1' };
 
+/** As many people as a sync writes down in a millisecond at most: their ids sort by the time that they were made. */
+const A_MILLISECOND = 2;
+
 /** Fills a state database with people who were synced: each has an account, a role and a group. */
 export async function fillState(database: string, people: number): Promise<void> {
-  const world = await new SyncWorld().open({ database });
+  const started = Date.parse('2026-01-01T00:00:00Z');
+  let looks = 0;
+  const clock = { now: () => started + Math.floor(looks++ / A_MILLISECOND) };
+  const world = await new SyncWorld().open({ database, clock });
   for (let from = 0; from < people; from += PAGE) await fillPage(world, from, Math.min(from + PAGE, people));
   await world.close();
 }

@@ -32,9 +32,13 @@ function planLine({ people, changes, cpuSeconds, wallSeconds, peakMegabytes }: P
   return `plan of ${people} people, ${changes} changes: ${speed} (${seconds(wallSeconds)} by the clock), ${memory}${wanted}`;
 }
 
+/** Each size against the one before it: what grows with the number of people shows at the largest ones. */
 function growthLine(plans: readonly PlanFigures[]): string {
-  const each = plans.map(({ people, cpuSeconds }) => `${((cpuSeconds / people) * 1_000_000).toFixed(0)} µs`);
-  return `CPU of a plan for each person, by number of people: ${each.join(', ')}; growing with it would be more than linear`;
+  const each = plans.map(({ people, cpuSeconds }) => (cpuSeconds / people) * 1_000_000);
+  const shown = `CPU of a plan for each person, by number of people: ${each.map((one) => `${one.toFixed(0)} µs`).join(', ')}`;
+  if (each.length < 2) return shown;
+  const growth = Math.max(...each.slice(1).map((one, at) => one / (each[at] ?? one)));
+  return `${shown}; against fewer ${verdict(growth, BARS.planGrowth, (ratio) => `${ratio.toFixed(2)} x`)}`;
 }
 
 function readLine({ people, listed, complete, calls, least }: ReadFigures): string {
@@ -44,9 +48,10 @@ function readLine({ people, listed, complete, calls, least }: ReadFigures): stri
 }
 
 function applyLine({ people, changes, reads, leastReads, writes, leastWrites }: ApplyFigures): string {
-  const wanted = verdict(writes, leastWrites * BARS.applyCalls, (calls) => calls.toFixed(0));
-  const all = `${changes} changes among ${people} people in GoodData: ${writes} calls that write, fewest ${leastWrites}`;
-  return `${all}; ${wanted}; and ${reads} calls that read, pages of users there are: ${leastReads}`;
+  const least = leastReads + leastWrites;
+  const each = `${writes} that write, fewest ${leastWrites}, and ${reads} that read, fewest ${leastReads}`;
+  const wanted = verdict(reads + writes, Math.floor(least * BARS.applyCalls), String);
+  return `${changes} changes among ${people} people in GoodData: ${reads + writes} calls (${each}); ${wanted}`;
 }
 
 async function measured<T>(...args: readonly (string | number)[]): Promise<T> {
