@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Database } from '../directory/database.ts';
+import { prepared } from '../directory/prepared.ts';
 import { AUDIT_HEAD_ID, type AuditHeadRow, type AuditRow, type Tables } from '../directory/tables.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
@@ -42,12 +43,17 @@ async function append(database: Database, clock: Clock, entries: readonly AuditE
         .values(rows.slice(from, from + PAGE))
         .execute();
     }
-    await trx.updateTable('audit_head').set({ seq, hash }).where('id', '=', AUDIT_HEAD_ID).execute();
+    await moveHead(trx, seq, hash);
   }, 'audit');
 }
 
-function readHead(db: Kysely<Tables>): Promise<AuditHeadRow | undefined> {
-  return db.selectFrom('audit_head').selectAll().where('id', '=', AUDIT_HEAD_ID).executeTakeFirst();
+const heads = prepared((db) => db.selectFrom('audit_head').selectAll().where('id', '=', AUDIT_HEAD_ID));
+const moveHead = prepared((db, seq: number, hash: string) =>
+  db.updateTable('audit_head').set({ seq, hash }).where('id', '=', AUDIT_HEAD_ID),
+);
+
+async function readHead(db: Kysely<Tables>): Promise<AuditHeadRow | undefined> {
+  return (await heads(db)).rows[0];
 }
 
 /** Oldest first, read page by page: what is appended meanwhile may come too. */

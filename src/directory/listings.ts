@@ -148,17 +148,21 @@ async function saveListed(
   { person, assertion, groups, description, owner }: ListedAssertion,
 ): Promise<Person> {
   const { origin } = assertion;
+  const email = shown(description.email) ?? null;
   const before =
     (person === undefined ? undefined : await rowOf(trx, person)) ??
-    (await ensureIn(trx, clock, assertion, origin, description.displayName));
+    (await ensureIn(trx, clock, assertion, origin, description.displayName, { email, owner }));
   await upsertAssertion(trx, before.id, assertion, groups);
   const row = {
     ...before,
     display_name: shown(description.displayName) ?? before.display_name,
-    email: shown(description.email) ?? before.email,
+    email: email ?? before.email,
     owner,
   };
-  return describe(trx, before, await withLeft(trx, row, origin, assertion.at.getTime()));
+  // Whom this very assertion lists need not be looked for among the others.
+  const isListed = assertion.active && owner === origin;
+  const after = isListed ? { ...row, left_at: null } : await withLeft(trx, row, origin, assertion.at.getTime());
+  return describe(trx, before, after);
 }
 
 async function saveGone(trx: Kysely<Tables>, origin: string, gone: GoneSubject, at: number): Promise<Person> {

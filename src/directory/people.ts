@@ -7,7 +7,8 @@ import type { Database } from './database.ts';
 import type { People, Person } from './directory.ts';
 import { newPersonId } from './person-id.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
-import type { PersonRow, Tables } from './tables.ts';
+import { prepared } from './prepared.ts';
+import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
 const SHOWN_LENGTH = 256;
 
@@ -77,13 +78,14 @@ async function ensure(
   return database.transaction(async (trx) => toPerson(await ensureIn(trx, clock, subject, origin, displayName)));
 }
 
-/** Within a transaction: the row of this subject's person, made when there is none. */
+/** Within a transaction: the row of this subject's person, made when there is none, with `more` of what is known. */
 export async function ensureIn(
   trx: Kysely<Tables>,
   clock: Clock,
   subject: SubjectKey,
   origin: string,
   displayName: string,
+  more: Partial<Pick<PersonRow, 'email' | 'owner'>> = {},
 ): Promise<PersonRow> {
   const now = clock.now();
   const row: PersonRow = {
@@ -96,8 +98,9 @@ export async function ensureIn(
     owner: null,
     left_at: null,
     disabled_at: null,
+    ...more,
   };
-  await trx.insertInto('people').values(row).execute();
+  await insertPerson(trx, row);
   // The subject's key decides who was first: the second waits here for the first to commit, and then writes nothing.
   if (await insertSubject(trx, row.id, subject, origin)) return row;
   await trx.deleteFrom('people').where('id', '=', row.id).execute();
@@ -106,18 +109,23 @@ export async function ensureIn(
   return first;
 }
 
+const insertPerson = prepared((db, row: PersonRow) => db.insertInto('people').values(row));
+
+const addSubject = prepared((db, row: Tables['subjects']) =>
+  db
+    .insertInto('subjects')
+    .values(row)
+    .onConflict((conflict) => conflict.columns(['issuer', 'subject']).doNothing()),
+);
+
 async function insertSubject(
   db: Kysely<Tables>,
   person: PersonId,
   { issuer, subject }: SubjectKey,
   origin: string,
 ): Promise<boolean> {
-  const written = await db
-    .insertInto('subjects')
-    .values({ issuer, subject, origin, person_id: person })
-    .onConflict((conflict) => conflict.columns(['issuer', 'subject']).doNothing())
-    .executeTakeFirst();
-  return written.numInsertedOrUpdatedRows === 1n;
+  const written = await addSubject(db, { issuer, subject, origin, person_id: person });
+  return written.numAffectedRows === 1n;
 }
 
 async function bySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<Person | undefined> {
@@ -125,14 +133,17 @@ async function bySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<Perso
   return row && toPerson(row);
 }
 
-function rowBySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<PersonRow | undefined> {
-  return db
+const rowsBySubject = prepared((db, issuer: string, subject: string) =>
+  db
     .selectFrom('subjects')
     .innerJoin('people', 'people.id', 'subjects.person_id')
     .selectAll('people')
-    .where('subjects.issuer', '=', subject.issuer)
-    .where('subjects.subject', '=', subject.subject)
-    .executeTakeFirst();
+    .where('subjects.issuer', '=', issuer)
+    .where('subjects.subject', '=', subject),
+);
+
+async function rowBySubject(db: Kysely<Tables>, { issuer, subject }: SubjectKey): Promise<PersonRow | undefined> {
+  return (await rowsBySubject(db, issuer, subject)).rows[0];
 }
 
 async function goneBefore(
@@ -182,6 +193,16 @@ async function search(db: Kysely<Tables>, text: string, limit: number): Promise<
   return rows.map(toPerson);
 }
 
+type Said = Omit<AssertionRow, 'origin' | 'issuer' | 'subject' | 'remembered_groups'> &
+  Partial<Pick<AssertionRow, 'remembered_groups'>>;
+
+const upsert = prepared((db, key: Pick<AssertionRow, 'origin' | 'issuer' | 'subject'>, said: Said) =>
+  db
+    .insertInto('assertions')
+    .values({ ...key, remembered_groups: null, ...said })
+    .onConflict((conflict) => conflict.columns(['origin', 'issuer', 'subject']).doUpdateSet(said)),
+);
+
 /** What an origin says now, in place of what it said before. */
 export async function upsertAssertion(
   db: Kysely<Tables>,
@@ -196,17 +217,8 @@ export async function upsertAssertion(
     at: assertion.at.getTime(),
     ...(groups === undefined ? {} : { remembered_groups: JSON.stringify(groups) }),
   };
-  await db
-    .insertInto('assertions')
-    .values({
-      origin: assertion.origin,
-      issuer: assertion.issuer,
-      subject: assertion.subject,
-      remembered_groups: null,
-      ...said,
-    })
-    .onConflict((conflict) => conflict.columns(['origin', 'issuer', 'subject']).doUpdateSet(said))
-    .execute();
+  const { origin, issuer, subject } = assertion;
+  await upsert(db, { origin, issuer, subject }, said);
 }
 
 async function describe(

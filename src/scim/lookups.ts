@@ -43,8 +43,10 @@ export class Lookups {
   }
 
   async showUsers(client: string, users: readonly StoredUser[], withGroups = true): Promise<readonly ScimObject[]> {
-    const ids = withGroups ? users.map(({ id }) => id) : [];
-    const groups = await this.#database.run((db) => groupsOf(db, client, ids));
+    const ids = users.map(({ id }) => id);
+    const groups: Awaited<ReturnType<typeof groupsOf>> = withGroups
+      ? await this.#database.run((db) => groupsOf(db, client, ids))
+      : new Map();
     return users.map((user) => {
       const own = (groups.get(user.id) ?? []).map(
         ({ id, name, type }): Reference => ({ id, type: 'Group', display: name, how: type }),

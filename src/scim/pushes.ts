@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../directory/database.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
@@ -44,8 +44,8 @@ export interface Carried {
 
 const UNDER_WAY: Carried = { failures: [], isDone: false };
 
-/** Users that one transaction tells the directory of. */
-const BATCH = 100;
+/** Users that one transaction tells the directory of. On SQLite nothing else is done meanwhile. */
+const BATCH = 25;
 /** People whose accounts are looked at side by side. */
 const AT_ONCE = 16;
 /** For more people than this nobody waits. */
@@ -131,6 +131,7 @@ export class Pushes {
     for (let from = 0; from < ids.length; from += BATCH) {
       // What is stored waits for the scheduler, or for the next start.
       if (this.#isClosed && from > 0) break;
+      await nextTurn();
       const { concerned } = await settle(this.#deps, client, ids.slice(from, from + BATCH), requestId);
       failures.push(...(await this.#reconcile(concerned, `scim:${client.name}`, requestId)));
     }

@@ -20,7 +20,8 @@ export interface Kind<Stored extends { readonly id: string; readonly version: nu
   readonly type: ResourceType;
   readonly table: OwedTable;
   read(client: string, id: string): Promise<Stored | undefined>;
-  show(client: string, stored: Stored, projection: Projection): Promise<ScimObject>;
+  /** `isNew`: nobody but us has heard of it yet. */
+  show(client: string, stored: Stored, projection: Projection, isNew: boolean): Promise<ScimObject>;
   readonly create: (push: Push, json: unknown) => Promise<Pushed<Stored>>;
   readonly replace: (push: Push, id: string, json: unknown) => Promise<Pushed<Stored>>;
   readonly patch: (push: Push, id: string, json: unknown) => Promise<Pushed<Stored>>;
@@ -32,7 +33,9 @@ export function userKind(lookups: Lookups): Kind<StoredUser> {
     type: userType,
     table: 'scim_users',
     read: (client, id) => lookups.user(client, id),
-    show: async (client, user) => only(await lookups.showUsers(client, [user])),
+    // Of a new one no group can know.
+    show: async (client, user, projection, isNew) =>
+      only(await lookups.showUsers(client, [user], !isNew && projection.has('groups'))),
     create: createUser,
     replace: replaceUserBy,
     patch: patchUser,
@@ -94,7 +97,7 @@ export class Resources<Stored extends { readonly id: string; readonly version: n
     const projection = this.#projection(call);
     const pushed = await kind.create(pushOf(call), await call.json());
     await this.#carriedOut(call, pushed, true);
-    return this.#shown(call, pushed.resource, 201, projection);
+    return this.#shown(call, pushed.resource, 201, projection, true);
   }
 
   async replace(call: Call, id: string): Promise<Answer> {
@@ -146,12 +149,18 @@ export class Resources<Stored extends { readonly id: string; readonly version: n
     return readProjection(type, query.get('attributes') ?? undefined, query.get('excludedAttributes') ?? undefined);
   }
 
-  async #shown(call: Call, stored: Stored, status: number, projection = this.#projection(call)): Promise<Answer> {
+  async #shown(
+    call: Call,
+    stored: Stored,
+    status: number,
+    projection = this.#projection(call),
+    isNew = false,
+  ): Promise<Answer> {
     const { kind, base } = this.#parts;
     const head = { status, etag: etagOf(stored.version), location: locationOf(base, kind.type, stored.id) };
     // Of one operation among several nobody reads more than which resource it is.
     if (call.later !== undefined) return { ...head, body: { id: stored.id } };
-    const resource = await kind.show(call.client.name, stored, projection);
+    const resource = await kind.show(call.client.name, stored, projection, isNew);
     return { ...head, body: projection.apply(resource) };
   }
 }

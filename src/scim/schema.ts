@@ -67,7 +67,7 @@ const clientSchema = z.strictObject({
     .enum(['accept', 'refuse'])
     .default('accept')
     .describe(
-      'What the client is told while a target does not answer: `accept` that it is done, `refuse` to try again (503). The push is kept and carried out later either way.',
+      'What the client is told while a target does not answer: `accept` that it is done, `refuse` to try again (503) whenever the push is not known to be in every target. The push is kept and carried out later either way.',
     ),
   requests_per_minute: count
     .refine((number) => number >= 60, 'must be at least 60')

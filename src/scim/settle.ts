@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { Audit, AuditEntry } from '../audit/audit.ts';
 import type { Database } from '../directory/database.ts';
 import type { Directory, Person } from '../directory/directory.ts';
+import { prepared } from '../directory/prepared.ts';
 import type { ScimUserRow, Tables } from '../directory/tables.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import { scimIssuer } from '../model/origin.ts';
@@ -66,15 +67,21 @@ export async function settleWithin(
 
 /** Whoever comes second waits here for the first. */
 async function claim(db: Kysely<Tables>, client: string, ids: readonly string[]): Promise<readonly ScimUserRow[]> {
-  return db
+  const [first, ...more] = ids;
+  if (first === undefined) return [];
+  return more.length === 0 ? (await claimOne(db, client, first)).rows : claiming(db, client, ids).execute();
+}
+
+const claiming = (db: Kysely<Tables>, client: string, ids: readonly string[]) =>
+  db
     .updateTable('scim_users')
     .set((set) => ({ settled: set.ref('pushed') }))
     .where('client', '=', client)
     .where('id', 'in', ids)
     .whereRef('pushed', '>', 'settled')
-    .returningAll()
-    .execute();
-}
+    .returningAll();
+
+const claimOne = prepared((db, client: string, id: string) => claiming(db, client, [id]));
 
 class Settling {
   readonly entries: AuditEntry[] = [];

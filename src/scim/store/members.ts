@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { prepared } from '../../directory/prepared.ts';
 import type { Tables } from '../../directory/tables.ts';
 
 /** Of one group of one client. */
@@ -175,6 +176,21 @@ function climb(id: string, above: ReadonlyMap<string, readonly GroupOf[]>): read
   return [...found.values()];
 }
 
+const groupsOfSome = (db: Kysely<Tables>, client: string, ids: readonly string[]) =>
+  db
+    .selectFrom('scim_members')
+    .innerJoin('scim_groups', (join) =>
+      join
+        .onRef('scim_groups.client', '=', 'scim_members.client')
+        .onRef('scim_groups.id', '=', 'scim_members.group_id'),
+    )
+    .select(['scim_members.member_id', 'scim_groups.id', 'scim_groups.display_name', 'scim_groups.renamed'])
+    .where('scim_members.client', '=', client)
+    .where('scim_members.member_id', 'in', ids)
+    .orderBy('scim_groups.id');
+
+const groupsOfOne = prepared((db, client: string, id: string) => groupsOfSome(db, client, [id]));
+
 async function directlyAbove(
   db: Kysely<Tables>,
   client: string,
@@ -182,18 +198,10 @@ async function directlyAbove(
 ): Promise<ReadonlyMap<string, readonly GroupOf[]>> {
   const found = new Map<string, GroupOf[]>();
   for (let from = 0; from < ids.length; from += IDS_AT_ONCE) {
-    const rows = await db
-      .selectFrom('scim_members')
-      .innerJoin('scim_groups', (join) =>
-        join
-          .onRef('scim_groups.client', '=', 'scim_members.client')
-          .onRef('scim_groups.id', '=', 'scim_members.group_id'),
-      )
-      .select(['scim_members.member_id', 'scim_groups.id', 'scim_groups.display_name', 'scim_groups.renamed'])
-      .where('scim_members.client', '=', client)
-      .where('scim_members.member_id', 'in', ids.slice(from, from + IDS_AT_ONCE))
-      .orderBy('scim_groups.id')
-      .execute();
+    const some = ids.slice(from, from + IDS_AT_ONCE);
+    const [first = ''] = some;
+    const rows =
+      some.length === 1 ? (await groupsOfOne(db, client, first)).rows : await groupsOfSome(db, client, some).execute();
     for (const { member_id: member, id, display_name: name, renamed } of rows) {
       const group: GroupOf = { id, name, renamed: renamed === 1, type: 'direct' };
       const known = found.get(member);

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { prepared } from '../../directory/prepared.ts';
 import type { ScimUserRow, Tables } from '../../directory/tables.ts';
 import type { ScimObject } from '../protocol/attribute.ts';
 import { foldCase } from '../protocol/filter.ts';
@@ -20,6 +21,14 @@ export async function insertUser(db: Kysely<Tables>, user: StoredUser): Promise<
   await insertUsers(db, [user]);
 }
 
+const insertOne = prepared((db, row: ScimUserRow) => db.insertInto('scim_users').values(row));
+
+async function insertRows(db: Kysely<Tables>, rows: readonly ScimUserRow[]): Promise<void> {
+  const [first, ...more] = rows;
+  if (first !== undefined && more.length === 0) await insertOne(db, first);
+  else await db.insertInto('scim_users').values(rows).execute();
+}
+
 /** All of one client, and no more than a hundred or two. */
 export async function insertUsers(db: Kysely<Tables>, users: readonly StoredUser[]): Promise<void> {
   const rows = users.map(({ client, id, createdAt, modifiedAt, version, attributes }) => ({
@@ -36,7 +45,7 @@ export async function insertUsers(db: Kysely<Tables>, users: readonly StoredUser
     owed: 0,
     refused: null,
   }));
-  await db.insertInto('scim_users').values(rows).execute();
+  await insertRows(db, rows);
   await insertEmails(db, users);
   for (const { client } of users.slice(0, 1)) await addToCount(db, client, users.length);
 }
@@ -90,13 +99,12 @@ export async function removeUser(db: Kysely<Tables>, user: StoredUser): Promise<
   return true;
 }
 
-async function addToCount(db: Kysely<Tables>, client: string, users: number): Promise<void> {
-  await db
+const addToCount = prepared((db, client: string, users: number) =>
+  db
     .insertInto('scim_counts')
     .values({ client, users })
-    .onConflict((conflict) => conflict.column('client').doUpdateSet({ users: sql`scim_counts.users + ${users}` }))
-    .execute();
-}
+    .onConflict((conflict) => conflict.column('client').doUpdateSet({ users: sql`scim_counts.users + ${users}` })),
+);
 
 /** `lock`: until the end of the transaction nobody else may change it. SQLite has no other transaction meanwhile. */
 export async function userById(
@@ -229,11 +237,15 @@ function columnsOf(attributes: Attributes): Said {
   };
 }
 
+const insertEmail = prepared((db, row: Tables['scim_emails']) => db.insertInto('scim_emails').values(row));
+
 async function insertEmails(db: Kysely<Tables>, users: readonly StoredUser[]): Promise<void> {
   const rows = users.flatMap(({ client, id, attributes }) =>
     emailsOf(attributes).map((email) => ({ client, user_id: id, email })),
   );
-  if (rows.length > 0) await db.insertInto('scim_emails').values(rows).execute();
+  const [first, ...more] = rows;
+  if (first !== undefined && more.length === 0) await insertEmail(db, first);
+  else if (first !== undefined) await db.insertInto('scim_emails').values(rows).execute();
 }
 
 function emailsOf(attributes: Attributes): readonly string[] {

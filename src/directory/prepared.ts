@@ -1,0 +1,45 @@
+import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely';
+import type { Tables } from './tables.ts';
+
+/** A value, or a row of values: an object without any inside. */
+type Argument = string | number | null | object;
+
+/** Where a value goes, while the text of a statement is made. */
+class Place {
+  readonly of: (args: readonly Argument[]) => unknown;
+
+  constructor(of: Place['of']) {
+    this.of = of;
+  }
+}
+
+/**
+ * A statement whose text is made once for each database: to make it takes Kysely longer than it takes SQLite to carry it
+ * out. `build` gets something else in place of each value, which it may only hand on to Kysely. Rows with other columns
+ * are another text.
+ */
+export function prepared<Args extends readonly Argument[], Row>(
+  build: (db: Kysely<Tables>, ...args: Args) => Compilable<Row>,
+): (db: Kysely<Tables>, ...args: Args) => Promise<QueryResult<Row>> {
+  const known = new WeakMap<object, Map<string, CompiledQuery<Row>>>();
+  return (db, ...args) => {
+    const { adapter } = db.getExecutor();
+    const texts = known.get(adapter) ?? new Map<string, CompiledQuery<Row>>();
+    known.set(adapter, texts);
+    const shape = args.map((arg) => (isRow(arg) ? Object.keys(arg).join() : '')).join(';');
+    const text = texts.get(shape) ?? build(db, ...(args.map(placesOf) as readonly unknown[] as Args)).compile();
+    texts.set(shape, text);
+    const parameters = text.parameters.map((value) => (value instanceof Place ? value.of(args) : value));
+    return db.executeQuery({ ...text, parameters });
+  };
+}
+
+function placesOf(arg: Argument, at: number): Place | Record<string, Place> {
+  if (!isRow(arg)) return new Place((args) => args[at]);
+  const placeFor = (name: string) => new Place((args) => (args[at] as Readonly<Record<string, unknown>>)[name]);
+  return Object.fromEntries(Object.keys(arg).map((name) => [name, placeFor(name)]));
+}
+
+function isRow(arg: Argument): arg is object {
+  return typeof arg === 'object' && arg !== null;
+}
