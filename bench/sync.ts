@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BARS, verdict } from './bars.ts';
-import type { ApplyFigures, ReadFigures } from './sync-measure.ts';
+import type { ApplyFigures, ReadFigures } from './sync-calls.ts';
 import type { PlanFigures } from './sync-plan.ts';
 
 const SIZES = [1_000, 10_000, 100_000] as const;

@@ -56,9 +56,9 @@ export async function pageOf<Columns extends readonly string[]>(
 /** Texts and times that are in many rows, once each: of everybody's rows nearly all are. */
 export class Same {
   readonly #texts = new Map<string, string>();
-  readonly #dates = new Map<number, Date>();
   readonly #lists = new Map<string, readonly string[]>();
   #last = '';
+  #lastDate = new Date(0);
 
   text(text: string): string {
     const known = this.#texts.get(text);
@@ -72,10 +72,10 @@ export class Same {
     return this.#last;
   }
 
+  /** Likewise: whoever was written down together was so at one time. */
   date(at: number): Date {
-    const known = this.#dates.get(at) ?? new Date(at);
-    this.#dates.set(at, known);
-    return known;
+    if (this.#lastDate.getTime() !== at) this.#lastDate = new Date(at);
+    return this.#lastDate;
   }
 
   /** A JSON list of texts. */
