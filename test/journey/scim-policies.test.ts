@@ -41,6 +41,16 @@ describe('accounts that were there before', () => {
     expect(gooddataUser(journey.gooddata.state, 'ann')).toMatchObject({ firstname: 'Had' });
   });
 
+  it('are left alone when a user becomes active later, too', async () => {
+    const { id } = (await scim.call('POST', '/Users', scimUser('ann', { active: false }))).body;
+    const active = patchOf({ op: 'replace', path: 'active', value: true });
+    expect((await scim.call('PATCH', `/Users/${id}`, active)).status).toBe(409);
+    expect((await scim.call('PUT', `/Users/${id}`, scimUser('ann'))).status).toBe(409);
+    expect((await scim.call('GET', `/Users/${id}`)).body.active).toBe(false);
+    expect(gooddataUser(journey.gooddata.state, 'ann')).toMatchObject({ firstname: 'Had' });
+    expect((await scim.call('DELETE', `/Users/${id}`)).status).toBe(204);
+  });
+
   it('are linked by their e-mail for a client whose addresses are trusted', async () => {
     const trusted = scimClient(journey.url, TRUSTED_TOKEN);
     expect((await trusted.call('POST', '/Users', scimUser('ann'))).status).toBe(201);
