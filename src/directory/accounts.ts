@@ -1,7 +1,7 @@
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
-import type { AccountLink, Accounts } from './directory.ts';
+import type { AccountLink, Accounts, DatedAccountLink } from './directory.ts';
 import { isUniqueViolation } from './failure.ts';
 import { byPeople, PAGE, pageOf, Same } from './pages.ts';
 import type { AccountRow } from './tables.ts';
@@ -26,7 +26,7 @@ export function createAccounts(database: Database, clock: Clock): Accounts {
           .where('person_id', '=', person)
           .orderBy('target')
           .execute();
-        return rows.map((row) => toLink(row));
+        return rows.map(toDatedLink);
       }),
     ofTarget: (target, people) => {
       const same = new Same();
@@ -41,7 +41,7 @@ export function createAccounts(database: Database, clock: Clock): Accounts {
             .orderBy('person_id')
             .limit(PAGE),
         );
-        return rows.map(([person, id, userName, created, state, updatedAt]) =>
+        return rows.map(([person, id, userName, created, state]) =>
           toLink(
             {
               person_id: person as string,
@@ -50,7 +50,6 @@ export function createAccounts(database: Database, clock: Clock): Accounts {
               user_name: userName as string,
               created: created as number,
               state: state as AccountRow['state'],
-              updated_at: updatedAt as number,
             },
             same,
           ),
@@ -84,9 +83,9 @@ export function createAccounts(database: Database, clock: Clock): Accounts {
   };
 }
 
-const LINK_COLUMNS = ['person_id', 'account_id', 'user_name', 'created', 'state', 'updated_at'] as const;
+const LINK_COLUMNS = ['person_id', 'account_id', 'user_name', 'created', 'state'] as const;
 
-async function save(database: Database, clock: Clock, link: Omit<AccountLink, 'updatedAt'>): Promise<void> {
+async function save(database: Database, clock: Clock, link: AccountLink): Promise<void> {
   const facts = {
     account_id: link.accountId ?? null,
     user_name: link.userName,
@@ -111,7 +110,11 @@ async function save(database: Database, clock: Clock, link: Omit<AccountLink, 'u
   }
 }
 
-function toLink(row: AccountRow, same = new Same()): AccountLink {
+function toDatedLink(row: AccountRow): DatedAccountLink {
+  return { ...toLink(row), updatedAt: new Date(row.updated_at) };
+}
+
+function toLink(row: Omit<AccountRow, 'updated_at'>, same = new Same()): AccountLink {
   return {
     person: row.person_id,
     target: row.target,
@@ -119,6 +122,5 @@ function toLink(row: AccountRow, same = new Same()): AccountLink {
     userName: row.user_name,
     created: row.created === 1,
     state: same.text(row.state) as AccountLink['state'],
-    updatedAt: same.date(row.updated_at),
   };
 }

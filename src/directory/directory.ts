@@ -1,6 +1,6 @@
 import type { HeldChange } from '../model/change.ts';
 import type { Trace } from '../model/desired.ts';
-import type { EntitlementKind, Grant } from '../model/entitlement.ts';
+import type { DatedGrant, EntitlementKind, Grant } from '../model/entitlement.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 import type { Plans, SyncRuns } from './sync-history.ts';
 
@@ -130,29 +130,33 @@ export interface AccountLink {
   /** `intended`: written ahead of the creation. `ready`: usable. `disabled`: switched off by us. `closed`: not to be used, but
    * not switched off by us: something is still to be taken away, nothing is given there, or it has no switch. */
   readonly state: 'intended' | 'ready' | 'disabled' | 'closed';
+}
+
+/** With when it was written down last. */
+export interface DatedAccountLink extends AccountLink {
   readonly updatedAt: Date;
 }
 
 export interface Accounts {
   get(person: PersonId, target: string): Promise<AccountLink | undefined>;
-  ofPerson(person: PersonId): Promise<readonly AccountLink[]>;
+  ofPerson(person: PersonId): Promise<readonly DatedAccountLink[]>;
   /** Everybody's, or these people's, page by page. */
   ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly AccountLink[]>;
   /** Whose account this is, whatever its state. */
   owner(target: string, accountId: string): Promise<PersonId | undefined>;
   /** Throws `account_taken` when the account is another person's. */
-  save(link: Omit<AccountLink, 'updatedAt'>): Promise<void>;
+  save(link: AccountLink): Promise<void>;
   remove(person: PersonId, target: string): Promise<void>;
   count(target: string): Promise<number>;
 }
 
 export interface Ledger {
   ofAccount(person: PersonId, target: string): Promise<readonly Grant[]>;
-  ofPerson(person: PersonId): Promise<readonly Grant[]>;
+  ofPerson(person: PersonId): Promise<readonly DatedGrant[]>;
   /** Everybody's, or these people's, page by page. */
   ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly Grant[]>;
   /** Writes rows ahead of the call that gives them (`confirmed: false`); rows that are there stay as they are. */
-  intend(grants: readonly Omit<Grant, 'since' | 'confirmed'>[]): Promise<void>;
+  intend(grants: readonly Omit<Grant, 'confirmed'>[]): Promise<void>;
   /** Marks as given, with the target's own ids. */
   confirm(
     person: PersonId,

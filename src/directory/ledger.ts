@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { entitlementKey, type Grant } from '../model/entitlement.ts';
+import { type DatedGrant, entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
 import type { Ledger } from './directory.ts';
@@ -30,7 +30,7 @@ export function createLedger(database: Database, clock: Clock): Ledger {
           .orderBy('key')
           .orderBy('origin')
           .execute();
-        return rows.map((row) => toGrant(row));
+        return rows.map(toDatedGrant);
       }),
     ofTarget: (target, people) => {
       const same = new Same();
@@ -51,7 +51,7 @@ export function createLedger(database: Database, clock: Clock): Ledger {
             .orderBy('origin')
             .limit(PAGE),
         );
-        return rows.map(([person, kind, name, scope, rule, origin, id, confirmed, since]) =>
+        return rows.map(([person, kind, name, scope, rule, origin, id, confirmed]) =>
           toGrant(
             {
               person_id: person as string,
@@ -63,7 +63,6 @@ export function createLedger(database: Database, clock: Clock): Ledger {
               origin: origin as string,
               entitlement_id: id as string | null,
               confirmed: confirmed as number,
-              since: since as number,
             },
             same,
           ),
@@ -85,17 +84,7 @@ export function createLedger(database: Database, clock: Clock): Ledger {
   };
 }
 
-const GRANT_COLUMNS = [
-  'person_id',
-  'kind',
-  'name',
-  'scope',
-  'rule',
-  'origin',
-  'entitlement_id',
-  'confirmed',
-  'since',
-] as const;
+const GRANT_COLUMNS = ['person_id', 'kind', 'name', 'scope', 'rule', 'origin', 'entitlement_id', 'confirmed'] as const;
 
 async function intend(database: Database, clock: Clock, grants: Parameters<Ledger['intend']>[0]): Promise<void> {
   if (grants.length === 0) return;
@@ -171,7 +160,11 @@ function inKeyOrder<T extends { readonly key: string; readonly origin?: string }
   return rows.toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
 }
 
-function toGrant(row: Omit<GrantRow, 'key'>, same = new Same()): Grant {
+function toDatedGrant(row: GrantRow): DatedGrant {
+  return { ...toGrant(row), since: new Date(row.since) };
+}
+
+function toGrant(row: Omit<GrantRow, 'key' | 'since'>, same = new Same()): Grant {
   return {
     person: same.next(row.person_id),
     target: same.text(row.target),
@@ -182,6 +175,5 @@ function toGrant(row: Omit<GrantRow, 'key'>, same = new Same()): Grant {
     origin: same.text(row.origin),
     ...(row.entitlement_id === null ? {} : { entitlementId: same.text(row.entitlement_id) }),
     confirmed: row.confirmed === 1,
-    since: same.date(row.since),
   };
 }

@@ -31,6 +31,10 @@ export interface Grant extends Entitlement {
   readonly entitlementId?: string;
   /** False: written ahead of the call that gives it; true: the target confirmed it. */
   readonly confirmed: boolean;
+}
+
+/** With when it was written down. */
+export interface DatedGrant extends Grant {
   readonly since: Date;
 }
 

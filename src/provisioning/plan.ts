@@ -185,7 +185,6 @@ export function unrecorded(
       origin: MANAGED,
       entitlementId: id,
       confirmed: true,
-      since: new Date(0),
     }));
 }
 

@@ -18,8 +18,8 @@ export class TargetSnapshot implements Target {
   readonly complete: boolean;
   readonly #real: Target;
   readonly #byId = new Map<string, ActualAccount>();
-  /** By further keys, made when one is first asked for: of people who are as they were left nobody asks. */
-  #indexes: Indexes | undefined;
+  /** By further keys, each made when it is first asked for: of people who are as they were left nobody asks. */
+  readonly #indexes: Record<Key, Index | undefined> = { externalId: undefined, userName: undefined, email: undefined };
   readonly #entitlements = new Map<string, ActualEntitlement | null>();
   /** Accounts that are there only by a plan. */
   readonly #expected = new Set<string>();
@@ -114,7 +114,7 @@ export class TargetSnapshot implements Target {
       }
     };
     await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, worker));
-    this.#indexes = undefined;
+    for (const key of KEYS) this.#indexes[key] = undefined;
   }
 
   byId(accountId: string): ActualAccount | undefined {
@@ -123,41 +123,40 @@ export class TargetSnapshot implements Target {
 
   #add(account: ActualAccount): void {
     this.#byId.set(account.id, account);
-    if (this.#indexes !== undefined) addTo(this.#indexes, account);
+    for (const key of KEYS) this.#indexes[key]?.add(keyOf[key](account), account);
   }
 
   /** What differs in case alone is among it: the planner compares, and needs to know of names that would clash. */
   #find({ accountId, externalId, userNames, email }: Lookup): readonly ActualAccount[] {
-    const indexes = this.#indexesNow();
     const found = new Set<ActualAccount>();
     const byId = accountId === undefined ? undefined : this.#byId.get(accountId);
     if (byId !== undefined) found.add(byId);
-    for (const account of indexes.externalId.get(externalId)) found.add(account);
-    for (const name of userNames) for (const account of indexes.userName.get(name.toLowerCase())) found.add(account);
-    for (const account of indexes.email.get(email?.toLowerCase())) found.add(account);
+    for (const account of this.#by('externalId', externalId)) found.add(account);
+    for (const name of userNames) for (const account of this.#by('userName', name.toLowerCase())) found.add(account);
+    for (const account of this.#by('email', email?.toLowerCase())) found.add(account);
     return [...found];
   }
 
-  #indexesNow(): Indexes {
-    if (this.#indexes !== undefined) return this.#indexes;
-    const indexes = { externalId: new Index(), userName: new Index(), email: new Index() };
-    for (const account of this.#byId.values()) addTo(indexes, account);
-    this.#indexes = indexes;
-    return indexes;
+  #by(key: Key, value: string | undefined): readonly ActualAccount[] {
+    if (value === undefined) return NONE;
+    let index = this.#indexes[key];
+    if (index === undefined) {
+      index = new Index();
+      for (const account of this.#byId.values()) index.add(keyOf[key](account), account);
+      this.#indexes[key] = index;
+    }
+    return index.get(value);
   }
 }
 
-interface Indexes {
-  readonly externalId: Index;
-  readonly userName: Index;
-  readonly email: Index;
-}
+const KEYS = ['externalId', 'userName', 'email'] as const;
+type Key = (typeof KEYS)[number];
 
-function addTo({ externalId, userName, email }: Indexes, account: ActualAccount): void {
-  externalId.add(account.externalId, account);
-  userName.add(account.userName.toLowerCase(), account);
-  email.add(account.profile.email?.toLowerCase(), account);
-}
+const keyOf: Readonly<Record<Key, (account: ActualAccount) => string | null | undefined>> = {
+  externalId: (account) => account.externalId,
+  userName: (account) => account.userName.toLowerCase(),
+  email: (account) => account.profile.email?.toLowerCase(),
+};
 
 const NONE: readonly ActualAccount[] = [];
 
@@ -171,8 +170,8 @@ class Index {
     this.#accounts.set(key, before === undefined ? account : [...(isList(before) ? before : [before]), account]);
   }
 
-  get(key: string | undefined): readonly ActualAccount[] {
-    const found = key === undefined ? undefined : this.#accounts.get(key);
+  get(key: string): readonly ActualAccount[] {
+    const found = this.#accounts.get(key);
     if (found === undefined) return NONE;
     return isList(found) ? found : [found];
   }

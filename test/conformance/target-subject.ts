@@ -203,7 +203,6 @@ function remember(
       person: person.desired.person,
       ...(id === undefined ? {} : { entitlementId: id }),
       confirmed: id !== undefined,
-      since: new Date(),
     };
   });
   person.ledger = [...kept, ...given];
@@ -215,7 +214,6 @@ function remember(
     userName: account.userName,
     created: true,
     state: account.active ? 'ready' : 'disabled',
-    updatedAt: new Date(),
   };
 }
 

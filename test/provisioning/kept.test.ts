@@ -24,7 +24,6 @@ const grant: Grant = {
   origin: 'o',
   entitlementId: 'r1',
   confirmed: true,
-  since: new Date(0),
 };
 const link: AccountLink = {
   person: 'p',
@@ -33,7 +32,6 @@ const link: AccountLink = {
   userName: 'a',
   created: true,
   state: 'ready',
-  updatedAt: new Date(0),
 };
 
 function leaving(policy: 'disable' | 'delete', never?: ActualAccount['never']) {

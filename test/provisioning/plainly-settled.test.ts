@@ -87,7 +87,6 @@ it('says so only of accounts of which a plan has nothing to do either', () => {
           person: 'p',
           confirmed,
           ...id,
-          since: new Date(0),
         };
       });
       const names = goal.copies ? ledger.map(({ name, origin }) => ({ name, origin })) : goal.entitlements;
@@ -107,7 +106,7 @@ it('says so only of accounts of which a plan has nothing to do either', () => {
         leaveAlone: [],
       };
       const memory = {
-        link: { person: 'p', target: 't', created: true, updatedAt: new Date(0), ...known },
+        link: { person: 'p', target: 't', created: true, ...known },
         ledger,
       };
       const context = { match: ['link'] as const, neverTouch: () => false, isManaged: () => managesAll };

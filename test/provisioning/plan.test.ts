@@ -58,7 +58,6 @@ function grant(name: string, overrides: Partial<Grant> = {}): Grant {
     origin: 'staff',
     entitlementId: `id-${name}`,
     confirmed: true,
-    since: new Date(0),
     ...overrides,
   };
 }
@@ -76,7 +75,6 @@ function plan(overrides: Partial<PlanInput> = {}) {
       userName: 'alice',
       created: true,
       state: 'ready',
-      updatedAt: new Date(0),
     },
     others: [],
     ledger: [],
@@ -221,7 +219,6 @@ describe('a target that demands one role or group', () => {
         userName: 'alice',
         created: true,
         state: 'disabled',
-        updatedAt: new Date(0),
       },
     });
     expect(made.set).toMatchObject({ active: true, add: [{ name: 'Beta' }], drop: [{ name: 'Alpha' }] });
@@ -289,7 +286,6 @@ describe('an account that is switched off', () => {
       userName: 'alice',
       created: true,
       state: 'disabled' as const,
-      updatedAt: new Date(0),
     };
     expect(plan({ actual: account({ active: false }), link }).set?.active).toBe(true);
   });
