@@ -186,6 +186,11 @@ describe('metadata of the provider', () => {
       (xml: string) => xml.replaceAll('http://127.0.0.1:2', 'http://idp.example.com'),
       'Service',
     ],
+    [
+      'a name of ours',
+      (xml: string) => xml.replace(/entityID="[^"]*"/, 'entityID="latchgate:external:staff"'),
+      'entityID',
+    ],
     ['a script for an address', (xml: string) => xml.replaceAll('http://127.0.0.1:2', 'javascript:'), 'Service'],
     ['nothing to log in at', (xml: string) => xml.replace(/<md:SingleSignOnService[^>]*>/g, ''), 'SingleSignOnService'],
   ])('with %s are refused', (_name, change, check) => {
@@ -211,7 +216,7 @@ describe('metadata of the provider', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const metadata = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metadata`;
-    const harness = await SamlHarness.open({ metadata }, idp);
+    const harness = await SamlHarness.open({ metadata, idp_entity_id: idp.entityId }, idp);
     expect(await refusal(harness.logIn())).toBe('accepted');
     idp.rotate();
     harness.clock.ahead += 6_000;
@@ -225,8 +230,28 @@ describe('metadata of the provider', () => {
     await harness.close();
   });
 
+  it('from an address that has become another provider’s are not taken, and need a name of the provider', async () => {
+    const idp = new SamlIdp();
+    const staff = new SamlIdp({ entityId: 'https://staff.example.com' });
+    let said = idp;
+    const server = createServer((_req, res) => res.end(said.metadata()));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const metadata = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metadata`;
+    const harness = await SamlHarness.open({ metadata, idp_entity_id: idp.entityId }, idp);
+    expect(await refusal(harness.logIn())).toBe('accepted');
+    said = staff;
+    harness.clock.ahead += 6_000;
+    const lies = { issuer: staff.entityId, key: staff.key };
+    expect(await refusal(harness.logIn(lies))).toBe('saml_issuer_unknown: Issuer of the response');
+    expect(await refusal(harness.logIn({ ...lies, issuer: idp.entityId }))).toBe('saml_signature_invalid: signature');
+    expect(await refusal(SamlHarness.open({ metadata }, idp))).toBe('config_invalid');
+    server.close();
+    await harness.close();
+  });
+
   it('that were never read make the login unavailable', async () => {
-    const harness = await SamlHarness.open({ metadata: 'http://127.0.0.1:1/metadata', timeout: '2s' }, plain.idp);
+    const unread = { metadata: 'http://127.0.0.1:1/metadata', idp_entity_id: plain.idp.entityId, timeout: '2s' };
+    const harness = await SamlHarness.open(unread, plain.idp);
     expect(await refusal(harness.logIn())).toBe('provider_unavailable');
     expect(await refusal(harness.provider.probe(SIGNAL))).toBe('provider_unavailable');
     await harness.close();

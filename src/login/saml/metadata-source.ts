@@ -24,11 +24,19 @@ export class MetadataSource {
   #triedAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<IdpMetadata> | undefined;
 
-  /** Throws `provider_metadata_invalid` for XML that does not hold. */
+  /** Who the provider is: no reading of its address makes somebody else of it. */
+  readonly entityId: string;
+
+  /** Throws `provider_metadata_invalid` for XML that does not hold, `config_invalid` for an address without an entity id. */
   constructor(options: MetadataSourceOptions) {
     this.#options = options;
-    const { metadata } = options.config;
+    const { metadata, idp_entity_id: named } = options.config;
     if (metadata.startsWith('<')) this.#fixed = this.#parsed(metadata);
+    const entityId = this.#fixed?.entityId ?? named;
+    if (entityId === undefined) {
+      throw new LatchgateError('config_invalid', `login.${options.name} reads metadata without idp_entity_id`);
+    }
+    this.entityId = entityId;
   }
 
   /**

@@ -32,12 +32,14 @@ export interface SamlProviderOptions extends Omit<MetadataSourceOptions, 'config
 
 export interface SamlProvider extends LoginProvider, AnswersByPost {
   readonly type: 'saml';
+  /** Entity id: the same for as long as the config is. */
+  readonly issuer: string;
 }
 
 /**
  * Service provider of the Web Browser SSO and Single Logout profiles (SAML profiles §4.1, §4.4). Throws
- * `provider_metadata_invalid` for metadata of the config that does not hold, `config_invalid` for a certificate that is of
- * another key than the one it stands behind.
+ * `provider_metadata_invalid` for metadata of the config that does not hold, `config_invalid` for an address without
+ * `idp_entity_id`, and for a certificate that is of another key than the one it stands behind.
  */
 export function createSamlProvider(options: SamlProviderOptions): SamlProvider {
   return new SamlLogin(options);
@@ -47,6 +49,7 @@ class SamlLogin implements SamlProvider {
   readonly type = 'saml';
   readonly name: string;
   readonly label: string;
+  readonly issuer: string;
   readonly emailDomains: readonly string[];
   readonly #options: SamlProviderOptions;
   readonly #parts: SamlParts;
@@ -70,6 +73,7 @@ class SamlLogin implements SamlProvider {
       ...(decryption === undefined ? {} : { decryption: ownKeyOf(decryption, `login.${name}.decryption_key`) }),
     };
     this.#source = new MetadataSource(options);
+    this.issuer = this.#source.entityId;
     this.#requests = new SamlRequests(this.#parts, config);
     this.#refuse = refusalsOf(name);
   }

@@ -72,7 +72,9 @@ export const samlLoginSchema = z.strictObject({
     .describe('How old metadata from an address may get. A signature by an unknown key makes it be read at once.'),
   idp_entity_id: text
     .optional()
-    .describe('Which provider is meant where the metadata describes several. Default: the only one.'),
+    .describe(
+      'Who the provider is (`entityID` of its metadata). Needed where the metadata come from an address: what is read there later is taken from nobody else. XML default: the only one that it describes.',
+    ),
   entity_id: text.optional().describe('What we are called at the provider. Default: the address of our own metadata.'),
   email_domains: textList
     .prefault([])
