@@ -96,8 +96,7 @@ export async function singleLogout(
     }
     const message = isPost ? { form: parameters } : { query: rawQuery(req) };
     const { logouts, answer } = await provider.verifyLogoutRequest(message, stepLimit());
-    let sessions = 0;
-    for (const logout of logouts) sessions += await options.endedLogins.end(logout);
+    const sessions = await options.endedLogins.endAll(logouts);
     options.log.info('the provider ended logins', { ...at, sessions });
     options.onLogoutToken?.(at.login, 'ok');
     const [first] = logouts;

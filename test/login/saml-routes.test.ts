@@ -1,5 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
 import { readXml } from '../../src/login/saml/xml.ts';
+import { LatchgateError } from '../../src/model/errors.ts';
 import { newKey, SamlIdp, type SamlLies } from '../emulators/saml/idp.ts';
 import { type Answer, ask, Browser, type Site, startSite } from './site.ts';
 
@@ -245,6 +246,27 @@ describe('a logout', () => {
     expect(posted.text).toMatch(/<input type="hidden" name="SAMLResponse" value="[\w+/=]+">/);
     expect([await two.who(), await three.who()]).toEqual(['401', 'bob']);
     expect(site.ended.at(-1)).toMatchObject({ login: 'partners', code: 'backchannel_logout', sessions: 1 });
+  });
+
+  it('of the provider that names several sessions, one of them twice, may come again for those that are left', async () => {
+    const [one, two] = [new Browser(site), new Browser(site)];
+    await logIn(one, '', { sessionIndex: 's6' });
+    await logIn(two, '', { sessionIndex: 's7' });
+    const form = { SAMLRequest: idp.logoutForm(slo(), { id: '_part', sessionIndexes: ['s6', 's6', 's7'] }) };
+    const { destroyFor } = site.store;
+    const told: unknown[] = [];
+    site.store.destroyFor = async (selector) => {
+      told.push(selector);
+      // Two of each: the session, and those of the person that are of none.
+      if (told.length > 2) throw new LatchgateError('session_store_unavailable', 'down');
+      return destroyFor.call(site.store, selector);
+    };
+    const failed = await post(form, at('partners', 'slo'));
+    site.store.destroyFor = destroyFor;
+    expect([failed.status, await one.who(), await two.who()]).toEqual([503, '401', 'alice']);
+    expect((await post(form, at('partners', 'slo'))).status).toBe(200);
+    expect(await two.who()).toBe('401');
+    expect((await post(form, at('partners', 'slo'))).status).toBe(403);
   });
 
   it('of the provider without a session ends every login of the person', async () => {

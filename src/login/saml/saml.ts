@@ -228,5 +228,6 @@ function logoutsOf(
 ): readonly ProviderLogout[] {
   const said = { issuer, subject, at: new Date(at), expiresAt: new Date(at + LOGOUT_LIFE_MS + 2 * skewMs) };
   if (sessionIndexes.length === 0) return [{ ...said, id }];
-  return sessionIndexes.map((index) => ({ ...said, id: `${id} ${index}`, providerSession: sessionOf(subject, index) }));
+  const named = [...new Set(sessionIndexes)];
+  return named.map((index) => ({ ...said, id: `${id} ${index}`, providerSession: sessionOf(subject, index) }));
 }
