@@ -148,6 +148,7 @@ class SamlLogin implements SamlProvider {
         audience: this.#parts.entityId,
         recipient: this.#parts.acs,
         inResponseTo: asked,
+        nameIdFormat: config.name_id_format,
         lists: new Set(config.claims.groups),
         now: clock.now(),
         skewMs: config.clock_skew,

@@ -120,7 +120,7 @@ export const samlLoginSchema = z.strictObject({
   name_id_format: text
     .optional()
     .describe(
-      'Format of the NameID to ask for, such as `urn:oasis:names:tc:SAML:2.0:nameid-format:persistent`. Default: what the provider likes.',
+      'Format of the NameID to ask for, and the only one to take, such as `urn:oasis:names:tc:SAML:2.0:nameid-format:persistent`. Default: what the provider likes, at each login.',
     ),
   clock_skew: waitMs
     .refine((ms) => ms <= MOST_SKEW_MS, 'must be at most 5m')
