@@ -103,6 +103,17 @@ describe('a login', () => {
     expect(site.asserted).toHaveLength(1);
   });
 
+  it('lasts no longer than the provider says, but for what clocks may differ', async () => {
+    const browser = new Browser(site);
+    const until = new Date(Date.now() + 120_000).toISOString();
+    const assertion = (xml: string) => xml.replace(/SessionNotOnOrAfter="[^"]*"/, `SessionNotOnOrAfter="${until}"`);
+    await logIn(browser, '', { assertion });
+    site.clockAhead = 150_000;
+    expect(await browser.who()).toBe('alice');
+    site.clockAhead = 181_000;
+    expect(await browser.who()).toBe('401');
+  });
+
   it('that took too long begins anew', async () => {
     const browser = new Browser(site);
     const form = await begin(browser, '', { now: Date.now() + 660_000 });

@@ -41,6 +41,8 @@ export interface ReadAssertion {
   readonly id: string;
   readonly nameId: NameId;
   readonly sessionIndex?: string;
+  /** When the provider wants sessions to be over, in milliseconds since the epoch, by the clock that is furthest behind. */
+  readonly sessionEndsAt?: number;
   /** By `Name`: one text, a list of several, null for none. What holds elements is an empty map. */
   readonly claims: Readonly<Record<string, unknown>>;
   /** Milliseconds since the epoch. */
@@ -83,11 +85,11 @@ class Reading {
     const subject = this.#one(root, 'Subject');
     const confirmedUntil = this.#confirmed(subject);
     this.#checkConditions();
-    const sessionIndex = this.#session();
+    const session = this.#session();
     return {
       id,
       nameId: this.#nameId(subject),
-      ...(sessionIndex === undefined ? {} : { sessionIndex }),
+      ...session,
       claims: this.#claims(),
       issuedAt,
       expiresAt: confirmedUntil + skewMs,
@@ -160,14 +162,17 @@ class Reading {
     if (restrictions.length === 0 || !isOurs) throw this.#refuse('saml_not_for_us', 'Audience');
   }
 
-  #session(): string | undefined {
+  #session(): Pick<ReadAssertion, 'sessionIndex' | 'sessionEndsAt'> {
     const { now, skewMs } = this.#expected;
     const [statement, ...more] = childrenOf(this.#root, NS.assertion, 'AuthnStatement');
     if (statement === undefined || more.length > 0) throw this.#invalid('AuthnStatement');
-    const until = this.#time(statement, 'SessionNotOnOrAfter') ?? Number.POSITIVE_INFINITY;
-    if (until + skewMs <= now) throw this.#refuse('saml_expired', 'SessionNotOnOrAfter');
-    const index = attributeOf(statement, 'SessionIndex');
-    return index === '' ? undefined : index;
+    const until = this.#time(statement, 'SessionNotOnOrAfter');
+    if (until !== undefined && until + skewMs <= now) throw this.#refuse('saml_expired', 'SessionNotOnOrAfter');
+    const sessionIndex = attributeOf(statement, 'SessionIndex');
+    return {
+      ...(sessionIndex === undefined || sessionIndex === '' ? {} : { sessionIndex }),
+      ...(until === undefined ? {} : { sessionEndsAt: until + skewMs }),
+    };
   }
 
   #claims(): Readonly<Record<string, unknown>> {

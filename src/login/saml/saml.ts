@@ -189,7 +189,7 @@ class SamlLogin implements SamlProvider {
   }
 
   #completed(read: ReadAssertion, idp: IdpMetadata): Completed {
-    const { nameId, sessionIndex, claims, issuedAt } = read;
+    const { nameId, sessionIndex, claims, issuedAt, sessionEndsAt: endsAt } = read;
     const at = new Date(this.#options.clock.now());
     const who = { issuer: idp.entityId, subject: nameId.value };
     const known: KnownLogin = { nameId, ...(sessionIndex === undefined ? {} : { sessionIndex }) };
@@ -197,6 +197,7 @@ class SamlLogin implements SamlProvider {
       assertion: { origin: this.name, ...who, active: true, claims, at },
       ...(sessionIndex === undefined ? {} : { providerSession: sessionOf(nameId.value, sessionIndex) }),
       issuedAt,
+      ...(endsAt === undefined ? {} : { endsAt }),
       tokens: { nameId: JSON.stringify(known) },
     };
   }
