@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseIdpMetadata } from '../../src/login/saml/metadata.ts';
-import { NS } from '../../src/login/saml/xml.ts';
+import { NS, readXml } from '../../src/login/saml/xml.ts';
 import { newKey, SamlIdp } from '../emulators/saml/idp.ts';
 import { refusal, SIGNAL } from './oidc-harness.ts';
 import { SamlHarness } from './saml-harness.ts';
@@ -21,6 +21,24 @@ describe('metadata of the provider', () => {
     expect(parseIdpMetadata(all, 'p', two.entityId).entityId).toBe(two.entityId);
     expect(() => parseIdpMetadata(all, 'p')).toThrow(/several identity providers/);
     expect(() => parseIdpMetadata(all, 'p', 'https://three')).toThrow(/no provider of that entity id/);
+  });
+
+  it('may have comments, of which each has to end', () => {
+    const idp = new SamlIdp();
+    const commented = idp.metadata().replaceAll('><', '><!-- <x> --><!----><');
+    expect(parseIdpMetadata(commented, 'p').entityId).toBe(idp.entityId);
+    expect(() => parseIdpMetadata(`${idp.metadata()}${'<!--'.repeat(250_000)}`, 'p')).toThrow('comment');
+    expect(() => parseIdpMetadata(idp.metadata().replace('<md:IDP', '<!-<!-- -->- --><md:IDP'), 'p')).toThrow(
+      'comment',
+    );
+  });
+
+  it('may be ten times as large as a message', () => {
+    const idp = new SamlIdp();
+    const more = `<md:Extensions>${'<md:x a="b"/>\n'.repeat(15_000)}</md:Extensions><md:IDPSSODescriptor`;
+    const large = idp.metadata().replace('<md:IDPSSODescriptor', more);
+    expect(parseIdpMetadata(large, 'p').entityId).toBe(idp.entityId);
+    expect(() => readXml(large)).toThrow('elements');
   });
 
   it.each([

@@ -118,9 +118,13 @@ describe('a login', () => {
     const browser = new Browser(site);
     const form = await begin(browser, '', { now: Date.now() + 660_000 });
     site.clockAhead = 660_000;
-    const { location } = await post(form);
+    const { status, location } = await post(form);
+    expect([status, location]).toEqual([303, '/.latchgate/login?rd=%2F&login=partners']);
     expect((await browser.send(location as string)).location).toMatch(/\/sso\?SAMLRequest=/);
     expect(site.asserted).toEqual([]);
+    // Nobody has looked at it.
+    const other = await post({ ...form, SAMLResponse: 'x' });
+    expect([other.status, other.location]).toEqual([303, location]);
   });
 
   it('goes by a form to a provider that takes nothing else, with one script and a button', async () => {
@@ -343,5 +347,48 @@ describe('a logout', () => {
     await logIn(browser, '', { subject: 'carol', sessionIndex: 's5', now: Date.now() + 1_000 });
     expect((await post(form, at('partners', 'slo'))).status).toBe(403);
     expect(await browser.who()).toBe('carol');
+  });
+});
+
+describe('an address that failed too often', () => {
+  const MOST = 300;
+  let began = Date.now();
+  // By a clock that stands still, for the limit gives one more every 200 ms. Later each time: all come from this address.
+  beforeEach(() => {
+    began += 600_000;
+    site.stoppedAt = began;
+  });
+  afterAll(() => {
+    site.stoppedAt = undefined;
+  });
+  const failing = async (send: () => Promise<Answer>) => {
+    const answers = await Promise.all(Array.from({ length: MOST }, send));
+    return new Set(answers.map((answered) => `${answered.status} ${codeOf(answered)}`));
+  };
+
+  it('is refused before its answer is looked at, also for a status that nobody has signed', async () => {
+    const unsigned = { status: 'Requester', signResponse: false, signAssertion: false };
+    const form = { SAMLResponse: await answer(undefined, unsigned, 'others', other) };
+    expect(await failing(() => post(form, at('others', 'acs')))).toEqual(new Set(['502 provider_misconfigured']));
+    const honest = { SAMLResponse: await answer(undefined, { now: began }, 'others', other), RelayState: '/' };
+    for (const form of [honest, { SAMLResponse: 'A'.repeat(10_000_000) }]) {
+      expect((await post(form, at('others', 'acs'))).status).toBe(429);
+    }
+    site.stoppedAt = began + 61_000;
+    expect((await post(honest, at('others', 'acs'))).status).toBe(303);
+  });
+
+  it('ends no session by a logout that would hold, until a minute is over', async () => {
+    const browser = new Browser(site);
+    await logIn(browser, '', { subject: 'dave', sessionIndex: 's6', now: began });
+    const unsigned = { SAMLRequest: idp.logoutForm(site.url + at('partners', 'slo'), { unsigned: true }) };
+    const slo = at('partners', 'slo');
+    expect(await failing(() => post(unsigned, slo))).toEqual(new Set(['403 saml_signature_invalid']));
+    const holds = idp.logoutForm(site.url + slo, { id: '_dave', subject: 'dave', sessionIndexes: ['s6'], at: began });
+    expect((await post({ SAMLRequest: holds }, slo)).status).toBe(429);
+    expect(await browser.who()).toBe('dave');
+    site.stoppedAt = began + 61_000;
+    expect((await post({ SAMLRequest: holds }, slo)).status).toBe(200);
+    expect(await browser.who()).toBe('401');
   });
 });

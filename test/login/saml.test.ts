@@ -129,13 +129,43 @@ describe('a login', () => {
     const { certificate } = ownKeyOf(decryption.key, 'a test');
     const { assertion } = await keyed.logIn({ encryptFor: certificate });
     expect(assertion.claims['groups']).toEqual(['eng', 'admin']);
-    const lies = { encryptFor: certificate, signAssertion: false };
-    expect(await refusal(keyed.logIn(lies))).toBe('saml_signature_invalid: assertion not signed');
-    const doctype = { assertion: (xml: string) => `<!DOCTYPE x>${xml}`, ...lies };
-    expect(await refusal(keyed.logIn(doctype))).toBe('saml_message_invalid: doctype');
     const key = newKey();
-    expect(await refusal(keyed.logIn({ encryptFor: certificate, key }))).toBe('saml_signature_invalid: signature');
-    expect(await refusal(keyed.logIn({ encryptFor: key.certificate }))).toBe('saml_message_invalid: encryption');
+    for (const lies of [
+      { encryptFor: certificate, signAssertion: false },
+      { encryptFor: certificate, signAssertion: false, assertion: (xml: string) => `<!DOCTYPE x>${xml}` },
+      { encryptFor: key.certificate },
+    ]) {
+      expect(await refusal(keyed.logIn(lies))).toBe('saml_signature_invalid: encrypted assertion');
+    }
+  });
+
+  it('does not say what is wrong with an encrypted assertion, nor decrypts one before the response is verified', async () => {
+    const { certificate } = ownKeyOf(decryption.key, 'a test');
+    const loose = await SamlHarness.open({ decryption_key: decryption.key, want_response_signed: false }, plain.idp);
+    const key = newKey();
+    const said = await Promise.all(
+      [
+        { encryptFor: certificate },
+        { encryptFor: certificate, key },
+        { encryptFor: certificate, signAssertion: false },
+        { encryptFor: certificate, assertion: () => '<x/>', signAssertion: false },
+        { encryptFor: key.certificate },
+      ].map((lies) => refusal(loose.logIn({ signResponse: false, ...lies }))),
+    );
+    expect(said).toEqual(['accepted', ...Array(4).fill('saml_signature_invalid: encrypted assertion')]);
+    expect(await refusal(loose.logIn({ encryptFor: key.certificate, key }))).toBe('saml_signature_invalid: signature');
+    await loose.close();
+  });
+
+  it('takes CBC, which does not show what was changed, in what the provider has signed alone', async () => {
+    const { certificate } = ownKeyOf(decryption.key, 'a test');
+    const loose = await SamlHarness.open({ decryption_key: decryption.key, want_response_signed: false }, plain.idp);
+    const lies = { encryptFor: certificate, encryption: 'http://www.w3.org/2001/04/xmlenc#aes256-cbc' } as const;
+    expect(await refusal(loose.logIn(lies))).toBe('accepted');
+    expect(await refusal(loose.logIn({ ...lies, signResponse: false }))).toBe(
+      'saml_signature_invalid: encrypted assertion',
+    );
+    await loose.close();
   });
 
   it('that begins at the provider is taken where that may be, once', async () => {

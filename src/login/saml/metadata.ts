@@ -50,7 +50,7 @@ export function parseIdpMetadata(text: string, provider: string, entityId?: stri
 type Invalid = (check: string) => LatchgateError;
 
 function read(text: string, entityId: string | undefined, invalid: Invalid): IdpMetadata {
-  const root = readXml(text, { comments: true });
+  const root = readXml(text, { metadata: true });
   const candidates = allElements(root).filter(
     (element) =>
       isElement(element, NS.metadata, 'EntityDescriptor') &&

@@ -12,14 +12,15 @@ import type {
   ProviderLogout,
 } from '../provider.ts';
 import { type NameId, type ReadAssertion, readAssertion } from './assertion.ts';
-import { checkDecrypted, decodeMessage, type Envelope, openEnvelope, StatusRefused, type Wanted } from './envelope.ts';
+import { decodeMessage, type Envelope, openEnvelope, StatusRefused, type Wanted } from './envelope.ts';
 import { LOGOUT_LIFE_MS, type LogoutMessage, readLogoutRequest } from './logout-request.ts';
 import type { IdpMetadata } from './metadata.ts';
 import { MetadataSource, type MetadataSourceOptions } from './metadata-source.ts';
 import { ownKeyOf } from './own-key.ts';
 import { type Refuse, refusalsOf } from './refusals.ts';
-import { decrypted, type SamlParts, SamlRequests, verified } from './requests.ts';
+import { type SamlParts, SamlRequests } from './requests.ts';
 import type { SamlLoginConfig } from './schema.ts';
+import { verifiedAssertion } from './verified-assertion.ts';
 
 const PURPOSE = 'saml assertion';
 
@@ -94,9 +95,8 @@ class SamlLogin implements SamlProvider {
     try {
       return await this.#accepted(text, input, idp);
     } catch (thrown) {
-      const isUnknownKey = thrown instanceof LatchgateError && thrown.code === 'saml_signature_invalid';
       // The provider may sign with a new key since we last looked.
-      if (!isUnknownKey || thrown.detail['check'] !== 'signature' || !(await this.#source.renew())) throw thrown;
+      if (!isByUnknownKey(thrown) || !(await this.#source.renew())) throw thrown;
       return this.#accepted(text, input, await this.#source.get());
     }
   }
@@ -137,9 +137,8 @@ class SamlLogin implements SamlProvider {
       assertionSigned: config.want_assertion_signed,
     };
     const envelope = this.#opened(text, wanted);
-    await this.#checkEncrypted(envelope, wanted);
-    const assertion = await verified(envelope.text, idp, this.#parts, config).catch(() => undefined);
-    if (assertion === undefined) throw this.#refuse('saml_signature_invalid', 'signature');
+    const keys = { certificates: idp.certificates, decryption: this.#parts.decryption };
+    const assertion = await verifiedAssertion(envelope, keys, wanted, this.#refuse);
     const asked = transaction === undefined ? undefined : requestId(transaction.nonce);
     const read = readAssertion(
       assertion,
@@ -178,16 +177,6 @@ class SamlLogin implements SamlProvider {
     }
   }
 
-  async #checkEncrypted({ encrypted, isResponseSigned }: Envelope, wanted: Wanted): Promise<void> {
-    if (encrypted === undefined) return;
-    const { decryption } = this.#parts;
-    if (decryption === undefined) throw this.#refuse('saml_message_invalid', 'encrypted, and no decryption_key');
-    const text = await decrypted(encrypted, decryption).catch(() => undefined);
-    // One word for whatever went wrong: what is inside is not to be guessed by trying.
-    if (text === undefined) throw this.#refuse('saml_message_invalid', 'encryption');
-    checkDecrypted(text, wanted, isResponseSigned, this.#refuse);
-  }
-
   #completed(read: ReadAssertion, idp: IdpMetadata): Completed {
     const { nameId, sessionIndex, claims, issuedAt, sessionEndsAt: endsAt } = read;
     const at = new Date(this.#options.clock.now());
@@ -201,6 +190,11 @@ class SamlLogin implements SamlProvider {
       tokens: { nameId: JSON.stringify(known) },
     };
   }
+}
+
+function isByUnknownKey(thrown: unknown): boolean {
+  const isRefusal = thrown instanceof LatchgateError && thrown.code === 'saml_signature_invalid';
+  return isRefusal && ['signature', 'encrypted assertion'].includes(String(thrown.detail['check']));
 }
 
 /** By what the provider is told which login is over. */
