@@ -1,7 +1,7 @@
 import { SignedXml } from 'xml-crypto';
 import type { SamlLies } from '../emulators/saml/idp.ts';
 import { newKey, SamlIdp } from '../emulators/saml/idp.ts';
-import { instant } from '../emulators/saml/messages.ts';
+import { instant, type SignOptions } from '../emulators/saml/messages.ts';
 import { refusal } from './oidc-harness.ts';
 import { ACS, ENTITY_ID, newLogin, SamlHarness } from './saml-harness.ts';
 
@@ -36,6 +36,18 @@ const minutes = (count: number) => Date.now() + count * 60_000;
 it('is taken when it is honest', async () => {
   expect(await refusal(honest.logIn())).toBe('accepted');
   expect(await refusal(loose.logIn({ signResponse: false }))).toBe('accepted');
+});
+
+it.each<[string, SignOptions]>([
+  ['RSA with SHA-512', { algorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512' }],
+  ['RSA-PSS', { algorithm: 'http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1' }],
+  ['digests by SHA-512', { digest: 'http://www.w3.org/2001/04/xmlenc#sha512' }],
+  ['canonical XML that is not exclusive', { canonicalization: 'http://www.w3.org/TR/2001/REC-xml-c14n-20010315' }],
+])('is taken when it is signed by %s', async (_name, signing) => {
+  const one = await SamlHarness.open({ want_assertion_signed: false }, honest.idp);
+  const declared = (xml: string) => xml.replace('<samlp:Response ', '<samlp:Response xmlns:unused="urn:x" ');
+  expect(await refusal(one.logIn({ signing, signAssertion: false, response: declared }))).toBe('accepted');
+  await one.close();
 });
 
 const SIGNATURES: readonly (readonly [string, SamlLies, string])[] = [

@@ -1,5 +1,5 @@
 import { constants, createHash, verify } from 'node:crypto';
-import { SignedXml } from 'xml-crypto';
+import { C14nCanonicalization, ExclusiveCanonicalization, SignedXml } from 'xml-crypto';
 import type { Refuse } from './refusals.ts';
 import { allElements, attributeOf, childrenOf, elementsOf, isElement, NS, onlyChild, textOf } from './xml.ts';
 
@@ -137,7 +137,9 @@ function signerOf(signature: Element, certificates: readonly string[]): string |
   if (info === undefined || value === undefined) return undefined;
   const algorithm = SIGNATURES.get(algorithmOf(info, 'SignatureMethod'));
   if (algorithm === undefined) return undefined;
-  const text = Buffer.from(canonical(info, info, algorithmOf(info, 'CanonicalizationMethod')));
+  const text = Buffer.from(
+    canonical(info.cloneNode(true) as Element, info, algorithmOf(info, 'CanonicalizationMethod')),
+  );
   const bytes = Buffer.from(textOf(value) ?? '', 'base64');
   const { hash, padding } = algorithm;
   return certificates.find((key) => verify(hash, text, { key, padding }, bytes));
@@ -161,17 +163,19 @@ function isWhole(element: Element, signature: Element): boolean {
     .equals(Buffer.from(textOf(value) ?? '', 'base64'));
 }
 
-/** `place` is where the element stands, or stood. */
-function canonical(element: Element, place: Element, algorithm: string, prefixList = ''): string {
-  return new SignedXml().getCanonXml([algorithm], element, {
+/** Of a copy, which it changes. `place` is where the element stands, or stood. */
+function canonical(copy: Element, place: Element, algorithm: string, prefixList = ''): string {
+  const method = algorithm === EXCLUSIVE ? new ExclusiveCanonicalization() : new C14nCanonicalization();
+  return method.process(copy, {
+    defaultNsForPrefix: SignedXml.defaultNsForPrefix,
     ancestorNamespaces: namespacesAround(place),
     inclusiveNamespacesPrefixList: prefixList.split(' ').filter((prefix) => prefix !== ''),
   });
 }
 
-/** Declared by the elements around it, the nearest of each prefix, and not by itself. */
+/** Declared by the elements around it, the nearest of each prefix; not by itself, nor its own, which it renders anyway. */
 function namespacesAround(element: Element): { prefix: string; namespaceURI: string }[] {
-  const found = new Map<string, string>();
+  const found = new Map([[element.prefix ?? '', '']]);
   for (let node: Node | null = element; node !== null; node = node.parentNode) {
     for (const { name, value } of Array.from((node as Element).attributes ?? [])) {
       if (!/^xmlns(?::|$)/.test(name)) continue;
