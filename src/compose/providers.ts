@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import { createOidcProvider, type OidcProvider } from '../login/oidc.ts';
 import type { SamlProvider } from '../login/saml/saml.ts';
+import { LatchgateError } from '../model/errors.ts';
 import { createHttpClient } from '../ops/http.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import type { State } from './state.ts';
@@ -20,7 +21,7 @@ export async function composeProviders(
   // Here, so that its libraries take memory only where they are used.
   const saml = isSaml ? await import('../login/saml/saml.ts') : undefined;
   const { once } = directory.leases;
-  return new Map(
+  const providers = new Map(
     Object.entries(config.login).map(([name, login]): [string, ConfiguredLogin] => {
       const onRetry = () => metrics.httpRetry(name);
       const http = createHttpClient({ timeoutMs: login.timeout, maxBytes: 1_048_576, log, onRetry });
@@ -30,4 +31,20 @@ export async function composeProviders(
       return [name, saml.createSamlProvider({ ...common, config: login, once })];
     }),
   );
+  refuseSharedIssuers(config, providers);
+  return providers;
+}
+
+/** `check` compares what the file says; who the provider of metadata in XML is, is known only now. */
+function refuseSharedIssuers({ login }: Config, providers: ReadonlyMap<string, ConfiguredLogin>): void {
+  const bare = (issuer: string) => issuer.replace(/\/+$/, '');
+  const saml = [...providers.values()].filter((one) => one.type === 'saml');
+  const issuers = Object.values(login).flatMap((one) => (one.type === 'oidc' ? [bare(one.issuer)] : []));
+  const taken = new Set(issuers);
+  for (const { name, issuer } of saml) {
+    if (taken.has(bare(issuer))) {
+      throw new LatchgateError('config_invalid', `the provider of login.${name} has the name of another login’s`);
+    }
+    taken.add(bare(issuer));
+  }
 }

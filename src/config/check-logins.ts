@@ -25,7 +25,9 @@ export function checkLogins(config: Partial<Config>, declared: Declared): Checke
       ...none,
       ...Object.entries(login).flatMap(clientAuthentication),
       ...Object.entries(login).flatMap(unsigned),
+      ...Object.entries(login).flatMap(withoutEntityId),
       ...twins(login),
+      ...sharedIssuers(login),
       ...bearerAudiences(login),
       ...required(config, declared),
     ],
@@ -72,6 +74,31 @@ function twins(login: Logins): readonly Finding[] {
 function clientOf(login: Logins[string]): string | undefined {
   if (login.type === 'oidc') return JSON.stringify([login.issuer.replace(/\/+$/, ''), login.client_id]);
   return login.entity_id === undefined ? undefined : JSON.stringify([login.metadata, login.entity_id]);
+}
+
+/** Whoever answers at the address could name themselves after any other provider, and speak for its people. */
+function withoutEntityId([name, login]: Login): readonly Finding[] {
+  if (login.type === 'oidc' || login.metadata.startsWith('<') || login.idp_entity_id !== undefined) return [];
+  const message = `\`login.${name}\` reads metadata from an address, and does not say whose: idp_entity_id is missing`;
+  const hint = 'write the entityID that the metadata have now';
+  return [{ path: ['login', name, 'idp_entity_id'], at: 'key', code: 'missing_key', message, hint }];
+}
+
+/** People are known by issuer and subject: two logins of OpenID Connect may share an issuer, whose subjects are the same. */
+function sharedIssuers(login: Logins): readonly Finding[] {
+  const all = Object.entries(login);
+  const bare = (issuer: string | undefined) => issuer?.replace(/\/+$/, '');
+  return all.flatMap(([name, one], index): readonly Finding[] => {
+    if (one.type === 'oidc' || one.idp_entity_id === undefined) return [];
+    const own = bare(one.idp_entity_id);
+    const other = all.find(([, each], at) =>
+      each.type === 'oidc' ? bare(each.issuer) === own : at < index && bare(each.idp_entity_id) === own,
+    );
+    if (other === undefined) return [];
+    const message = `\`login.${name}\` has the name of the provider of \`login.${other[0]}\`: each could log in people of the other`;
+    const hint = 'keep one of the two logins';
+    return [{ path: ['login', name, 'idp_entity_id'], code: 'duplicate_issuer', message, hint }];
+  });
 }
 
 /** What an access token is meant for says whose it is: not of our own client, and not of two logins at once. */

@@ -50,6 +50,7 @@ export const COMPLAINTS = {
   duplicate_route: 'Two routes have the same path and fit the same requests.',
   bearer_audience: 'Access tokens would be taken for those of another client or login.',
   duplicate_login: 'Two logins are the same client of the same provider.',
+  duplicate_issuer: 'A SAML login and another one have the same name of their provider, by which its people are known.',
   duplicate_token: 'Two SCIM clients have the same token, which alone says who a client is.',
   duplicate_origin: 'Two of a login, a source and a SCIM client have the same name.',
   duplicate_email_domain: 'Two logins claim the same e-mail domain.',

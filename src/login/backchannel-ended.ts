@@ -49,18 +49,33 @@ export class EndedLogins {
    * that one that failed may come again. Throws `token_invalid` for one that was used before.
    */
   async end(logout: ProviderLogout): Promise<number> {
+    return this.endAll([logout]);
+  }
+
+  /**
+   * The same for all that one message wants to be over. What is over already is passed over, so that a message of which
+   * the store carried out a part may come again for the rest. Throws `token_invalid` when nothing of it is new.
+   */
+  async endAll(said: readonly ProviderLogout[]): Promise<number> {
+    const counts: number[] = [];
+    for (const logout of said) counts.push(...(await this.#ended(logout)));
+    if (counts.length === 0) throw usedBefore();
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** How many sessions; nothing when it was used before. */
+  async #ended(logout: ProviderLogout): Promise<readonly number[]> {
     const { sessions, leases, logouts, longestLifeMs = 0, clock } = this.#options;
     const key = createHash('sha256')
       .update(JSON.stringify([logout.issuer, logout.id]))
       .digest('base64url');
-    if (await leases.seen(PURPOSE, key)) throw usedBefore();
+    if (await leases.seen(PURPOSE, key)) return [];
     const meant = meantBy(logout);
     const until = new Date(clock.now() + Math.max(LOGIN_LIMIT_MS, longestLifeMs) + TOLERANCE_MS);
     for (const { remembered } of meant) await logouts.save(remembered, logout.at, until);
     let ended = 0;
     for (const { selector } of meant) ended += await sessions.destroyFor(selector);
-    if (!(await leases.once(PURPOSE, key, logout.expiresAt))) throw usedBefore();
-    return ended;
+    return (await leases.once(PURPOSE, key, logout.expiresAt)) ? [ended] : [];
   }
 
   /**

@@ -212,7 +212,7 @@ function toSession(
   { identity }: Provisioned,
 ): Session {
   const now = clock.now();
-  const { providerSession, tokens } = completed;
+  const { providerSession, endsAt = Number.POSITIVE_INFINITY, tokens } = completed;
   const refreshEveryMs = isRefreshable(provider) ? provider.refreshEveryMs : undefined;
   const canRefresh = refreshEveryMs !== undefined && tokens.refreshToken !== undefined;
   if (refreshEveryMs !== undefined && !canRefresh && !withoutRefreshToken.has(provider)) {
@@ -223,7 +223,7 @@ function toSession(
     identity,
     ...(providerSession === undefined ? {} : { providerSession }),
     createdAt: now,
-    endsAt: now + sessionConfig.absolute,
+    endsAt: Math.min(now + sessionConfig.absolute, endsAt),
     ...(canRefresh ? { checkAt: now + refreshEveryMs } : {}),
   };
 }

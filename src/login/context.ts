@@ -47,6 +47,8 @@ export interface EndOfSessions {
 
 /** Requests of one kind that are refused, by the address that they come from. */
 export interface RefusedRequests {
+  /** Throws `too_many_requests` when there were too many of its address, before any work is done for it. */
+  check(req: IncomingMessage): void;
   /** Counts one more. `too_many_requests`, to refuse it with: there were too many of its address before. */
   count(req: IncomingMessage): LatchgateError | undefined;
 }

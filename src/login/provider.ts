@@ -18,6 +18,8 @@ export interface Completed {
   readonly providerSession?: string;
   /** When the provider issued the ID token, in milliseconds since the epoch; absent: it sent none. */
   readonly issuedAt?: number;
+  /** When a session by this login has to be over, in milliseconds since the epoch; absent: the provider does not say. */
+  readonly endsAt?: number;
   readonly tokens: SessionTokens;
 }
 

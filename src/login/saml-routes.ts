@@ -2,7 +2,16 @@ import type { Request, Response } from 'express';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { requestIdOf, sendJourney, sendRedirect, setOwnHeaders } from './answer.ts';
 import { conclude, countStranger, refuse, withoutState } from './callback.ts';
-import { type LoginRoutesOptions, ownAddress, PREFIX, providerNamed, reportEnd, single, stepLimit } from './context.ts';
+import {
+  type LoginRoutesOptions,
+  loginAddress,
+  ownAddress,
+  PREFIX,
+  providerNamed,
+  reportEnd,
+  single,
+  stepLimit,
+} from './context.ts';
 import { readForm } from './form-body.ts';
 import type { LoginAnswers } from './login-answers.ts';
 import { type AnswersByPost, answersByPost, type LoginProvider } from './provider.ts';
@@ -24,6 +33,7 @@ export async function acceptAnswer(
   const { provider, answers } = postingProvider(options, name);
   let returnTo = '/';
   try {
+    options.refused.callbacks.check(req);
     const form = await readForm(req, MOST_BYTES);
     const [response, ...more] = form.getAll('SAMLResponse');
     const [relayState, ...others] = form.getAll('RelayState');
@@ -35,6 +45,8 @@ export async function acceptAnswer(
     const found = relayState === undefined ? undefined : options.states.open(relayState, undefined);
     const opened = found?.transaction.provider === provider.name ? found : undefined;
     returnTo = opened?.transaction.returnTo ?? safeReturnTo(relayState, options);
+    // It would begin anew at its end anyway; and a state of long ago does not make us read whatever is sent along.
+    if (opened?.inTime === false) return sendRedirect(res, 303, loginAddress(returnTo, provider.name));
     const completed = await provider.accept({ response, transaction: opened?.transaction }, stepLimit());
     const state = opened === undefined || relayState === undefined ? {} : { state: relayState };
     const handle = await answers.keep({ provider: provider.name, completed, returnTo, ...state });
@@ -42,7 +54,8 @@ export async function acceptAnswer(
   } catch (thrown) {
     const error = toLatchgateError(thrown);
     if (!req.complete) res.setHeader('Connection', 'close');
-    if (error.status < 500) countStranger(options, req);
+    // A status that lays the fault on us (502) need not be signed. What is down (503) is no fault of who asks.
+    if (error.status !== 503) countStranger(options, req);
     await refuse(options, req, res, error, { provider, returnTo, isRecorded: false });
   }
 }
@@ -88,6 +101,7 @@ export async function singleLogout(
   const { provider } = postingProvider(options, name);
   const at = { requestId: requestIdOf(res), login: provider.name };
   try {
+    options.refused.logoutTokens.check(req);
     const isPost = req.method === 'POST';
     const { search } = ownAddress(req, options, `/saml/${provider.name}/slo`);
     const parameters = isPost ? await readForm(req, MOST_BYTES) : new URLSearchParams(search);
@@ -96,8 +110,7 @@ export async function singleLogout(
     }
     const message = isPost ? { form: parameters } : { query: rawQuery(req) };
     const { logouts, answer } = await provider.verifyLogoutRequest(message, stepLimit());
-    let sessions = 0;
-    for (const logout of logouts) sessions += await options.endedLogins.end(logout);
+    const sessions = await options.endedLogins.endAll(logouts);
     options.log.info('the provider ended logins', { ...at, sessions });
     options.onLogoutToken?.(at.login, 'ok');
     const [first] = logouts;
@@ -111,7 +124,7 @@ export async function singleLogout(
     const error = toLatchgateError(thrown);
     if (!req.complete) res.setHeader('Connection', 'close');
     options.onLogoutToken?.(at.login, error.code);
-    const tooMany = error.status < 500 ? options.refused.logoutTokens.count(req) : undefined;
+    const tooMany = error.status !== 503 ? options.refused.logoutTokens.count(req) : undefined;
     if (tooMany !== undefined) throw tooMany;
     options.log.warn('a logout request was not taken', { ...at, code: error.code, error });
     throw error;

@@ -44,6 +44,8 @@ export interface StartedLogin {
 export interface OpenedState {
   readonly transaction: Transaction;
   readonly restarts: number;
+  /** Began less than ten minutes ago, in whatever browser. */
+  readonly inTime: boolean;
   /** Began in this browser, less than ten minutes ago. */
   readonly live: boolean;
   /** True the first time ever, over all instances. */
@@ -111,10 +113,12 @@ export function createLoginStates({ publicUrl, secrets, leases, clock }: LoginSt
       const { ticket, browser, codeVerifier } = opened;
       const endsAt = ticket.t * 1_000 + LOGIN_LIMIT_MS;
       const binding = bindingOf(cookieHeader);
+      const inTime = clock.now() < endsAt;
       return {
         transaction: transactionOf(ticket, codeVerifier),
         restarts: ticket.n,
-        live: binding !== undefined && isEqual(sha256(binding), browser) && clock.now() < endsAt,
+        inTime,
+        live: binding !== undefined && isEqual(sha256(binding), browser) && inTime,
         use: () => leases.once(PURPOSE, sha256(state), new Date(endsAt)),
       };
     },

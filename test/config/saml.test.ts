@@ -1,12 +1,13 @@
 import { codes, configText, examine, warningCodes } from './fixture.ts';
 
 const METADATA = 'https://idp.example.com/metadata';
+const PROVIDER = `metadata: "${METADATA}", idp_entity_id: "https://idp.example.com"`;
 const examined = (settings: string, more: Readonly<Record<string, string>> = {}) =>
   examine(configText({ login: `login: { p: { type: saml${settings === '' ? '' : `, ${settings}`} } }`, ...more }));
 
 describe('a login by SAML', () => {
-  it('needs metadata and nothing else', () => {
-    const { config, complaints, warnings } = examined(`metadata: "${METADATA}"`);
+  it('needs metadata, and the name of the provider where they are read from an address', () => {
+    const { config, complaints, warnings } = examined(PROVIDER);
     expect([...complaints, ...warnings]).toEqual([]);
     expect(config?.login['p']).toMatchObject({
       type: 'saml',
@@ -16,6 +17,20 @@ describe('a login by SAML', () => {
       clock_skew: 60_000,
     });
     expect(codes(examined(''))).toEqual(['missing_key login.p.metadata']);
+    expect(codes(examined(`metadata: "${METADATA}"`))).toEqual(['missing_key login.p.idp_entity_id']);
+  });
+
+  it.each([
+    ['issuer: "https://idp.example.com/", client_id: x', true],
+    ['issuer: "https://id.example.com", client_id: x', false],
+    [`type: saml, entity_id: other, ${PROVIDER}`, true],
+    [`type: saml, ${PROVIDER.replace('//idp.example.com"', '//two.example.com"')}`, false],
+  ])('beside one of { %s } has the same provider: %s', (other, isShared) => {
+    const login = (first: string, second: string) => `login: { a: { ${first} }, b: { ${second} } }`;
+    const saml = `type: saml, ${PROVIDER}`;
+    const shared = isShared ? ['duplicate_issuer login.b.idp_entity_id'] : [];
+    expect(codes(examine(configText({ login: login(other, saml) })))).toEqual(shared);
+    expect(codes(examine(configText({ login: login(saml, other) })))).toHaveLength(shared.length);
   });
 
   it.each([
@@ -38,29 +53,27 @@ describe('a login by SAML', () => {
 
   it('has at least one signature, and warns where there is one alone', () => {
     const off = 'want_response_signed: false';
-    expect(codes(examined(`metadata: "${METADATA}", ${off}, want_assertion_signed: false`))).toEqual([
+    expect(codes(examined(`${PROVIDER}, ${off}, want_assertion_signed: false`))).toEqual([
       'saml_unsigned login.p.want_assertion_signed',
     ]);
-    expect(warningCodes(examined(`metadata: "${METADATA}", ${off}, idp_initiated: true`))).toEqual([
+    expect(warningCodes(examined(`${PROVIDER}, ${off}, idp_initiated: true`))).toEqual([
       'saml_loosened login.p.want_response_signed',
       'saml_loosened login.p.idp_initiated',
     ]);
   });
 
   it('has no keys of OpenID Connect, nor the other way round', () => {
-    expect(codes(examined(`metadata: "${METADATA}", issuer: "https://x"`))).toEqual(['unknown_key login.p.issuer']);
+    expect(codes(examined(`${PROVIDER}, issuer: "https://x"`))).toEqual(['unknown_key login.p.issuer']);
     const login = 'login: { p: { issuer: "https://id.example.com", client_id: x, want_response_signed: true } }';
     expect(codes(examine(configText({ login })))).toEqual(['unknown_key login.p.want_response_signed']);
   });
 
   it('allows a clock to be off by five minutes and no more', () => {
-    expect(codes(examined(`metadata: "${METADATA}", clock_skew: 6m`))).toEqual(['invalid_value login.p.clock_skew']);
+    expect(codes(examined(`${PROVIDER}, clock_skew: 6m`))).toEqual(['invalid_value login.p.clock_skew']);
   });
 
   it('takes a key in PEM alone', () => {
-    expect(codes(examined(`metadata: "${METADATA}", signing_key: secret`))).toEqual([
-      'invalid_value login.p.signing_key',
-    ]);
+    expect(codes(examined(`${PROVIDER}, signing_key: secret`))).toEqual(['invalid_value login.p.signing_key']);
   });
 });
 

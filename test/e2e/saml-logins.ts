@@ -51,10 +51,11 @@ login:
     type: saml
     label: Acme
     metadata: ${acme.samlMetadata()}
+    idp_entity_id: ${acme.samlEntityId()}
     signing_key: "\${file:${pem('signing.pem', signing)}}"
     decryption_key: "\${file:${pem('decryption.pem', decryption)}}"
     groups_absent: empty
-  beta: { type: saml, metadata: "${beta.samlMetadata()}", email_domains: [beta.test] }
+  beta: { type: saml, metadata: "${beta.samlMetadata()}", idp_entity_id: "${beta.samlEntityId()}", email_domains: [beta.test] }
 rules:
   same-name: { when: { groups: [Admin, User] }, grant: { gooddata: { groups: ["\${match}"] } } }
 default: { grant: { gooddata: {} } }

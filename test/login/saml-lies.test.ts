@@ -1,6 +1,7 @@
+import { SignedXml } from 'xml-crypto';
 import type { SamlLies } from '../emulators/saml/idp.ts';
 import { newKey, SamlIdp } from '../emulators/saml/idp.ts';
-import { instant } from '../emulators/saml/messages.ts';
+import { instant, type SignOptions } from '../emulators/saml/messages.ts';
 import { refusal } from './oidc-harness.ts';
 import { ACS, ENTITY_ID, newLogin, SamlHarness } from './saml-harness.ts';
 
@@ -28,11 +29,25 @@ const replacing = (from: string | RegExp, to: string) => (xml: string) => {
   if (changed === xml) throw new Error(`nothing to replace: ${from}`);
   return changed;
 };
+const attributes = (count: number, name = 'a') =>
+  Array.from({ length: count }, (_, at) => ` ${name}${at}="urn:x"`).join('');
 const minutes = (count: number) => Date.now() + count * 60_000;
 
 it('is taken when it is honest', async () => {
   expect(await refusal(honest.logIn())).toBe('accepted');
   expect(await refusal(loose.logIn({ signResponse: false }))).toBe('accepted');
+});
+
+it.each<[string, SignOptions]>([
+  ['RSA with SHA-512', { algorithm: 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512' }],
+  ['RSA-PSS', { algorithm: 'http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1' }],
+  ['digests by SHA-512', { digest: 'http://www.w3.org/2001/04/xmlenc#sha512' }],
+  ['canonical XML that is not exclusive', { canonicalization: 'http://www.w3.org/TR/2001/REC-xml-c14n-20010315' }],
+])('is taken when it is signed by %s', async (_name, signing) => {
+  const one = await SamlHarness.open({ want_assertion_signed: false }, honest.idp);
+  const declared = (xml: string) => xml.replace('<samlp:Response ', '<samlp:Response xmlns:unused="urn:x" ');
+  expect(await refusal(one.logIn({ signing, signAssertion: false, response: declared }))).toBe('accepted');
+  await one.close();
 });
 
 const SIGNATURES: readonly (readonly [string, SamlLies, string])[] = [
@@ -124,11 +139,10 @@ const TIMES: readonly (readonly [string, SamlLies, string])[] = [
     { assertion: replacing(/SessionNotOnOrAfter="[^"]*"/, 'SessionNotOnOrAfter="tomorrow"') },
     'saml_message_invalid: SessionNotOnOrAfter',
   ],
-  // The library looks for it while it verifies.
   [
     'no end of the confirmation',
     { assertion: replacing(/(SubjectConfirmationData[^>]*) NotOnOrAfter="[^"]*"/, '$1') },
-    'saml_signature_invalid: signature',
+    'saml_message_invalid: NotOnOrAfter',
   ],
 ];
 
@@ -180,9 +194,44 @@ const SHAPES: readonly (readonly [string, SamlLies, string])[] = [
     'saml_message_invalid: depth',
   ],
   [
-    'thirty thousand elements',
-    { message: replacing('<samlp:Status>', `${'<a/>'.repeat(30_000)}<samlp:Status>`) },
+    'more elements than two thousand',
+    { message: replacing('<samlp:Status>', `${'<a/>'.repeat(2_000)}<samlp:Status>`) },
     'saml_message_invalid: elements',
+  ],
+  [
+    'more text nodes than three thousand',
+    { message: replacing('<samlp:Status>', `${'\n<a>\n</a>'.repeat(1_500)}<samlp:Status>`) },
+    'saml_message_invalid: text nodes',
+  ],
+  [
+    'more attributes than six thousand',
+    { message: replacing('<samlp:Status>', `<a>${`<a${attributes(40)}/>`.repeat(150)}</a><samlp:Status>`) },
+    'saml_message_invalid: attributes',
+  ],
+  [
+    'more attributes of one element than fifty',
+    { message: replacing('<samlp:Status>', `<a${attributes(51)}/><samlp:Status>`) },
+    'saml_message_invalid: attributes',
+  ],
+  [
+    'more declarations of prefixes than thirty',
+    {
+      message: replacing(
+        '<samlp:Status>',
+        `<a${attributes(20, 'xmlns:a')}><a${attributes(20, 'xmlns:b')}/></a><samlp:Status>`,
+      ),
+    },
+    'saml_message_invalid: declarations',
+  ],
+  [
+    'more names of elements than a hundred',
+    {
+      message: replacing(
+        '<samlp:Status>',
+        `${Array.from({ length: 100 }, (_, at) => `<a${at}/>`).join('')}<samlp:Status>`,
+      ),
+    },
+    'saml_message_invalid: names',
   ],
   [
     'another root',
@@ -261,6 +310,41 @@ describe.each([
 ] as const)('%s', (_what, lies) => {
   it.each(lies)('with %s is refused', async (_name, lie, expected) => {
     expect(await refusal(honest.logIn(lie))).toBe(expected);
+  });
+});
+
+describe('the library that looks through the whole document', () => {
+  /** How often it was asked to. */
+  async function searches(attempt: () => Promise<unknown>): Promise<number> {
+    const { checkSignature } = SignedXml.prototype;
+    let count = 0;
+    SignedXml.prototype.checkSignature = function (this: SignedXml, xml: string): boolean {
+      count += 1;
+      return Reflect.apply(checkSignature, this, [xml]) as boolean;
+    } as typeof checkSignature;
+    await attempt();
+    SignedXml.prototype.checkSignature = checkSignature;
+    return count;
+  }
+
+  it('sees what would verify, once for each signature', async () => {
+    honest.idp.otherCertificates.push(stranger.certificate, newKey().certificate);
+    const several = await SamlHarness.open({}, honest.idp);
+    expect(await searches(async () => expect(await refusal(several.logIn())).toBe('accepted'))).toBe(2);
+    honest.idp.otherCertificates.length = 0;
+    await several.close();
+  });
+
+  it.each([
+    ['a key of nobody', { key: newKey() }],
+    ['a signature that belongs to another message', { message: replacing('>alice<', '>victim<') }],
+    [
+      'more elements than were signed',
+      { message: replacing('<samlp:Status>', `${'<a/>'.repeat(1_000)}<samlp:Status>`) },
+    ],
+  ])('does not see %s', async (_name, lies: SamlLies) => {
+    const attempt = async () => expect(await refusal(honest.logIn(lies))).toBe('saml_signature_invalid: signature');
+    expect(await searches(attempt)).toBe(0);
   });
 });
 

@@ -1,5 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
 import { readXml } from '../../src/login/saml/xml.ts';
+import { LatchgateError } from '../../src/model/errors.ts';
 import { newKey, SamlIdp, type SamlLies } from '../emulators/saml/idp.ts';
 import { type Answer, ask, Browser, type Site, startSite } from './site.ts';
 
@@ -102,13 +103,28 @@ describe('a login', () => {
     expect(site.asserted).toHaveLength(1);
   });
 
+  it('lasts no longer than the provider says, but for what clocks may differ', async () => {
+    const browser = new Browser(site);
+    const until = new Date(Date.now() + 120_000).toISOString();
+    const assertion = (xml: string) => xml.replace(/SessionNotOnOrAfter="[^"]*"/, `SessionNotOnOrAfter="${until}"`);
+    await logIn(browser, '', { assertion });
+    site.clockAhead = 150_000;
+    expect(await browser.who()).toBe('alice');
+    site.clockAhead = 181_000;
+    expect(await browser.who()).toBe('401');
+  });
+
   it('that took too long begins anew', async () => {
     const browser = new Browser(site);
     const form = await begin(browser, '', { now: Date.now() + 660_000 });
     site.clockAhead = 660_000;
-    const { location } = await post(form);
+    const { status, location } = await post(form);
+    expect([status, location]).toEqual([303, '/.latchgate/login?rd=%2F&login=partners']);
     expect((await browser.send(location as string)).location).toMatch(/\/sso\?SAMLRequest=/);
     expect(site.asserted).toEqual([]);
+    // Nobody has looked at it.
+    const other = await post({ ...form, SAMLResponse: 'x' });
+    expect([other.status, other.location]).toEqual([303, location]);
   });
 
   it('goes by a form to a provider that takes nothing else, with one script and a button', async () => {
@@ -247,6 +263,27 @@ describe('a logout', () => {
     expect(site.ended.at(-1)).toMatchObject({ login: 'partners', code: 'backchannel_logout', sessions: 1 });
   });
 
+  it('of the provider that names several sessions, one of them twice, may come again for those that are left', async () => {
+    const [one, two] = [new Browser(site), new Browser(site)];
+    await logIn(one, '', { sessionIndex: 's6' });
+    await logIn(two, '', { sessionIndex: 's7' });
+    const form = { SAMLRequest: idp.logoutForm(slo(), { id: '_part', sessionIndexes: ['s6', 's6', 's7'] }) };
+    const { destroyFor } = site.store;
+    const told: unknown[] = [];
+    site.store.destroyFor = async (selector) => {
+      told.push(selector);
+      // Two of each: the session, and those of the person that are of none.
+      if (told.length > 2) throw new LatchgateError('session_store_unavailable', 'down');
+      return destroyFor.call(site.store, selector);
+    };
+    const failed = await post(form, at('partners', 'slo'));
+    site.store.destroyFor = destroyFor;
+    expect([failed.status, await one.who(), await two.who()]).toEqual([503, '401', 'alice']);
+    expect((await post(form, at('partners', 'slo'))).status).toBe(200);
+    expect(await two.who()).toBe('401');
+    expect((await post(form, at('partners', 'slo'))).status).toBe(403);
+  });
+
   it('of the provider without a session ends every login of the person', async () => {
     const [one, two] = [new Browser(site), new Browser(site)];
     await logIn(one, '', { sessionIndex: 's3' });
@@ -310,5 +347,48 @@ describe('a logout', () => {
     await logIn(browser, '', { subject: 'carol', sessionIndex: 's5', now: Date.now() + 1_000 });
     expect((await post(form, at('partners', 'slo'))).status).toBe(403);
     expect(await browser.who()).toBe('carol');
+  });
+});
+
+describe('an address that failed too often', () => {
+  const MOST = 300;
+  let began = Date.now();
+  // By a clock that stands still, for the limit gives one more every 200 ms. Later each time: all come from this address.
+  beforeEach(() => {
+    began += 600_000;
+    site.stoppedAt = began;
+  });
+  afterAll(() => {
+    site.stoppedAt = undefined;
+  });
+  const failing = async (send: () => Promise<Answer>) => {
+    const answers = await Promise.all(Array.from({ length: MOST }, send));
+    return new Set(answers.map((answered) => `${answered.status} ${codeOf(answered)}`));
+  };
+
+  it('is refused before its answer is looked at, also for a status that nobody has signed', async () => {
+    const unsigned = { status: 'Requester', signResponse: false, signAssertion: false };
+    const form = { SAMLResponse: await answer(undefined, unsigned, 'others', other) };
+    expect(await failing(() => post(form, at('others', 'acs')))).toEqual(new Set(['502 provider_misconfigured']));
+    const honest = { SAMLResponse: await answer(undefined, { now: began }, 'others', other), RelayState: '/' };
+    for (const form of [honest, { SAMLResponse: 'A'.repeat(10_000_000) }]) {
+      expect((await post(form, at('others', 'acs'))).status).toBe(429);
+    }
+    site.stoppedAt = began + 61_000;
+    expect((await post(honest, at('others', 'acs'))).status).toBe(303);
+  });
+
+  it('ends no session by a logout that would hold, until a minute is over', async () => {
+    const browser = new Browser(site);
+    await logIn(browser, '', { subject: 'dave', sessionIndex: 's6', now: began });
+    const unsigned = { SAMLRequest: idp.logoutForm(site.url + at('partners', 'slo'), { unsigned: true }) };
+    const slo = at('partners', 'slo');
+    expect(await failing(() => post(unsigned, slo))).toEqual(new Set(['403 saml_signature_invalid']));
+    const holds = idp.logoutForm(site.url + slo, { id: '_dave', subject: 'dave', sessionIndexes: ['s6'], at: began });
+    expect((await post({ SAMLRequest: holds }, slo)).status).toBe(429);
+    expect(await browser.who()).toBe('dave');
+    site.stoppedAt = began + 61_000;
+    expect((await post({ SAMLRequest: holds }, slo)).status).toBe(200);
+    expect(await browser.who()).toBe('401');
   });
 });

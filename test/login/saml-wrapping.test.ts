@@ -204,6 +204,32 @@ const MORE: readonly (readonly [string, 'response' | 'assertion', (parts: Parts)
     },
   ],
   [
+    'another SignatureMethod in KeyInfo',
+    'assertion',
+    ({ signature }) => {
+      const [method, keys] = ['SignatureMethod', 'KeyInfo'].map(
+        (name) => Array.from(signature.getElementsByTagNameNS(SIGNATURE, name))[0] as Element,
+      );
+      keys?.appendChild(method?.cloneNode(true) as Node);
+    },
+  ],
+  [
+    'KeyInfo before what was signed',
+    'assertion',
+    ({ signature }) => {
+      const [keys] = Array.from(signature.getElementsByTagNameNS(SIGNATURE, 'KeyInfo'));
+      signature.insertBefore(keys as Element, signature.firstChild);
+    },
+  ],
+  [
+    'more in KeyInfo than any chain of certificates',
+    'assertion',
+    ({ document, signature }) => {
+      const [keys] = Array.from(signature.getElementsByTagNameNS(SIGNATURE, 'KeyInfo'));
+      for (let at = 0; at < 60; at += 1) keys?.appendChild(document.createElementNS(SIGNATURE, 'ds:X509Data'));
+    },
+  ],
+  [
     'the id under another name on another element',
     'assertion',
     ({ response, assertion }) => {

@@ -1,13 +1,11 @@
 import { createPublicKey, generateKeyPairSync, verify, X509Certificate } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { inflateRawSync } from 'node:zlib';
 import { SignedXml } from 'xml-crypto';
-import { parseIdpMetadata } from '../../src/login/saml/metadata.ts';
 import { ownKeyOf } from '../../src/login/saml/own-key.ts';
 import { childrenOf, NS, readXml } from '../../src/login/saml/xml.ts';
 import { newKey, SamlIdp } from '../emulators/saml/idp.ts';
-import { refusal, SIGNAL } from './oidc-harness.ts';
+import { instant } from '../emulators/saml/messages.ts';
+import { refusal } from './oidc-harness.ts';
 import { ACS, ENTITY_ID, newLogin, SamlHarness, SLO } from './saml-harness.ts';
 
 const signing = newKey();
@@ -111,17 +109,63 @@ describe('a login', () => {
     expect((await plain.logIn()).providerSession).toBe(alice.providerSession);
   });
 
+  it('takes a NameID of the format that was asked for, and no other', async () => {
+    const persistent = 'urn:oasis:names:tc:SAML:2.0:nameid-format:persistent';
+    const unspecified = 'urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified';
+    const outcomes = async (name_id_format: string) => {
+      const harness = await SamlHarness.open({ name_id_format }, plain.idp);
+      const without = { assertion: (xml: string) => xml.replace(/<saml:NameID Format="[^"]*"/, '<saml:NameID') };
+      const all = [{ format: persistent }, { format: unspecified }, without].map((lies) => harness.logIn(lies));
+      const seen = await Promise.all(all.map(refusal));
+      await harness.close();
+      return seen;
+    };
+    const refused = 'saml_message_invalid: format of the NameID';
+    expect(await outcomes(persistent)).toEqual(['accepted', refused, refused]);
+    expect(await outcomes(unspecified)).toEqual([refused, 'accepted', 'accepted']);
+  });
+
   it('takes encrypted assertions, and refuses in them what it refuses elsewhere', async () => {
     const { certificate } = ownKeyOf(decryption.key, 'a test');
     const { assertion } = await keyed.logIn({ encryptFor: certificate });
     expect(assertion.claims['groups']).toEqual(['eng', 'admin']);
-    const lies = { encryptFor: certificate, signAssertion: false };
-    expect(await refusal(keyed.logIn(lies))).toBe('saml_signature_invalid: assertion not signed');
-    const doctype = { assertion: (xml: string) => `<!DOCTYPE x>${xml}`, ...lies };
-    expect(await refusal(keyed.logIn(doctype))).toBe('saml_message_invalid: doctype');
     const key = newKey();
-    expect(await refusal(keyed.logIn({ encryptFor: certificate, key }))).toBe('saml_signature_invalid: signature');
-    expect(await refusal(keyed.logIn({ encryptFor: key.certificate }))).toBe('saml_message_invalid: encryption');
+    for (const lies of [
+      { encryptFor: certificate, signAssertion: false },
+      { encryptFor: certificate, signAssertion: false, assertion: (xml: string) => `<!DOCTYPE x>${xml}` },
+      { encryptFor: key.certificate },
+    ]) {
+      expect(await refusal(keyed.logIn(lies))).toBe('saml_signature_invalid: encrypted assertion');
+    }
+  });
+
+  it('does not say what is wrong with an encrypted assertion, nor decrypts one before the response is verified', async () => {
+    const { certificate } = ownKeyOf(decryption.key, 'a test');
+    const loose = await SamlHarness.open({ decryption_key: decryption.key, want_response_signed: false }, plain.idp);
+    const key = newKey();
+    const said = await Promise.all(
+      [
+        { encryptFor: certificate },
+        { encryptFor: certificate, key },
+        { encryptFor: certificate, signAssertion: false },
+        { encryptFor: certificate, assertion: () => '<x/>', signAssertion: false },
+        { encryptFor: key.certificate },
+      ].map((lies) => refusal(loose.logIn({ signResponse: false, ...lies }))),
+    );
+    expect(said).toEqual(['accepted', ...Array(4).fill('saml_signature_invalid: encrypted assertion')]);
+    expect(await refusal(loose.logIn({ encryptFor: key.certificate, key }))).toBe('saml_signature_invalid: signature');
+    await loose.close();
+  });
+
+  it('takes CBC, which does not show what was changed, in what the provider has signed alone', async () => {
+    const { certificate } = ownKeyOf(decryption.key, 'a test');
+    const loose = await SamlHarness.open({ decryption_key: decryption.key, want_response_signed: false }, plain.idp);
+    const lies = { encryptFor: certificate, encryption: 'http://www.w3.org/2001/04/xmlenc#aes256-cbc' } as const;
+    expect(await refusal(loose.logIn(lies))).toBe('accepted');
+    expect(await refusal(loose.logIn({ ...lies, signResponse: false }))).toBe(
+      'saml_signature_invalid: encrypted assertion',
+    );
+    await loose.close();
   });
 
   it('that begins at the provider is taken where that may be, once', async () => {
@@ -134,6 +178,24 @@ describe('a login', () => {
     );
     await open.close();
   });
+});
+
+it('an answer that may be confirmed in two ways is used up until the last of them is over', async () => {
+  const open = await SamlHarness.open({ idp_initiated: true }, plain.idp);
+  const until = `NotOnOrAfter="${instant(Date.now() + 600_000)}"`;
+  const later = (xml: string) =>
+    xml
+      .replace(/(<saml:Conditions [^>]*)NotOnOrAfter="[^"]*"/, `$1${until}`)
+      .replace(/<saml:SubjectConfirmation .*<\/saml:SubjectConfirmation>/, (first) => {
+        return first + first.replace(/NotOnOrAfter="[^"]*"/, until);
+      });
+  const response = await open.answer({ assertion: later });
+  expect(await refusal(open.accept(response, undefined))).toBe('accepted');
+  open.clock.ahead += 300_000;
+  expect(await refusal(open.accept(response, undefined))).toBe('saml_replayed: assertion id');
+  open.clock.ahead += 600_000;
+  expect(await refusal(open.accept(response, undefined))).toBe('saml_expired: SubjectConfirmationData');
+  await open.close();
 });
 
 describe('our metadata', () => {
@@ -154,82 +216,6 @@ describe('our metadata', () => {
   it('have no keys where there are none', async () => {
     const [role] = childrenOf(readXml(await plain.provider.metadata()), NS.metadata, 'SPSSODescriptor');
     expect(childrenOf(role as Element, NS.metadata, 'KeyDescriptor')).toEqual([]);
-  });
-});
-
-describe('metadata of the provider', () => {
-  it('may have several certificates, of which one does not parse', async () => {
-    const idp = new SamlIdp();
-    idp.otherCertificates.push('AAAA', newKey().certificate);
-    const harness = await SamlHarness.open({}, idp);
-    expect(await refusal(harness.logIn())).toBe('accepted');
-    await harness.close();
-  });
-
-  it('may describe several providers, of which the config names one', () => {
-    const [one, two] = [new SamlIdp(), new SamlIdp({ entityId: 'https://two.example.com' })];
-    const all = `<!-- all --><md:EntitiesDescriptor xmlns:md="${NS.metadata}">${one.metadata()}${two.metadata()}</md:EntitiesDescriptor>`;
-    expect(parseIdpMetadata(all, 'p', two.entityId).entityId).toBe(two.entityId);
-    expect(() => parseIdpMetadata(all, 'p')).toThrow(/several identity providers/);
-    expect(() => parseIdpMetadata(all, 'p', 'https://three')).toThrow(/no provider of that entity id/);
-  });
-
-  it.each([
-    ['a DOCTYPE', (xml: string) => `<!DOCTYPE x>${xml}`, 'doctype'],
-    [
-      'no certificate',
-      (xml: string) => xml.replace(/<md:KeyDescriptor.*<\/md:KeyDescriptor>/, ''),
-      'no signing certificate',
-    ],
-    [
-      'addresses without TLS',
-      (xml: string) => xml.replaceAll('http://127.0.0.1:2', 'http://idp.example.com'),
-      'Service',
-    ],
-    ['a script for an address', (xml: string) => xml.replaceAll('http://127.0.0.1:2', 'javascript:'), 'Service'],
-    ['nothing to log in at', (xml: string) => xml.replace(/<md:SingleSignOnService[^>]*>/g, ''), 'SingleSignOnService'],
-  ])('with %s are refused', (_name, change, check) => {
-    expect(() => parseIdpMetadata(change(new SamlIdp().metadata()), 'p')).toThrow(check);
-  });
-
-  it('that have run out serve nobody', async () => {
-    const idp = new SamlIdp();
-    const metadata = idp.metadata().replace('entityID=', 'validUntil="2020-01-01T00:00:00Z" entityID=');
-    const harness = await SamlHarness.open({ metadata }, idp);
-    expect(await refusal(harness.logIn())).toBe('provider_unavailable: validUntil');
-    await harness.close();
-  });
-
-  it('from an address are read again for a key that nobody knows, and go on while it does not answer', async () => {
-    const idp = new SamlIdp();
-    let isDown = false;
-    let reads = 0;
-    const server = createServer((_req, res) => {
-      reads += 1;
-      res.statusCode = isDown ? 404 : 200;
-      res.end(idp.metadata());
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const metadata = `http://127.0.0.1:${(server.address() as AddressInfo).port}/metadata`;
-    const harness = await SamlHarness.open({ metadata }, idp);
-    expect(await refusal(harness.logIn())).toBe('accepted');
-    idp.rotate();
-    harness.clock.ahead += 6_000;
-    expect(await refusal(harness.logIn())).toBe('accepted');
-    expect(reads).toBe(2);
-    isDown = true;
-    harness.clock.ahead += 6_000;
-    expect(await refusal(harness.logIn({ key: newKey() }))).toBe('saml_signature_invalid: signature');
-    expect(await refusal(harness.logIn())).toBe('accepted');
-    server.close();
-    await harness.close();
-  });
-
-  it('that were never read make the login unavailable', async () => {
-    const harness = await SamlHarness.open({ metadata: 'http://127.0.0.1:1/metadata', timeout: '2s' }, plain.idp);
-    expect(await refusal(harness.logIn())).toBe('provider_unavailable');
-    expect(await refusal(harness.provider.probe(SIGNAL))).toBe('provider_unavailable');
-    await harness.close();
   });
 });
 

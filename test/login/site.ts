@@ -49,6 +49,8 @@ export interface Site {
   refuseWith: unknown;
   /** Added to the wall clock. */
   clockAhead: number;
+  /** Where its clock stands still, in milliseconds since the epoch. Default: it goes on. */
+  stoppedAt?: number | undefined;
   close(): Promise<void>;
 }
 
@@ -98,7 +100,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     refuseWith: undefined,
     clockAhead: 0,
   } as unknown as Site;
-  const clock = { now: () => Date.now() + site.clockAhead };
+  const clock = { now: () => site.stoppedAt ?? Date.now() + site.clockAhead };
   const write = (level: string) => (message: string, fields?: unknown) => {
     site.logged.push(
       JSON.stringify({ level, message, fields }, (_key, value) =>

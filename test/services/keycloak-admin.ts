@@ -213,6 +213,11 @@ export class KeycloakAdmin {
     return new KeycloakAdmin(this.#server, realm, this.#login);
   }
 
+  /** The same name as by OpenID Connect. */
+  samlEntityId(): string {
+    return `${this.#server}/realms/${this.#realm}`;
+  }
+
   /** Where the realm describes itself to service providers. */
   samlMetadata(): string {
     return `${this.#server}/realms/${this.#realm}/protocol/saml/descriptor`;

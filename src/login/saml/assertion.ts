@@ -3,6 +3,8 @@ import { attributeOf, childrenOf, elementsOf, NS, onlyChild, readXml, textOf } f
 
 const BEARER = 'urn:oasis:names:tc:SAML:2.0:cm:bearer';
 const NAME_ID = 'urn:oasis:names:tc:SAML:2.0:nameid-format:';
+/** What a NameID without a format has (SAML core §2.2.2). */
+const UNSPECIFIED = 'urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified';
 const NIL = 'http://www.w3.org/2001/XMLSchema-instance';
 /** Conditions that change nothing for us (SAML core §2.5.1): what is not known has to be refused. */
 const CONDITIONS = new Set(['AudienceRestriction', 'OneTimeUse', 'ProxyRestriction']);
@@ -18,6 +20,8 @@ export interface Expectations {
   readonly recipient: string;
   /** Id of our request; undefined: there was none. */
   readonly inResponseTo: string | undefined;
+  /** The only format of a NameID that is taken; undefined: any that stays. */
+  readonly nameIdFormat: string | undefined;
   /** Attributes of which no value is an empty list, and not an empty text. */
   readonly lists: ReadonlySet<string>;
   /** Milliseconds since the epoch. */
@@ -37,6 +41,8 @@ export interface ReadAssertion {
   readonly id: string;
   readonly nameId: NameId;
   readonly sessionIndex?: string;
+  /** When the provider wants sessions to be over, in milliseconds since the epoch, by the clock that is furthest behind. */
+  readonly sessionEndsAt?: number;
   /** By `Name`: one text, a list of several, null for none. What holds elements is an empty map. */
   readonly claims: Readonly<Record<string, unknown>>;
   /** Milliseconds since the epoch. */
@@ -79,11 +85,11 @@ class Reading {
     const subject = this.#one(root, 'Subject');
     const confirmedUntil = this.#confirmed(subject);
     this.#checkConditions();
-    const sessionIndex = this.#session();
+    const session = this.#session();
     return {
       id,
       nameId: this.#nameId(subject),
-      ...(sessionIndex === undefined ? {} : { sessionIndex }),
+      ...session,
       claims: this.#claims(),
       issuedAt,
       expiresAt: confirmedUntil + skewMs,
@@ -97,6 +103,8 @@ class Reading {
     const format = attributeOf(element, 'Format');
     // Another one at each login: nobody could be known again by it.
     if (format === `${NAME_ID}transient`) throw this.#invalid('transient NameID');
+    const wanted = this.#expected.nameIdFormat;
+    if (wanted !== undefined && (format ?? UNSPECIFIED) !== wanted) throw this.#invalid('format of the NameID');
     const qualifier = attributeOf(element, 'NameQualifier');
     const spQualifier = attributeOf(element, 'SPNameQualifier');
     return {
@@ -107,27 +115,34 @@ class Reading {
     };
   }
 
-  /** One bearer confirmation has to hold whole. The last that fails says why none does. */
+  /**
+   * One bearer confirmation has to hold whole. The last that fails says why none does. Until the last of all is over: it
+   * could hold when the one that holds now is.
+   */
   #confirmed(subject: Element): number {
     let failure = this.#invalid('SubjectConfirmation');
+    let holds = false;
+    let latest = 0;
     for (const confirmation of childrenOf(subject, NS.assertion, 'SubjectConfirmation')) {
       if (attributeOf(confirmation, 'Method') !== BEARER) continue;
       const data = onlyChild(confirmation, NS.assertion, 'SubjectConfirmationData');
-      const found = data === undefined ? this.#invalid('SubjectConfirmationData') : this.#confirmation(data);
-      if (typeof found === 'number') return found;
-      failure = found;
+      const failed = data === undefined ? this.#invalid('SubjectConfirmationData') : this.#failed(data);
+      if (failed === undefined) holds = true;
+      else failure = failed;
+      if (data !== undefined) latest = Math.max(latest, this.#time(data, 'NotOnOrAfter') ?? 0);
     }
-    throw failure;
+    if (!holds) throw failure;
+    return latest;
   }
 
-  #confirmation(data: Element): number | Error {
+  #failed(data: Element): Error | undefined {
     const { recipient, inResponseTo, now, skewMs } = this.#expected;
     if (attributeOf(data, 'Recipient') !== recipient) return this.#refuse('saml_not_for_us', 'Recipient');
     const until = this.#time(data, 'NotOnOrAfter');
     if (until === undefined) return this.#invalid('NotOnOrAfter');
     const from = this.#time(data, 'NotBefore') ?? 0;
     if (until + skewMs <= now || from - skewMs > now) return this.#refuse('saml_expired', 'SubjectConfirmationData');
-    if (attributeOf(data, 'InResponseTo') === inResponseTo) return until;
+    if (attributeOf(data, 'InResponseTo') === inResponseTo) return undefined;
     return this.#refuse(inResponseTo === undefined ? 'saml_unsolicited' : 'saml_message_invalid', 'InResponseTo');
   }
 
@@ -147,14 +162,17 @@ class Reading {
     if (restrictions.length === 0 || !isOurs) throw this.#refuse('saml_not_for_us', 'Audience');
   }
 
-  #session(): string | undefined {
+  #session(): Pick<ReadAssertion, 'sessionIndex' | 'sessionEndsAt'> {
     const { now, skewMs } = this.#expected;
     const [statement, ...more] = childrenOf(this.#root, NS.assertion, 'AuthnStatement');
     if (statement === undefined || more.length > 0) throw this.#invalid('AuthnStatement');
-    const until = this.#time(statement, 'SessionNotOnOrAfter') ?? Number.POSITIVE_INFINITY;
-    if (until + skewMs <= now) throw this.#refuse('saml_expired', 'SessionNotOnOrAfter');
-    const index = attributeOf(statement, 'SessionIndex');
-    return index === '' ? undefined : index;
+    const until = this.#time(statement, 'SessionNotOnOrAfter');
+    if (until !== undefined && until + skewMs <= now) throw this.#refuse('saml_expired', 'SessionNotOnOrAfter');
+    const sessionIndex = attributeOf(statement, 'SessionIndex');
+    return {
+      ...(sessionIndex === undefined || sessionIndex === '' ? {} : { sessionIndex }),
+      ...(until === undefined ? {} : { sessionEndsAt: until + skewMs }),
+    };
   }
 
   #claims(): Readonly<Record<string, unknown>> {

@@ -27,11 +27,12 @@ export interface Wanted {
 export interface Envelope {
   /** The whole document. */
   readonly text: string;
-  /** The one assertion, as it stands in the document; undefined: it is encrypted. */
-  readonly assertion?: Element;
-  /** The element around the encrypted one, as a document of its own. */
-  readonly encrypted?: string;
-  readonly isResponseSigned: boolean;
+  readonly root: Element;
+  /** The one assertion, or the element around the encrypted one. */
+  readonly assertion: Element;
+  readonly isEncrypted: boolean;
+  /** Which of the two have a signature of their own, which is still to be verified. */
+  readonly signed: ReadonlySet<Element>;
   /** Response/@InResponseTo: only to be compared with what the assertion says. */
   readonly inResponseTo?: string;
 }
@@ -71,7 +72,8 @@ export function asText(bytes: Uint8Array, refuse: Refuse): string {
  * is believed: what is believed is read from the assertion that was verified. Throws `saml_*` and StatusRefused.
  */
 export function openEnvelope(text: string, wanted: Wanted, refuse: Refuse): Envelope {
-  return reading(refuse, () => open(text, wanted, refuse));
+  // As a parser has to (XML §2.11), and as it was signed.
+  return reading(refuse, () => open(text.replace(/\r\n?/g, '\n'), wanted, refuse));
 }
 
 function open(text: string, wanted: Wanted, refuse: Refuse): Envelope {
@@ -96,8 +98,10 @@ function open(text: string, wanted: Wanted, refuse: Refuse): Envelope {
   const inResponseTo = attributeOf(root, 'InResponseTo');
   return {
     text,
-    ...(isPlain ? { assertion } : { encrypted: assertion.toString() }),
-    isResponseSigned,
+    root,
+    assertion,
+    isEncrypted: !isPlain,
+    signed,
     ...(inResponseTo === undefined ? {} : { inResponseTo }),
   };
 }
@@ -125,8 +129,13 @@ function checkStatus(root: Element, refuse: Refuse): void {
 }
 
 /** A decrypted assertion is a document of its own, and gets no easier reading. Its signature is inside. */
-export function checkDecrypted(text: string, wanted: Wanted, isResponseSigned: boolean, refuse: Refuse): void {
-  reading(refuse, () => {
+export function checkDecrypted(
+  text: string,
+  wanted: Wanted,
+  isResponseSigned: boolean,
+  refuse: Refuse,
+): { readonly root: Element; readonly isSigned: boolean } {
+  return reading(refuse, () => {
     if (text.length > MOST_BYTES) throw refuse('saml_message_invalid', 'size');
     const root = readXml(text);
     const isAssertion = root.localName === 'Assertion' && root.namespaceURI === NS.assertion;
@@ -136,5 +145,6 @@ export function checkDecrypted(text: string, wanted: Wanted, isResponseSigned: b
     if (!isSigned && (wanted.assertionSigned || !isResponseSigned)) {
       throw refuse('saml_signature_invalid', 'assertion not signed');
     }
+    return { root, isSigned };
   });
 }

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { asText, decodeMessage, MOST_BYTES } from './envelope.ts';
 import { type Refuse, reading } from './refusals.ts';
-import { signedAmong, verifiedRoot } from './signatures.ts';
+import { signedAmong, verifiedElement } from './signatures.ts';
 import { attributeOf, childrenOf, NS, onlyChild, readXml, textOf } from './xml.ts';
 
 const inflate = promisify(inflateRaw);
@@ -93,7 +93,7 @@ function fromForm(form: URLSearchParams, certificates: readonly string[], refuse
   const text = reading(refuse, () => {
     const root = readXml(whole);
     if (!signedAmong(root, [root], refuse).has(root)) throw refuse('saml_signature_invalid', 'not signed');
-    return verifiedRoot(whole, root, certificates);
+    return verifiedElement(whole, root, certificates);
   });
   if (text === undefined) throw refuse('saml_signature_invalid', 'signature');
   return { text, relayState: form.get('RelayState') ?? undefined };

@@ -24,21 +24,29 @@ export class MetadataSource {
   #triedAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<IdpMetadata> | undefined;
 
-  /** Throws `provider_metadata_invalid` for XML that does not hold. */
+  /** Who the provider is: no reading of its address makes somebody else of it. */
+  readonly entityId: string;
+
+  /** Throws `provider_metadata_invalid` for XML that does not hold, `config_invalid` for an address without an entity id. */
   constructor(options: MetadataSourceOptions) {
     this.#options = options;
-    const { metadata } = options.config;
+    const { metadata, idp_entity_id: named } = options.config;
     if (metadata.startsWith('<')) this.#fixed = this.#parsed(metadata);
+    const entityId = this.#fixed?.entityId ?? named;
+    if (entityId === undefined) {
+      throw new LatchgateError('config_invalid', `login.${options.name} reads metadata without idp_entity_id`);
+    }
+    this.entityId = entityId;
   }
 
   /**
-   * What is known; asked for first when there is nothing yet. What is old is renewed beside, and serves meanwhile, and as
-   * long as the provider does not answer. Throws `provider_unavailable`, `provider_metadata_invalid`.
+   * What is known; asked for first when there is nothing yet, or what there is has run out. What is old is renewed beside,
+   * and serves meanwhile, and as long as the provider does not answer. Throws `provider_unavailable`,
+   * `provider_metadata_invalid`.
    */
   async get(): Promise<IdpMetadata> {
     const known = this.#fixed ?? (await this.#current());
-    const { validUntil = Number.POSITIVE_INFINITY } = known;
-    if (validUntil > this.#options.clock.now()) return known;
+    if (this.#holds(known)) return known;
     throw this.#fault('the metadata of the provider has run out', { check: 'validUntil' });
   }
 
@@ -55,10 +63,18 @@ export class MetadataSource {
     const { clock, config } = this.#options;
     if (this.#read === undefined) return this.#again();
     const now = clock.now();
-    if (now - this.#read.at >= config.metadata_refresh && now - this.#triedAt >= COOLDOWN_MS) {
+    const isRested = now - this.#triedAt >= COOLDOWN_MS;
+    if (!this.#holds(this.#read.metadata)) {
+      return isRested || this.#reading !== undefined ? this.#again() : this.#read.metadata;
+    }
+    if (now - this.#read.at >= config.metadata_refresh && isRested) {
       this.#again().catch(() => undefined);
     }
     return this.#read.metadata;
+  }
+
+  #holds({ validUntil = Number.POSITIVE_INFINITY }: IdpMetadata): boolean {
+    return validUntil > this.#options.clock.now();
   }
 
   #again(): Promise<IdpMetadata> {

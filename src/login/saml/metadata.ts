@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { LatchgateError } from '../../model/errors.ts';
 import { isLoopback } from '../../model/loopback.ts';
+import { OWN_ISSUERS } from '../../model/origin.ts';
 import { allElements, attributeOf, childrenOf, isElement, NS, readXml, XmlRefused } from './xml.ts';
 
 export const BINDINGS = {
@@ -49,7 +50,7 @@ export function parseIdpMetadata(text: string, provider: string, entityId?: stri
 type Invalid = (check: string) => LatchgateError;
 
 function read(text: string, entityId: string | undefined, invalid: Invalid): IdpMetadata {
-  const root = readXml(text, { comments: true });
+  const root = readXml(text, { metadata: true });
   const candidates = allElements(root).filter(
     (element) =>
       isElement(element, NS.metadata, 'EntityDescriptor') &&
@@ -65,7 +66,9 @@ function read(text: string, entityId: string | undefined, invalid: Invalid): Idp
   );
   if (role === undefined || otherRoles.length > 0) throw invalid('IDPSSODescriptor');
   const found = attributeOf(entity, 'entityID');
-  if (found === undefined || found === '' || found.length > 1_024) throw invalid('entityID');
+  if (found === undefined || found === '' || found.length > 1_024 || found.startsWith(OWN_ISSUERS)) {
+    throw invalid('entityID');
+  }
   const certificates = signingCertificates(role);
   if (certificates.length === 0) throw invalid('no signing certificate');
   const signOn = endpointsOf(role, 'SingleSignOnService', invalid);

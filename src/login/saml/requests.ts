@@ -1,5 +1,4 @@
 import { SAML, type SamlConfig, ValidateInResponseTo } from '@node-saml/node-saml';
-import { decrypt } from 'xml-encryption';
 import type { Journey } from '../provider.ts';
 import type { NameId } from './assertion.ts';
 import { BINDINGS, type Binding, type Endpoints, type IdpMetadata } from './metadata.ts';
@@ -40,38 +39,6 @@ function settings(parts: SamlParts, certificates: readonly string[], more: Parti
     ...(decryption === undefined ? {} : { decryptionPvk: decryption.key }),
     ...more,
   };
-}
-
-/**
- * The assertion of a response as it was signed, as canonical XML; undefined: nothing that was signed is in it. Rejects for
- * a signature that does not verify. Times and audience are not looked at here.
- */
-export async function verified(
-  text: string,
-  { certificates }: IdpMetadata,
-  parts: SamlParts,
-  config: Pick<SamlLoginConfig, 'want_response_signed' | 'want_assertion_signed'>,
-): Promise<string | undefined> {
-  const saml = new SAML(
-    settings(parts, certificates, {
-      wantAuthnResponseSigned: config.want_response_signed,
-      wantAssertionsSigned: config.want_assertion_signed,
-      audience: false,
-      // By our own clock, in assertion.ts.
-      acceptedClockSkewMs: -1,
-    }),
-  );
-  const { profile } = await saml.validatePostResponseAsync({ SAMLResponse: Buffer.from(text).toString('base64') });
-  return profile?.getAssertionXml?.();
-}
-
-/** What is in an EncryptedAssertion. Rejects also for PKCS #1 v1.5 and 3DES. */
-export function decrypted(xml: string, { key }: OwnKey): Promise<string> {
-  return new Promise((resolve, reject) => {
-    decrypt(xml, { key, disallowDecryptionWithInsecureAlgorithm: true }, (error, text) =>
-      error === null || error === undefined ? resolve(text) : reject(error),
-    );
-  });
 }
 
 /** Messages of ours, by the binding that the provider takes: signed when there is a key. */

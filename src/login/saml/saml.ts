@@ -12,14 +12,15 @@ import type {
   ProviderLogout,
 } from '../provider.ts';
 import { type NameId, type ReadAssertion, readAssertion } from './assertion.ts';
-import { checkDecrypted, decodeMessage, type Envelope, openEnvelope, StatusRefused, type Wanted } from './envelope.ts';
+import { decodeMessage, type Envelope, openEnvelope, StatusRefused, type Wanted } from './envelope.ts';
 import { LOGOUT_LIFE_MS, type LogoutMessage, readLogoutRequest } from './logout-request.ts';
 import type { IdpMetadata } from './metadata.ts';
 import { MetadataSource, type MetadataSourceOptions } from './metadata-source.ts';
 import { ownKeyOf } from './own-key.ts';
 import { type Refuse, refusalsOf } from './refusals.ts';
-import { decrypted, type SamlParts, SamlRequests, verified } from './requests.ts';
+import { type SamlParts, SamlRequests } from './requests.ts';
 import type { SamlLoginConfig } from './schema.ts';
+import { verifiedAssertion } from './verified-assertion.ts';
 
 const PURPOSE = 'saml assertion';
 
@@ -32,12 +33,14 @@ export interface SamlProviderOptions extends Omit<MetadataSourceOptions, 'config
 
 export interface SamlProvider extends LoginProvider, AnswersByPost {
   readonly type: 'saml';
+  /** Entity id: the same for as long as the config is. */
+  readonly issuer: string;
 }
 
 /**
  * Service provider of the Web Browser SSO and Single Logout profiles (SAML profiles §4.1, §4.4). Throws
- * `provider_metadata_invalid` for metadata of the config that does not hold, `config_invalid` for a certificate that is of
- * another key than the one it stands behind.
+ * `provider_metadata_invalid` for metadata of the config that does not hold, `config_invalid` for an address without
+ * `idp_entity_id`, and for a certificate that is of another key than the one it stands behind.
  */
 export function createSamlProvider(options: SamlProviderOptions): SamlProvider {
   return new SamlLogin(options);
@@ -47,6 +50,7 @@ class SamlLogin implements SamlProvider {
   readonly type = 'saml';
   readonly name: string;
   readonly label: string;
+  readonly issuer: string;
   readonly emailDomains: readonly string[];
   readonly #options: SamlProviderOptions;
   readonly #parts: SamlParts;
@@ -70,6 +74,7 @@ class SamlLogin implements SamlProvider {
       ...(decryption === undefined ? {} : { decryption: ownKeyOf(decryption, `login.${name}.decryption_key`) }),
     };
     this.#source = new MetadataSource(options);
+    this.issuer = this.#source.entityId;
     this.#requests = new SamlRequests(this.#parts, config);
     this.#refuse = refusalsOf(name);
   }
@@ -90,9 +95,8 @@ class SamlLogin implements SamlProvider {
     try {
       return await this.#accepted(text, input, idp);
     } catch (thrown) {
-      const isUnknownKey = thrown instanceof LatchgateError && thrown.code === 'saml_signature_invalid';
       // The provider may sign with a new key since we last looked.
-      if (!isUnknownKey || thrown.detail['check'] !== 'signature' || !(await this.#source.renew())) throw thrown;
+      if (!isByUnknownKey(thrown) || !(await this.#source.renew())) throw thrown;
       return this.#accepted(text, input, await this.#source.get());
     }
   }
@@ -133,9 +137,8 @@ class SamlLogin implements SamlProvider {
       assertionSigned: config.want_assertion_signed,
     };
     const envelope = this.#opened(text, wanted);
-    await this.#checkEncrypted(envelope, wanted);
-    const assertion = await verified(envelope.text, idp, this.#parts, config).catch(() => undefined);
-    if (assertion === undefined) throw this.#refuse('saml_signature_invalid', 'signature');
+    const keys = { certificates: idp.certificates, decryption: this.#parts.decryption };
+    const assertion = await verifiedAssertion(envelope, keys, wanted, this.#refuse);
     const asked = transaction === undefined ? undefined : requestId(transaction.nonce);
     const read = readAssertion(
       assertion,
@@ -144,6 +147,7 @@ class SamlLogin implements SamlProvider {
         audience: this.#parts.entityId,
         recipient: this.#parts.acs,
         inResponseTo: asked,
+        nameIdFormat: config.name_id_format,
         lists: new Set(config.claims.groups),
         now: clock.now(),
         skewMs: config.clock_skew,
@@ -173,18 +177,8 @@ class SamlLogin implements SamlProvider {
     }
   }
 
-  async #checkEncrypted({ encrypted, isResponseSigned }: Envelope, wanted: Wanted): Promise<void> {
-    if (encrypted === undefined) return;
-    const { decryption } = this.#parts;
-    if (decryption === undefined) throw this.#refuse('saml_message_invalid', 'encrypted, and no decryption_key');
-    const text = await decrypted(encrypted, decryption).catch(() => undefined);
-    // One word for whatever went wrong: what is inside is not to be guessed by trying.
-    if (text === undefined) throw this.#refuse('saml_message_invalid', 'encryption');
-    checkDecrypted(text, wanted, isResponseSigned, this.#refuse);
-  }
-
   #completed(read: ReadAssertion, idp: IdpMetadata): Completed {
-    const { nameId, sessionIndex, claims, issuedAt } = read;
+    const { nameId, sessionIndex, claims, issuedAt, sessionEndsAt: endsAt } = read;
     const at = new Date(this.#options.clock.now());
     const who = { issuer: idp.entityId, subject: nameId.value };
     const known: KnownLogin = { nameId, ...(sessionIndex === undefined ? {} : { sessionIndex }) };
@@ -192,9 +186,15 @@ class SamlLogin implements SamlProvider {
       assertion: { origin: this.name, ...who, active: true, claims, at },
       ...(sessionIndex === undefined ? {} : { providerSession: sessionOf(nameId.value, sessionIndex) }),
       issuedAt,
+      ...(endsAt === undefined ? {} : { endsAt }),
       tokens: { nameId: JSON.stringify(known) },
     };
   }
+}
+
+function isByUnknownKey(thrown: unknown): boolean {
+  const isRefusal = thrown instanceof LatchgateError && thrown.code === 'saml_signature_invalid';
+  return isRefusal && ['signature', 'encrypted assertion'].includes(String(thrown.detail['check']));
 }
 
 /** By what the provider is told which login is over. */
@@ -224,5 +224,6 @@ function logoutsOf(
 ): readonly ProviderLogout[] {
   const said = { issuer, subject, at: new Date(at), expiresAt: new Date(at + LOGOUT_LIFE_MS + 2 * skewMs) };
   if (sessionIndexes.length === 0) return [{ ...said, id }];
-  return sessionIndexes.map((index) => ({ ...said, id: `${id} ${index}`, providerSession: sessionOf(subject, index) }));
+  const named = [...new Set(sessionIndexes)];
+  return named.map((index) => ({ ...said, id: `${id} ${index}`, providerSession: sessionOf(subject, index) }));
 }

@@ -72,7 +72,9 @@ export const samlLoginSchema = z.strictObject({
     .describe('How old metadata from an address may get. A signature by an unknown key makes it be read at once.'),
   idp_entity_id: text
     .optional()
-    .describe('Which provider is meant where the metadata describes several. Default: the only one.'),
+    .describe(
+      'Who the provider is (`entityID` of its metadata). Needed where the metadata come from an address: what is read there later is taken from nobody else. XML default: the only one that it describes.',
+    ),
   entity_id: text.optional().describe('What we are called at the provider. Default: the address of our own metadata.'),
   email_domains: textList
     .prefault([])
@@ -118,7 +120,7 @@ export const samlLoginSchema = z.strictObject({
   name_id_format: text
     .optional()
     .describe(
-      'Format of the NameID to ask for, such as `urn:oasis:names:tc:SAML:2.0:nameid-format:persistent`. Default: what the provider likes.',
+      'Format of the NameID to ask for, and the only one to take, such as `urn:oasis:names:tc:SAML:2.0:nameid-format:persistent`. Default: what the provider likes, at each login.',
     ),
   clock_skew: waitMs
     .refine((ms) => ms <= MOST_SKEW_MS, 'must be at most 5m')

@@ -9,7 +9,25 @@ export const NS = {
 } as const;
 
 const DEEPEST = 40;
-const MOST_ELEMENTS = 20_000;
+const MOST_OF_ONE_ELEMENT = 50;
+
+/** What a parser works on for longer than its length alone would tell. */
+interface Limits {
+  readonly elements: number;
+  /** Declarations of namespaces are among them. */
+  readonly attributes: number;
+  /** Different prefixes that are declared: they are copied at each declaration. */
+  readonly declarations: number;
+  readonly texts: number;
+  /** Different names of elements: each is looked for in the whole text. */
+  readonly names: number;
+}
+
+/** Of what anybody may send: an assertion with a thousand groups stays below. */
+const OF_MESSAGES: Limits = { elements: 2_000, attributes: 6_000, declarations: 30, texts: 3_000, names: 100 };
+/** Of what was read from where the config says. */
+const OF_METADATA: Limits = { elements: 20_000, attributes: 100_000, declarations: 500, texts: 50_000, names: 1_000 };
+
 const ELEMENT = 1;
 const TEXT = 3;
 const PROCESSING_INSTRUCTION = 7;
@@ -29,17 +47,20 @@ export class XmlRefused extends Error {
 }
 
 export interface ReadXmlOptions {
-  /** Comments mean nothing and are dropped. Default: refused, for two readers may see two texts where one stands. */
-  readonly comments?: boolean;
+  /**
+   * Of a provider rather than a message: ten times as large, and comments mean nothing and are dropped. Default: they are
+   * refused, for two readers may see two texts where one stands.
+   */
+  readonly metadata?: boolean;
 }
 
 /**
- * The root of a document without DOCTYPE, processing instructions and CDATA, of at most 40 levels and 20,000 elements:
- * all looked for before a parser sees the text. Throws XmlRefused.
+ * The root of a document without DOCTYPE, processing instructions and CDATA, of at most 40 levels and 2,000 elements, with
+ * limits for their attributes, prefixes, texts and names: all looked for before a parser sees the text. Throws XmlRefused.
  */
-export function readXml(document: string, { comments = false }: ReadXmlOptions = {}): Element {
+export function readXml(document: string, { metadata = false }: ReadXmlOptions = {}): Element {
   if (/<!(?:DOCTYPE|ENTITY)/i.test(document)) throw new XmlRefused('doctype');
-  const text = comments ? document.replace(/<!--[\s\S]*?-->/g, '') : document;
+  const text = metadata ? withoutComments(document) : document;
   if (text.includes('<!--')) throw new XmlRefused('comment');
   if (text.includes('<!')) throw new XmlRefused('cdata');
   if (NO_XML.test(text)) throw new XmlRefused('characters');
@@ -48,7 +69,7 @@ export function readXml(document: string, { comments = false }: ReadXmlOptions =
   if (encoding.toLowerCase() !== 'utf-8') throw new XmlRefused('encoding');
   const body = text.slice(declared?.[0].length ?? 0);
   if (body.includes('<?')) throw new XmlRefused('processing instruction');
-  checkSize(body);
+  checkSize(body, metadata ? OF_METADATA : OF_MESSAGES);
   return rootOf(parse(body));
 }
 
@@ -80,31 +101,56 @@ function rootOf(document: Document | undefined): Element {
   return root as Element;
 }
 
-function checkSize(text: string): void {
-  let depth = 0;
-  let elements = 0;
+/** Once over the text: a pattern would begin anew at each comment that does not end. */
+function withoutComments(text: string): string {
+  const kept: string[] = [];
+  let from = 0;
+  for (let at = text.indexOf('<!--'); at !== -1; at = text.indexOf('<!--', from)) {
+    const end = text.indexOf('-->', at + 4);
+    if (end === -1) throw new XmlRefused('comment');
+    kept.push(text.slice(from, at));
+    from = end + 3;
+  }
+  return kept.join('') + text.slice(from);
+}
+
+function checkSize(text: string, most: Limits): void {
+  const [names, prefixes] = [new Set<string>(), new Set<string>()];
+  let [depth, elements, attributes, texts] = [0, 0, 0, 0];
   for (let at = text.indexOf('<'); at !== -1; at = text.indexOf('<', at)) {
-    const end = endOfTag(text, at);
+    const { end, values } = endOfTag(text, at);
     if (text[at + 1] === '/') depth -= 1;
     else {
       elements += 1;
+      attributes += values;
+      const tag = text.slice(at + 1, end);
+      names.add(tag.split(/[\s/]/, 1)[0] as string);
+      for (const [, prefix] of tag.matchAll(/xmlns:([^\s=]+)/g)) prefixes.add(prefix as string);
       if (depth + 1 > DEEPEST) throw new XmlRefused('depth');
-      if (elements > MOST_ELEMENTS) throw new XmlRefused('elements');
+      if (elements > most.elements) throw new XmlRefused('elements');
+      if (names.size > most.names) throw new XmlRefused('names');
+      if (values > MOST_OF_ONE_ELEMENT || attributes > most.attributes) throw new XmlRefused('attributes');
+      if (prefixes.size > most.declarations) throw new XmlRefused('declarations');
       if (text[end - 1] !== '/') depth += 1;
     }
+    if (end + 1 < text.length && text[end + 1] !== '<') texts += 1;
+    if (texts > most.texts) throw new XmlRefused('text nodes');
     at = end;
   }
 }
 
-/** Where the tag ends: behind its values, in which `>` may stand. */
-function endOfTag(text: string, start: number): number {
+/** Where the tag ends, behind its values, in which `>` may stand; and how many they are. */
+function endOfTag(text: string, start: number): { readonly end: number; readonly values: number } {
   let quote = '';
+  let values = 0;
   for (let at = start + 1; at < text.length; at += 1) {
     const character = text[at] as string;
     if (quote !== '') {
       if (character === quote) quote = '';
-    } else if (character === '"' || character === "'") quote = character;
-    else if (character === '>') return at;
+    } else if (character === '"' || character === "'") {
+      quote = character;
+      values += 1;
+    } else if (character === '>') return { end: at, values };
   }
   throw new XmlRefused('syntax');
 }

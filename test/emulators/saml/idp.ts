@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
-import { encrypt } from 'xml-encryption';
+import { type EncryptOptions, encrypt } from 'xml-encryption';
 import { ownKeyOf } from '../../../src/login/saml/own-key.ts';
 import {
   ASSERTION,
@@ -39,6 +39,8 @@ export interface SamlLies extends Partial<Facts> {
   readonly message?: (xml: string) => string;
   /** Certificate for which the assertion is encrypted. */
   readonly encryptFor?: string;
+  /** How. Default AES-256-GCM. */
+  readonly encryption?: EncryptOptions['encryptionAlgorithm'];
 }
 
 export interface SamlIdpOptions {
@@ -114,11 +116,11 @@ export class SamlIdp {
       ...about,
       ...lies,
     };
-    const { key = this.key, signResponse = true, signAssertion = true, signing = {}, encryptFor } = lies;
+    const { key = this.key, signResponse = true, signAssertion = true, signing = {}, encryptFor, encryption } = lies;
     const plain = assertionXml(facts);
     let assertion = changeAssertion?.(plain) ?? plain;
     if (signAssertion) assertion = signXml(assertion, facts.assertionId, key, signing);
-    if (encryptFor !== undefined) assertion = await encrypted(assertion, encryptFor);
+    if (encryptFor !== undefined) assertion = await encrypted(assertion, encryptFor, encryption);
     const whole = responseXml(facts, assertion);
     let response = changeResponse?.(whole) ?? whole;
     if (signResponse) response = signXml(response, facts.responseId, key, signing);
@@ -177,14 +179,18 @@ export interface LogoutLies {
   readonly message?: (xml: string) => string;
 }
 
-function encrypted(xml: string, certificate: string): Promise<string> {
+function encrypted(
+  xml: string,
+  certificate: string,
+  encryptionAlgorithm: EncryptOptions['encryptionAlgorithm'] = 'http://www.w3.org/2009/xmlenc11#aes256-gcm',
+): Promise<string> {
   return new Promise((resolve, reject) => {
     encrypt(
       xml,
       {
         rsa_pub: certificate,
         pem: certificate,
-        encryptionAlgorithm: 'http://www.w3.org/2009/xmlenc11#aes256-gcm',
+        encryptionAlgorithm,
         keyEncryptionAlgorithm: 'http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p',
       },
       (error, result) =>

@@ -81,24 +81,30 @@ export function responseXml(facts: Facts, assertion: string): string {
 export interface SignOptions {
   readonly algorithm?: string;
   readonly digest?: string;
+  /** Default exclusive. */
+  readonly canonicalization?: string;
   /** For HMAC: what is taken for the secret. */
   readonly secret?: string;
 }
 
 /** Signs the element of this id, with the signature behind its Issuer. */
 export function signXml(xml: string, id: string, { key, certificate }: SigningKey, options: SignOptions = {}): string {
-  const { algorithm = RSA_SHA256, digest = SHA256, secret } = options;
+  const { algorithm = RSA_SHA256, digest = SHA256, canonicalization = EXCLUSIVE, secret } = options;
   const signer = new SignedXml({
     privateKey: secret ?? key,
     publicCert: certificate,
     signatureAlgorithm: algorithm,
-    canonicalizationAlgorithm: EXCLUSIVE,
+    canonicalizationAlgorithm: canonicalization,
   });
   if (secret !== undefined) {
     signer.enableHMAC();
   }
   const xpath = `//*[@ID='${id}']`;
-  signer.addReference({ xpath, transforms: [ENVELOPED, EXCLUSIVE], digestAlgorithm: digest });
+  signer.addReference({
+    xpath,
+    transforms: [ENVELOPED, canonicalization],
+    digestAlgorithm: digest,
+  });
   signer.computeSignature(xml, { location: { reference: `${xpath}/*[local-name(.)='Issuer']`, action: 'after' } });
   return signer.getSignedXml();
 }
