@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import type { GoodDataEmulator } from '../emulators/gooddata/server.ts';
+import { type GoodDataEmulator, startGoodDataEmulator } from '../emulators/gooddata/server.ts';
 import { newKey } from '../emulators/saml/idp.ts';
 import { startChromium } from '../services/chromium.ts';
 import { freePort, startGateway } from '../services/gateway.ts';
@@ -7,11 +7,10 @@ import type { KeycloakAdmin } from '../services/keycloak-admin.ts';
 import { Visitor } from './browsing.ts';
 import { eventually, type Stage } from './stage.ts';
 
-/** What the journeys by SAML run on: a gateway of their own beside the Keycloak and the backend that are there. */
+/** What the journeys by SAML run on: a gateway and a backend of their own beside the Keycloak that is there. */
 export interface SamlStage {
   readonly stage: Stage;
   readonly keycloak: KeycloakAdmin;
-  readonly gooddata: GoodDataEmulator;
 }
 
 const ZOE = { username: 'zoe', password: 'zoe-password', email: 'zoe@beta.test', firstName: 'Zoe', lastName: 'Zimmer' };
@@ -24,11 +23,13 @@ export function samlJourneys(use: () => SamlStage): void {
   let gateway: string;
   let chromium: Browser;
   let acme: KeycloakAdmin;
+  let gooddata: GoodDataEmulator;
   let log: readonly string[];
 
   beforeAll(async () => {
-    const { stage, keycloak, gooddata } = use();
+    const { stage, keycloak } = use();
     acme = keycloak;
+    gooddata = await stage.add(startGoodDataEmulator({ page: true }), (one) => one.close());
     gateway = `http://127.0.0.1:${await freePort()}`;
     const [signing, decryption] = [newKey(), newKey()];
     const base = (name: string) => `${gateway}/.latchgate/saml/${name}`;
@@ -89,7 +90,7 @@ routes: [{ path: /, to: gooddata }]
     visitor.context.request.get(`${gateway}/.latchgate/userinfo`, { headers: { accept: 'application/json' } });
   const userOf = async (visitor: Visitor): Promise<unknown> => (await whoIs(visitor)).json();
   const groupsOf = (email: string): string[] => {
-    const user = [...use().gooddata.state.users.values()].find(({ attributes }) => attributes['email'] === email);
+    const user = [...gooddata.state.users.values()].find(({ attributes }) => attributes['email'] === email);
     return (user?.relationships['userGroups'] ?? []).map(({ id }) => id).sort();
   };
 

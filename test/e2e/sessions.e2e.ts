@@ -161,5 +161,5 @@ describe('with Keycloak', () => {
 });
 
 describe('with Keycloak by SAML', () => {
-  samlJourneys(() => ({ stage, keycloak: keycloak.admin, gooddata }));
+  samlJourneys(() => ({ stage, keycloak: keycloak.admin }));
 });
