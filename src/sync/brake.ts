@@ -23,6 +23,8 @@ export interface BrakeInput {
   readonly changes: readonly PlannedChange[];
   /** People who have something of ours in the target. */
   readonly holders: number;
+  /** People who would lose something in another target by what this run remembers of them. */
+  readonly carried: number;
   /** Accounts that were made in the target within the last hour. */
   readonly createdLately: number;
 }
@@ -54,11 +56,16 @@ function sourceBrake({ source, known, stopIf }: BrakeInput): Brake | undefined {
   return undefined;
 }
 
-function targetBrake({ targetComplete, changes, holders, stopIf, createdLately }: BrakeInput): Brake | undefined {
+function targetBrake(input: BrakeInput): Brake | undefined {
+  const { targetComplete, changes, holders, stopIf, carried, known, createdLately } = input;
   if (!targetComplete) return brake('target_incomplete', 'the target did not show every account');
   const losing = losers(changes);
   if (isAbove(losing, holders, stopIf)) {
     const text = `${losing} of ${holders} people would lose something`;
+    return brake('too_many_removals', `${text}; more than ${limitText(stopIf)} wait for a person`);
+  }
+  if (isAbove(carried, known.before, stopIf)) {
+    const text = `by what the source says now ${carried} of ${known.before} people would lose something in other targets, at their next login or sync there`;
     return brake('too_many_removals', `${text}; more than ${limitText(stopIf)} wait for a person`);
   }
   const created = changes.filter(({ op, type }) => op === 'create' && type === 'user').length;

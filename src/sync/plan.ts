@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Audit } from '../audit/audit.ts';
 import type { ChangeSet } from '../model/change.ts';
 import { type BrakeInput, brakeFor } from './brake.ts';
+import { carriedElsewhere } from './carried.ts';
 import { type Draft, whose } from './draft.ts';
 import { type AccountElsewhere, planElsewhere } from './elsewhere.ts';
 import { fingerprintOf, summaryOf } from './fingerprint.ts';
@@ -82,11 +83,13 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
 }
 
 async function brakeInput(
-  { stopIf, audit, clock }: SyncDeps,
+  deps: SyncDeps,
   setup: SyncSetup,
-  { listing, before, missing, snapshot, memory }: Draft,
+  draft: Draft,
   changes: readonly PlannedChange[],
 ): Promise<BrakeInput> {
+  const { stopIf, audit, clock } = deps;
+  const { listing, before, missing, snapshot, memory } = draft;
   const { complete, why } = listing.end;
   const makes =
     stopIf.newUsersPerHour !== undefined && changes.some(({ op, type }) => op === 'create' && type === 'user');
@@ -103,6 +106,7 @@ async function brakeInput(
     targetComplete: snapshot.complete,
     changes,
     holders: memory.holders(),
+    carried: await carriedElsewhere(deps, setup, draft),
     createdLately: makes ? await createdSince(audit, setup.planning.name, since) : 0,
   };
 }

@@ -19,6 +19,7 @@ function codeOf(more: Partial<BrakeInput>): string | undefined {
     targetComplete: true,
     changes: [],
     holders: 100,
+    carried: 0,
     createdLately: 0,
     ...more,
   })?.code;
@@ -58,10 +59,13 @@ it.each([
   ['too many to be asked for', { source: { complete: true, listed: 20_000, unasked: 1_001 } }, 'source_short'],
   ['two who are missing of two', { known: { before: 2, missing: 2 } }, undefined],
   ['ten who are missing of a hundred', { known: { before: 100, missing: 10 } }, undefined],
+  ['ten who would lose something elsewhere', { carried: 10 }, undefined],
+  ['eleven who would lose something elsewhere', { carried: 11 }, 'too_many_removals'],
   ['an incomplete target', { targetComplete: false }, 'target_incomplete'],
 ] as const)('%s, whatever the threshold says', (_name, more, code) => {
   expect(codeOf(more)).toBe(code);
-  if (code !== 'source_short') expect(codeOf({ ...more, stopIf: { removals: { percent: 100 } } })).toBe(code);
+  if (code === 'source_short' || code === 'too_many_removals') return;
+  expect(codeOf({ ...more, stopIf: { removals: { percent: 100 } } })).toBe(code);
 });
 
 it('holds a spike of new accounts, with those of the last hour, only where a limit is set', () => {

@@ -50,7 +50,7 @@ const RULES = {
 const MISSING = { users: 'create', groups: 'create', roles: 'refuse' } as const;
 export const ISSUER = 'https://id.acme.test';
 
-/** Sources `hr` and `crm`, targets `bi` and `side`, one directory, and the syncs `hr` and `crm`, both to `bi`. */
+/** Sources `hr` and `crm`, targets `bi` and `side`, one directory, and the syncs `hr` and `crm`, both to `bi`; `hr-side` leads from `hr` to `side`. */
 export class SyncWorld {
   readonly hr = new MemorySource('hr');
   readonly crm = new MemorySource('crm');
@@ -142,12 +142,15 @@ export class SyncWorld {
     return { name: 'bi', planning: setup.planning, missing: setup.missing, syncs: [setup] };
   }
 
-  #setup(name: string) {
+  #setup(sync: string) {
+    const isSide = sync === 'hr-side';
+    const name = isSide ? 'hr' : sync;
     const source = name === 'hr' ? this.hr : this.crm;
-    const { owner: owning, target = this.bi } = this.#options;
+    const { owner: owning } = this.#options;
+    const target = isSide ? this.side : (this.#options.target ?? this.bi);
     const login = this.#isJoined(name) ? { login: 'staff' } : {};
     return {
-      name,
+      name: sync,
       source,
       origin: {
         name: source.name,
