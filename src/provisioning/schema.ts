@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, durationMs, textList } from '../config/values.ts';
+import { accountPatterns, count, durationMs, textList } from '../config/values.ts';
 
 const PRIVILEGED = /^[^:\s]+:(group|role|permission):.+$/;
 
@@ -64,7 +64,7 @@ export const safetySchema = z.strictObject({
     .describe(
       'Entitlements (`target:kind:name`) that only a rule with exact group names gives: never a pattern, a capture or `default`.',
     ),
-  never_touch: textList
+  never_touch: accountPatterns
     .prefault([])
     .describe(
       'User names or e-mails of accounts that are never changed: exact, `*` glob or `~` regular expression. Service accounts are safe without this.',
