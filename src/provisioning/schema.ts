@@ -67,7 +67,7 @@ export const safetySchema = z.strictObject({
   never_touch: accountPatterns
     .prefault([])
     .describe(
-      'User names or e-mails of accounts that are never changed: exact, `*` glob or `~` regular expression. Service accounts are safe without this.',
+      'User names, e-mails or external ids of accounts that are never changed: exact, `*` glob or `~` regular expression. Service accounts are safe without this.',
     ),
   leaver: z
     .union([z.enum(['disable', 'delete']), delayed], 'must be disable, delete, or { disable: now, delete_after: 30d }')
