@@ -204,13 +204,12 @@ function lowerAscii(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
+/** Without the blanks around them, which no role has and columns of a fixed width do. */
 function groupsOf(value: unknown, separator: string | undefined): readonly string[] {
   if (value === null || value === undefined || value === '') return [];
   if (Array.isArray(value)) return value.flatMap((item) => groupsOf(item, separator));
   if (typeof value !== 'string') return [String(value)];
-  if (separator === undefined) return [value];
-  return value
-    .split(separator)
+  return (separator === undefined ? [value] : value.split(separator))
     .map((part) => part.trim())
     .filter((part) => part !== '');
 }
