@@ -36,7 +36,7 @@ const stopIfSchema = z.strictObject({
   removals: removals
     .prefault('10%')
     .describe(
-      'How many people may lose something at once: per cent of those who have something of ours there, a number of people, or both, of which the smaller counts. From three people up.',
+      'How many people may lose something by a sync within 24 hours, approved runs not counted: per cent of those who have something of ours there, a number of people, or both, of which the smaller counts. From three people up; 0 or 0% has every removal of a sync wait.',
     ),
   new_users_per_hour: count.optional().describe('How many accounts may be made in an hour. Default: any number.'),
 });

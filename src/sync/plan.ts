@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Audit } from '../audit/audit.ts';
 import type { ChangeSet } from '../model/change.ts';
-import { type BrakeInput, brakeFor } from './brake.ts';
+import { type BrakeInput, brakeFor, losersOf } from './brake.ts';
 import { carriedElsewhere } from './carried.ts';
 import { type Draft, whose } from './draft.ts';
 import { type AccountElsewhere, planElsewhere } from './elsewhere.ts';
@@ -9,6 +9,7 @@ import { fingerprintOf, summaryOf } from './fingerprint.ts';
 import { listsEverybody } from './listing.ts';
 import { nobodysNow } from './nobodys.ts';
 import { draftSync } from './planning.ts';
+import { removedLately } from './removed-lately.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { PlannedChange, SyncPlan } from './sync.ts';
 
@@ -94,6 +95,7 @@ async function brakeInput(
   const makes =
     stopIf.newUsersPerHour !== undefined && changes.some(({ op, type }) => op === 'create' && type === 'user');
   const since = new Date(clock.now() - HOUR_MS);
+  const removed = losersOf(changes).size === 0 ? new Set<string>() : await removedLately(deps, setup.name);
   return {
     stopIf,
     source: {
@@ -105,7 +107,8 @@ async function brakeInput(
     known: { before, missing },
     targetComplete: snapshot.complete,
     changes,
-    holders: memory.holders(),
+    holders: memory.holders() + [...removed].filter((person) => !memory.holds(person)).length,
+    removedLately: removed,
     carried: await carriedElsewhere(deps, setup, draft),
     createdLately: makes ? await createdSince(audit, setup.planning.name, since) : 0,
   };

@@ -2,6 +2,7 @@ import type { Lease, Leases } from '../directory/directory.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { applyPrepared } from './apply.ts';
 import { prepareSync } from './plan.ts';
+import { SYNC_APPROVED } from './removed-lately.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { ApplyOptions, ApplyResult, SyncPlan, Syncs } from './sync.ts';
 
@@ -35,10 +36,22 @@ async function runUnderLease(options: SyncsOptions, name: string, apply: ApplyOp
       return nothingDone(prepared.plan, 'stale');
     }
     if (prepared.plan.brake !== undefined && !apply.approve) return nothingDone(prepared.plan, 'held');
+    if (apply.approve) await rememberApproval(options, prepared.plan, apply);
     return await applyPrepared(options, setup, prepared, { ...apply, keep: keeping(lease) });
   } finally {
     await lease.release().catch(() => undefined);
   }
+}
+
+/** What a person wanted does not count against the brake of the next run. */
+async function rememberApproval(
+  { audit }: Pick<SyncDeps, 'audit'>,
+  { sync, target, fingerprint, brake }: SyncPlan,
+  { actor, requestId }: ApplyOptions,
+): Promise<void> {
+  if (brake === undefined) return;
+  const after = { sync, fingerprint };
+  await audit.append([{ event: SYNC_APPROVED, actor, target, requestId, code: brake.code, after }]);
 }
 
 /** Before each write: whoever stood still would go by what may not be true any more, and another run may have been. */
