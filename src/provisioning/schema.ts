@@ -83,7 +83,9 @@ export const safetySchema = z.strictObject({
     }),
   stop_if: stopIfSchema
     .prefault({})
-    .describe('When a sync is held until a person approves. An empty, incomplete or short source always is.'),
+    .describe(
+      'When a sync is held until a person approves. Where the source is empty or incomplete it always is; where people are missing, by `removals`.',
+    ),
 });
 
 export type SafetyConfig = z.output<typeof safetySchema>;
