@@ -25,7 +25,11 @@ export interface Prepared {
 const HOUR_MS = 3_600_000;
 
 /** Reads, and writes nothing anywhere. Throws `source_*`, `target_*`, `state_unavailable`. */
-export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: AbortSignal): Promise<Prepared> {
+export async function prepareSync(
+  deps: SyncDeps & { readonly unheard: readonly string[] },
+  setup: SyncSetup,
+  signal: AbortSignal,
+): Promise<Prepared> {
   const { directory, clock, targets, leaver, managesAll, neverTouch, holdsDeletion } = deps;
   const draft = await draftSync(deps, setup, signal);
   const { listing, snapshot, held } = draft;
@@ -77,7 +81,7 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
     held,
     ...(brake === undefined ? {} : { brake }),
     summary: summaryOf(changes, held),
-    notes: notesOf(draft),
+    notes: notesOf(draft, deps.unheard),
     fingerprint: fingerprintOf({ source, target, brake, changes, held }),
   };
   return { plan, draft, nobodys, elsewhere };
@@ -122,10 +126,11 @@ async function createdSince(audit: Audit, target: string, since: Date): Promise<
   return count;
 }
 
-function notesOf({ listing }: Draft): readonly string[] {
+function notesOf({ listing }: Draft, unheard: readonly string[]): readonly string[] {
   const { end, doubled } = listing;
   return [
     ...end.notes,
+    ...unheard.map((sync) => `nothing is taken that is not recorded: the sync ${sync} was not applied whole yet`),
     ...(end.complete || end.why === undefined ? [] : [`the listing is not complete: ${end.why}`]),
     ...(end.unreadable === 0 ? [] : [`${end.unreadable} entries of the source name nobody: nobody counts as missing`]),
     ...(doubled.size === 0 ? [] : [`${doubled.size} people are listed more than once: nobody counts as missing`]),

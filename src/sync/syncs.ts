@@ -5,6 +5,7 @@ import { prepareSync } from './plan.ts';
 import { SYNC_APPROVED } from './removed-lately.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { ApplyOptions, ApplyResult, SyncPlan, Syncs } from './sync.ts';
+import { untilAllAreHeard } from './unheard-sources.ts';
 
 /** What a run that was killed held passes on after this. */
 const LEASE_MS = 9_000;
@@ -20,7 +21,10 @@ export interface SyncsOptions extends SyncDeps {
 
 export function createSyncs(options: SyncsOptions): Syncs {
   return {
-    plan: async (name, signal) => (await prepareSync(options, await options.open(name), signal)).plan,
+    plan: async (name, signal) => {
+      const setup = await options.open(name);
+      return (await prepareSync(await untilAllAreHeard(options, setup), setup, signal)).plan;
+    },
     apply: (name, apply) => runUnderLease(options, name, apply),
   };
 }
@@ -30,14 +34,15 @@ async function runUnderLease(options: SyncsOptions, name: string, apply: ApplyOp
   const wait = AbortSignal.any([apply.stop, AbortSignal.timeout(WAIT_MS)]);
   const lease = await options.directory.leases.acquire(`sync:${name}`, options.syncLeaseMs ?? LEASE_MS, wait);
   try {
-    const prepared = await prepareSync(options, setup, apply.stop);
+    const deps = await untilAllAreHeard(options, setup);
+    const prepared = await prepareSync(deps, setup, apply.stop);
     apply.onPlan?.(prepared.plan);
     if (apply.expect !== undefined && apply.expect !== prepared.plan.fingerprint) {
       return nothingDone(prepared.plan, 'stale');
     }
     if (prepared.plan.brake !== undefined && !apply.approve) return nothingDone(prepared.plan, 'held');
     if (apply.approve) await rememberApproval(options, prepared.plan, apply);
-    return await applyPrepared(options, setup, prepared, { ...apply, keep: keeping(lease) });
+    return await applyPrepared(deps, setup, prepared, { ...apply, keep: keeping(lease) });
   } finally {
     await lease.release().catch(() => undefined);
   }

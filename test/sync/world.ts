@@ -12,6 +12,7 @@ import { Engine } from '../../src/provisioning/engine.ts';
 import type { LeaverPolicy } from '../../src/provisioning/leaver.ts';
 import { isDeletionHeld } from '../../src/scim/store/held.ts';
 import type { StopIf } from '../../src/sync/brake.ts';
+import { applySync } from '../../src/sync/runs.ts';
 import type { SyncDeps } from '../../src/sync/setup.ts';
 import type { AppliedRow, ApplyOptions, ApplyResult, SyncPlan, Syncs } from '../../src/sync/sync.ts';
 import { createSyncs } from '../../src/sync/syncs.ts';
@@ -30,6 +31,8 @@ export interface SyncWorldOptions {
   readonly owner?: string;
   /** Sources that list the people of the login `staff`. */
   readonly joined?: readonly ('hr' | 'crm')[];
+  /** The sync of each source knows that the other one leads into the same target. */
+  readonly shared?: boolean;
   readonly groupsAbsent?: 'keep' | 'empty';
   /** In place of `bi`. */
   readonly target?: Target;
@@ -158,6 +161,7 @@ export class SyncWorld {
         ownerOf: (owner: string | undefined) => (owning === name ? name : (owner ?? name)),
       },
       ...login,
+      ...(this.#options.shared === true ? { besides: [name === 'hr' ? 'crm' : 'hr'] } : {}),
       planning: this.planning(target),
       target,
       missing: MISSING,
@@ -189,6 +193,13 @@ export class SyncWorld {
       onRow: (row) => this.rows.push(row),
       ...options,
     });
+  }
+
+  /** As a command or the schedule runs it, with its place in the history. */
+  run(sync = 'hr', { approve = false } = {}) {
+    this.now += 60_000;
+    const options = { actor: 'scheduler', requestId: `r${this.now}`, approve, stop: AbortSignal.timeout(30_000) };
+    return applySync(sync, options, { ...this.directory, clock: { now: () => this.now }, syncs: this.syncs });
   }
 
   login(who: string, claims: Record<string, unknown>, target = 'bi') {
