@@ -99,11 +99,17 @@ async function openSync(name: string, parts: Parts): Promise<SyncSetup> {
     source: await openSource(sync.from, parts),
     origin: originOf(sync.from, config),
     ...(login === undefined ? {} : { login }),
+    besides: besides(sync, config),
     planning: targetOver(parts.http, sync.to, target, parts),
     target: targetOver(parts.patient, sync.to, target, parts),
     missing: target.missing,
     timeoutMs: target.timeoutMs,
   };
+}
+
+function besides({ from, to }: Config['sync'][string], { safety, sync }: Config): readonly string[] {
+  if (safety.manage === 'ours') return [];
+  return Object.keys(sync).filter((name) => sync[name]?.to === to && sync[name]?.from !== from);
 }
 
 function targetOver(http: HttpClient, name: string, target: ComposedTarget, { config, engines }: Parts): Target {

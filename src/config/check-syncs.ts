@@ -19,7 +19,7 @@ export function checkSyncs({ sync = {}, sources = {}, safety }: Partial<Config>,
       ...twins(syncs),
       ...syncs.flatMap(withoutEffect),
       ...unusedEvents(syncs, sources),
-      ...(safety?.manage === 'all' ? sharedTargets(syncs) : []),
+      ...(safety === undefined || safety.manage === 'ours' ? [] : sharedTargets(syncs, safety.manage)),
     ],
   };
 }
@@ -34,15 +34,15 @@ function unusedEvents(syncs: readonly Sync[], sources: Config['sources']): reado
   });
 }
 
-/** Whom only the other source lists has an account that is nobody's, until the sync of that one has run. */
-function sharedTargets(syncs: readonly Sync[]): readonly Finding[] {
+/** What only the other source gives is what nobody gives, until the sync of that one was applied. */
+function sharedTargets(syncs: readonly Sync[], manage: string): readonly Finding[] {
   const first = new Map<string, Sync>();
   return syncs.flatMap(([name, sync]): Finding[] => {
     const other = first.get(sync.to);
     if (other === undefined) first.set(sync.to, [name, sync]);
     if (other === undefined || other[1].from === sync.from) return [];
-    const message = `\`sync.${name}\` and \`sync.${other[0]}\` lead from two sources to one target, and \`safety.manage: all\` has each switch off the accounts that belong to nobody yet`;
-    const hint = 'run `latchgate adopt` first, which knows both, or let `manage` be `mapped`';
+    const message = `\`sync.${name}\` and \`sync.${other[0]}\` lead from two sources to one target: what \`safety.manage: ${manage}\` takes besides what is recorded stays there until each was applied once`;
+    const hint = 'apply each of them once';
     return [{ path: ['sync', name, 'to'], code: 'shared_target', message, hint }];
   });
 }

@@ -45,7 +45,7 @@ export const COMPLAINTS = {
     'A rule makes names out of claims, and one of them could be that of the target’s administrators.',
   duplicate_rule: 'Two rules fit the same people.',
   duplicate_sync: 'Two syncs have the same source and the same target.',
-  shared_target: 'Two sources are synced to one target in which everything is managed.',
+  shared_target: 'Two sources are synced to one target in which more is managed than what is recorded.',
   schedule_conflict: 'A sync has both `every` and `cron`.',
   duplicate_route: 'Two routes have the same path and fit the same requests.',
   bearer_audience: 'Access tokens would be taken for those of another client or login.',

@@ -51,6 +51,66 @@ export const oneOrMore = z
   )
   .meta({ title: 'text or list of texts' });
 
+/** undefined: it begins like a list of JSON and is none. */
+function jsonTexts(list: string): string[] | undefined {
+  try {
+    const parsed: unknown = JSON.parse(list);
+    const isList = Array.isArray(parsed) && parsed.every((part) => typeof part === 'string');
+    return isList ? parsed.map((part) => part.trim()).filter((part) => part !== '') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A list of accounts, or one text as people write such lists in an environment: with commas, semicolons or blanks
+ * between, or as JSON. `cut` is for the blanks.
+ */
+function accountList(cut: (part: string) => readonly string[]) {
+  const written = z.string().transform((list, context): readonly string[] => {
+    const parts = list.trim().startsWith('[') ? jsonTexts(list) : list.split(/[,;\r\n]/).flatMap(cut);
+    if (parts === undefined) context.addIssue('must be a list: as JSON, or with commas, semicolons or blanks between');
+    return (parts ?? []).map((part) => part.trim()).filter((part) => part !== '');
+  });
+  return z.union([z.array(text.transform((part) => part.trim())), written], 'must be a list of texts, or one text');
+}
+
+const ADDRESS_OR_ID = /^[^\s\p{C}"<>()[\]{},;@]*(?:@[^\s\p{C}"<>()[\]{},;@]+)?$/u;
+
+/** Whether it is one e-mail or one id with its provider in front, and nothing is around it. */
+function isAddressOrId(text: string): boolean {
+  return ADDRESS_OR_ID.test(text) && /[^@|][@|][^@|]/.test(text) && !/^'|'$/.test(text);
+}
+
+/** E-mails and ids such as `auth0|5f7c8ec7`. Whatever else stands there would protect nobody, and is refused. */
+export const addressesOrIds = accountList((part) => part.split(/\s/))
+  .transform((list, context) => {
+    const at = list.findIndex((part) => !isAddressOrId(part));
+    if (at !== -1) {
+      context.addIssue(
+        `must be e-mails, or ids with their provider in front such as auth0|5f7c8ec7, and nothing else: no. ${at + 1} is neither`,
+      );
+    }
+    return list;
+  })
+  .meta({ title: 'list of texts' });
+
+/** A user name may hold blanks, so that a text of several words counts as one name and as each of the words. */
+function namesIn(text: string): readonly string[] {
+  const part = text.trim();
+  const words = part.split(/\s+/);
+  if (part.startsWith('~') || words.length === 1) return [part];
+  return [...(part.includes('@') ? [] : [part]), ...words.filter((word) => word !== '*')];
+}
+
+/** User names, e-mails, ids and patterns: what fits too much protects too much. */
+export const accountPatterns = accountList(namesIn)
+  .refine(
+    (list) => list.every((line) => line.startsWith('~') || !/[<>"]|@.*@/.test(line)),
+    'must be user names, e-mails or patterns, with nothing around them: no `<`, `>`, `"`, and no two addresses in one',
+  )
+  .meta({ title: 'list of texts' });
+
 /** A list of these words, or the words in one comma-separated string. */
 export function optionList<const Options extends readonly [string, ...string[]]>(options: Options) {
   const one = z.enum(options);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, durationMs, textList } from '../config/values.ts';
+import { accountPatterns, count, durationMs, textList } from '../config/values.ts';
 
 const PRIVILEGED = /^[^:\s]+:(group|role|permission):.+$/;
 
@@ -36,7 +36,7 @@ const stopIfSchema = z.strictObject({
   removals: removals
     .prefault('10%')
     .describe(
-      'How many people may lose something at once: per cent of those who have something of ours there, a number of people, or both, of which the smaller counts. From three people up.',
+      'How many people may lose something by a sync within 24 hours, approved runs not counted: per cent of those who have something of ours there, a number of people, or both, of which the smaller counts. From three people up; 0 or 0% has every removal of a sync wait.',
     ),
   new_users_per_hour: count.optional().describe('How many accounts may be made in an hour. Default: any number.'),
 });
@@ -64,10 +64,10 @@ export const safetySchema = z.strictObject({
     .describe(
       'Entitlements (`target:kind:name`) that only a rule with exact group names gives: never a pattern, a capture or `default`.',
     ),
-  never_touch: textList
+  never_touch: accountPatterns
     .prefault([])
     .describe(
-      'User names or e-mails of accounts that are never changed: exact, `*` glob or `~` regular expression. Service accounts are safe without this.',
+      'User names, e-mails or external ids of accounts that are never changed: exact, `*` glob or `~` regular expression. Service accounts are safe without this.',
     ),
   leaver: z
     .union([z.enum(['disable', 'delete']), delayed], 'must be disable, delete, or { disable: now, delete_after: 30d }')
@@ -83,7 +83,9 @@ export const safetySchema = z.strictObject({
     }),
   stop_if: stopIfSchema
     .prefault({})
-    .describe('When a sync is held until a person approves. An empty, incomplete or short source always is.'),
+    .describe(
+      'When a sync is held until a person approves. Where the source is empty or incomplete it always is; where people are missing, by `removals`.',
+    ),
 });
 
 export type SafetyConfig = z.output<typeof safetySchema>;

@@ -15,6 +15,8 @@ export interface TableOptions {
 export interface Columns {
   readonly key: number | undefined;
   readonly keyIsEmail: boolean;
+  /** Why everybody would seem to be in no group; undefined: there is a column of groups. */
+  readonly lacksGroups: string | undefined;
   readonly columns: readonly Column[];
 }
 
@@ -84,7 +86,9 @@ export class Table {
     const flags = new Set(of('email_verified'));
     const keyName = key?.toLowerCase() ?? (folded.includes('subject') ? 'subject' : of('email').find(isIn(folded)));
     const spellings = new Set(Object.values(claims).flat());
+    const lacksGroups = 'it has no column with the groups (claims.groups); groups_absent: keep says that it needs none';
     return {
+      lacksGroups: groups.size === 0 || folded.some((name) => groups.has(name)) ? undefined : lacksGroups,
       key: keyName === undefined || !folded.includes(keyName) ? undefined : folded.indexOf(keyName),
       keyIsEmail: keyName !== undefined && emails.has(keyName),
       columns: folded.map((name, index): Column => {
@@ -204,13 +208,12 @@ function lowerAscii(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
+/** Without the blanks around them, which no role has and columns of a fixed width do. */
 function groupsOf(value: unknown, separator: string | undefined): readonly string[] {
   if (value === null || value === undefined || value === '') return [];
   if (Array.isArray(value)) return value.flatMap((item) => groupsOf(item, separator));
   if (typeof value !== 'string') return [String(value)];
-  if (separator === undefined) return [value];
-  return value
-    .split(separator)
+  return (separator === undefined ? [value] : value.split(separator))
     .map((part) => part.trim())
     .filter((part) => part !== '');
 }

@@ -21,8 +21,12 @@ export interface BrakeInput {
   readonly known: { readonly before: number; readonly missing: number };
   readonly targetComplete: boolean;
   readonly changes: readonly PlannedChange[];
-  /** People who have something of ours in the target. */
+  /** People who have something of ours in the target, and those who lost the last of it within the last 24 hours. */
   readonly holders: number;
+  /** Who lost something within the last 24 hours by runs of this sync that nobody approved: as `losersOf` names them. */
+  readonly removedLately: ReadonlySet<string>;
+  /** People who would lose something in another target by what this run remembers of them. */
+  readonly carried: number;
   /** Accounts that were made in the target within the last hour. */
   readonly createdLately: number;
 }
@@ -49,17 +53,24 @@ function sourceBrake({ source, known, stopIf }: BrakeInput): Brake | undefined {
   }
   if (isAbove(known.missing, known.before, stopIf)) {
     const text = `${known.missing} of ${known.before} people whom the source listed before are missing or blocked there`;
-    return brake('source_short', `${text}; more than ${limitText(stopIf)} wait for a person`);
+    return brake('source_short', `${text}; ${limitText(stopIf)}`);
   }
   return undefined;
 }
 
-function targetBrake({ targetComplete, changes, holders, stopIf, createdLately }: BrakeInput): Brake | undefined {
+function targetBrake(input: BrakeInput): Brake | undefined {
+  const { targetComplete, changes, holders, stopIf, carried, known, createdLately } = input;
   if (!targetComplete) return brake('target_incomplete', 'the target did not show every account');
-  const losing = losers(changes);
-  if (isAbove(losing, holders, stopIf)) {
-    const text = `${losing} of ${holders} people would lose something`;
-    return brake('too_many_removals', `${text}; more than ${limitText(stopIf)} wait for a person`);
+  const losing = losersOf(changes);
+  const before = [...input.removedLately].filter((one) => !losing.has(one)).length;
+  if (losing.size > 0 && isAbove(losing.size + before, holders, stopIf)) {
+    const lately = before === 0 ? '' : `, after ${before} others within the last 24 hours`;
+    const text = `${losing.size} of ${holders} people would lose something${lately}`;
+    return brake('too_many_removals', `${text}; ${limitText(stopIf)}`);
+  }
+  if (isAbove(carried, known.before, stopIf)) {
+    const text = `by what the source says now ${carried} of ${known.before} people would lose something in other targets, at their next login or sync there`;
+    return brake('too_many_removals', `${text}; ${limitText(stopIf)}`);
   }
   const created = changes.filter(({ op, type }) => op === 'create' && type === 'user').length;
   const { newUsersPerHour } = stopIf;
@@ -70,20 +81,29 @@ function targetBrake({ targetComplete, changes, holders, stopIf, createdLately }
   return undefined;
 }
 
-/** How many people would lose something, be it an account or one entitlement. */
-function losers(changes: readonly PlannedChange[]): number {
+/** Who would lose something, be it an account or one entitlement. */
+export function losersOf(changes: readonly PlannedChange[]): ReadonlySet<string> {
   const losing = changes.filter(({ op }) => REMOVALS.has(op));
-  return new Set(losing.map(({ person, subject, key }) => person ?? subject ?? `account ${key}`)).size;
+  return new Set(losing.map(({ person, subject, key }) => person ?? subject ?? `account ${key}`));
 }
 
-function isAbove(count: number, of: number, { removals: { percent, people } }: StopIf): boolean {
+function isAbove(count: number, of: number, { removals }: StopIf): boolean {
+  if (isNone(removals)) return count > 0;
   if (count < FEWEST_REMOVALS) return false;
+  const { percent, people } = removals;
   return (percent !== undefined && count * 100 > percent * of) || (people !== undefined && count > people);
 }
 
-function limitText({ removals: { percent, people } }: StopIf): string {
+/** Whoever says that none may go means one and two as well. */
+function isNone({ percent, people }: StopIf['removals']): boolean {
+  return percent === 0 || people === 0;
+}
+
+function limitText({ removals }: StopIf): string {
+  if (isNone(removals)) return 'every removal waits for a person';
+  const { percent, people } = removals;
   const limits = [percent === undefined ? [] : `${percent} %`, people === undefined ? [] : String(people)].flat();
-  return limits.join(' or ');
+  return `more than ${limits.join(' or ')} wait for a person`;
 }
 
 function brake(code: Brake['code'], message: string): Brake {

@@ -47,10 +47,14 @@ export class TargetMemory {
   /** Everybody who has something of ours there now: what a removal can be counted against. */
   holders(): number {
     let count = 0;
-    for (const { link, ledger } of this.#people.values()) {
-      if (ledger.length > 0 || (link !== undefined && link.state !== 'disabled')) count += 1;
-    }
+    for (const person of this.#people.keys()) if (this.holds(person)) count += 1;
     return count;
+  }
+
+  /** Whether somebody has something of ours there now. */
+  holds(person: PersonId): boolean {
+    const { link, ledger } = this.of(person);
+    return ledger.length > 0 || (link !== undefined && link.state !== 'disabled');
   }
 
   /** From now on this account counts as the person's: one that is planned. */

@@ -64,10 +64,11 @@ function marksOf({ userName, externalId, profile }: ActualAccount): readonly str
 }
 
 function setFor(actual: ActualAccount, hasSwitch: boolean): ChangeSet | undefined {
+  // Whoever has it left alone means all of it.
+  if (actual.never === 'disable') return undefined;
   const { userName: key } = actual;
-  const canDisable = hasSwitch && actual.never !== 'disable';
   const reason = 'the account belongs to nobody (safety.manage: all)';
-  const changes: readonly Change[] = canDisable
+  const changes: readonly Change[] = hasSwitch
     ? actual.active
       ? [{ op: 'disable', type: 'user', key, reason }]
       : []
@@ -78,9 +79,9 @@ function setFor(actual: ActualAccount, hasSwitch: boolean): ChangeSet | undefine
     actual,
     profile: {},
     userName: key,
-    ...(canDisable ? { active: false } : {}),
+    ...(hasSwitch ? { active: false } : {}),
     add: [],
-    drop: canDisable ? [] : actual.entitlements,
+    drop: hasSwitch ? [] : actual.entitlements,
     create: [],
     changes,
   };

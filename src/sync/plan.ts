@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Audit } from '../audit/audit.ts';
 import type { ChangeSet } from '../model/change.ts';
-import { type BrakeInput, brakeFor } from './brake.ts';
+import { type BrakeInput, brakeFor, losersOf } from './brake.ts';
+import { carriedElsewhere } from './carried.ts';
 import { type Draft, whose } from './draft.ts';
 import { type AccountElsewhere, planElsewhere } from './elsewhere.ts';
 import { fingerprintOf, summaryOf } from './fingerprint.ts';
 import { listsEverybody } from './listing.ts';
 import { nobodysNow } from './nobodys.ts';
 import { draftSync } from './planning.ts';
+import { removedLately } from './removed-lately.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { PlannedChange, SyncPlan } from './sync.ts';
 
@@ -23,7 +25,11 @@ export interface Prepared {
 const HOUR_MS = 3_600_000;
 
 /** Reads, and writes nothing anywhere. Throws `source_*`, `target_*`, `state_unavailable`. */
-export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: AbortSignal): Promise<Prepared> {
+export async function prepareSync(
+  deps: SyncDeps & { readonly unheard: readonly string[] },
+  setup: SyncSetup,
+  signal: AbortSignal,
+): Promise<Prepared> {
   const { directory, clock, targets, leaver, managesAll, neverTouch, holdsDeletion } = deps;
   const draft = await draftSync(deps, setup, signal);
   const { listing, snapshot, held } = draft;
@@ -75,22 +81,25 @@ export async function prepareSync(deps: SyncDeps, setup: SyncSetup, signal: Abor
     held,
     ...(brake === undefined ? {} : { brake }),
     summary: summaryOf(changes, held),
-    notes: notesOf(draft),
+    notes: notesOf(draft, deps.unheard),
     fingerprint: fingerprintOf({ source, target, brake, changes, held }),
   };
   return { plan, draft, nobodys, elsewhere };
 }
 
 async function brakeInput(
-  { stopIf, audit, clock }: SyncDeps,
+  deps: SyncDeps,
   setup: SyncSetup,
-  { listing, before, missing, snapshot, memory }: Draft,
+  draft: Draft,
   changes: readonly PlannedChange[],
 ): Promise<BrakeInput> {
+  const { stopIf, audit, clock } = deps;
+  const { listing, before, missing, snapshot, memory } = draft;
   const { complete, why } = listing.end;
   const makes =
     stopIf.newUsersPerHour !== undefined && changes.some(({ op, type }) => op === 'create' && type === 'user');
   const since = new Date(clock.now() - HOUR_MS);
+  const removed = losersOf(changes).size === 0 ? new Set<string>() : await removedLately(deps, setup.name);
   return {
     stopIf,
     source: {
@@ -102,7 +111,9 @@ async function brakeInput(
     known: { before, missing },
     targetComplete: snapshot.complete,
     changes,
-    holders: memory.holders(),
+    holders: memory.holders() + [...removed].filter((person) => !memory.holds(person)).length,
+    removedLately: removed,
+    carried: await carriedElsewhere(deps, setup, draft),
     createdLately: makes ? await createdSince(audit, setup.planning.name, since) : 0,
   };
 }
@@ -115,10 +126,11 @@ async function createdSince(audit: Audit, target: string, since: Date): Promise<
   return count;
 }
 
-function notesOf({ listing }: Draft): readonly string[] {
+function notesOf({ listing }: Draft, unheard: readonly string[]): readonly string[] {
   const { end, doubled } = listing;
   return [
     ...end.notes,
+    ...unheard.map((sync) => `nothing is taken that is not recorded: the sync ${sync} was not applied whole yet`),
     ...(end.complete || end.why === undefined ? [] : [`the listing is not complete: ${end.why}`]),
     ...(end.unreadable === 0 ? [] : [`${end.unreadable} entries of the source name nobody: nobody counts as missing`]),
     ...(doubled.size === 0 ? [] : [`${doubled.size} people are listed more than once: nobody counts as missing`]),

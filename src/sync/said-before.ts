@@ -25,13 +25,15 @@ export class SaidBefore {
     this.#parts = parts;
   }
 
-  static async read(parts: SaidBeforeParts): Promise<SaidBefore> {
+  /** Of everybody, or of these people. */
+  static async read(parts: SaidBeforeParts, of?: Pick<ReadonlySet<PersonId>, 'has'>): Promise<SaidBefore> {
     const before = new SaidBefore(parts);
     const { listings, origin, known } = parts;
     for await (const page of listings.claims(origin.issuer, origin.name)) {
       for (const { subject, active, claims } of page) {
         const row = known.subjects.get(subject);
-        if (row !== undefined && active) before.#add(row.person, subject, claims, row.rememberedGroups);
+        if (row === undefined || !active || of?.has(row.person) === false) continue;
+        before.#add(row.person, subject, claims, row.rememberedGroups);
       }
     }
     return before;
@@ -52,6 +54,22 @@ export class SaidBefore {
     const decide = (own: readonly RememberedAssertion[]): Decision =>
       mapping.map({ person, assertions: [...others, ...own], current: origin.name });
     return isLess(decide(said), decide([...said.filter(({ subject }) => !subjects.has(subject)), ...now]));
+  }
+
+  /**
+   * Whether somebody would have less in another target than `except`, when this is all that the source says of them: once
+   * it is remembered, the next login or sync there takes it.
+   */
+  wouldLoseElsewhere(person: PersonId, now: readonly RememberedAssertion[], except: string): boolean {
+    const said = this.#people.get(person);
+    if (said === undefined) return false;
+    const { mapping, known, origin } = this.#parts;
+    const others = known.others.get(person) ?? [];
+    const left = now.length > 0 ? origin.name : latestOf(others)?.origin;
+    const before = mapping.map({ person, assertions: [...others, ...said], current: origin.name });
+    if (left === undefined)
+      return before.decision !== 'deny' && [...before.accounts.keys()].some((it) => it !== except);
+    return isLess(before, mapping.map({ person, assertions: [...others, ...now], current: left }), except);
   }
 
   #add(person: PersonId, subject: string, claims: string, rememberedGroups: readonly string[] | undefined): void {
@@ -75,11 +93,16 @@ function isSame(before: RememberedAssertion, now: RememberedAssertion): boolean 
   return JSON.stringify(before.claims) === JSON.stringify(now.claims);
 }
 
-/** Something that was given by the one is not given by the other. */
-function isLess(before: Decision, now: Decision): boolean {
+function latestOf(assertions: readonly RememberedAssertion[]): RememberedAssertion | undefined {
+  return assertions.filter(({ active }) => active).toSorted((a, b) => b.at.getTime() - a.at.getTime())[0];
+}
+
+/** Something that was given by the one, in any target but `except`, is not given by the other. */
+function isLess(before: Decision, now: Decision, except?: string): boolean {
   if (before.decision === 'deny') return false;
-  if (now.decision === 'deny') return true;
-  return [...before.accounts].some(([target, account]) => {
+  const accounts = [...before.accounts].filter(([target]) => target !== except);
+  if (now.decision === 'deny') return except === undefined || accounts.length > 0;
+  return accounts.some(([target, account]) => {
     const left = now.accounts.get(target);
     if (left === undefined || (account.active && !left.active)) return true;
     const given = new Set(left.entitlements.map((entitlement) => entitlementKey(entitlement)));

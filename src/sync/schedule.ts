@@ -11,6 +11,8 @@ const LEASE_MS = 30_000;
 const LEASE_WAIT_MS = 250;
 /** A due run that was begun so often and never came to an end kills whoever begins it: it is left out. */
 const MOST_ATTEMPTS = 5;
+/** So far the clocks of two instances may be apart: none takes the time that another has just reckoned for a wrong one. */
+const CLOCKS_DIFFER_MS = 60_000;
 /** When to try a run again that a source or target was not there for. After that it waits for the next time. */
 const AGAIN_MS = [60_000, 300_000] as const;
 
@@ -143,7 +145,8 @@ export class SyncSchedule {
 
 /** Further away than the schedule allows: a clock was wrong. */
 function isTooFar({ start }: DueState, sync: ScheduledSync, now: number): boolean {
-  return sync.every !== undefined && start > now + sync.every + jitterMs(sync);
+  const latest = sync.every === undefined ? nextDue(sync, now + CLOCKS_DIFFER_MS) : now + sync.every;
+  return start > latest + jitterMs(sync);
 }
 
 async function tryLease(leases: Leases, name: string): Promise<Lease | undefined> {

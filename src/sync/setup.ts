@@ -20,6 +20,8 @@ export interface SyncSetup {
   readonly origin: SyncOrigin;
   /** The login whose people these are. */
   readonly login?: string;
+  /** Where more than what is recorded may be taken: the syncs that lead into the same target from other sources. */
+  readonly besides?: readonly string[];
   /** Reads and cannot write. */
   readonly planning: Target;
   /** The same target, to be written to. */

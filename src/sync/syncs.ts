@@ -2,8 +2,10 @@ import type { Lease, Leases } from '../directory/directory.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { applyPrepared } from './apply.ts';
 import { prepareSync } from './plan.ts';
+import { SYNC_APPROVED } from './removed-lately.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { ApplyOptions, ApplyResult, SyncPlan, Syncs } from './sync.ts';
+import { untilAllAreHeard } from './unheard-sources.ts';
 
 /** What a run that was killed held passes on after this. */
 const LEASE_MS = 9_000;
@@ -19,7 +21,10 @@ export interface SyncsOptions extends SyncDeps {
 
 export function createSyncs(options: SyncsOptions): Syncs {
   return {
-    plan: async (name, signal) => (await prepareSync(options, await options.open(name), signal)).plan,
+    plan: async (name, signal) => {
+      const setup = await options.open(name);
+      return (await prepareSync(await untilAllAreHeard(options, setup), setup, signal)).plan;
+    },
     apply: (name, apply) => runUnderLease(options, name, apply),
   };
 }
@@ -29,16 +34,29 @@ async function runUnderLease(options: SyncsOptions, name: string, apply: ApplyOp
   const wait = AbortSignal.any([apply.stop, AbortSignal.timeout(WAIT_MS)]);
   const lease = await options.directory.leases.acquire(`sync:${name}`, options.syncLeaseMs ?? LEASE_MS, wait);
   try {
-    const prepared = await prepareSync(options, setup, apply.stop);
+    const deps = await untilAllAreHeard(options, setup);
+    const prepared = await prepareSync(deps, setup, apply.stop);
     apply.onPlan?.(prepared.plan);
     if (apply.expect !== undefined && apply.expect !== prepared.plan.fingerprint) {
       return nothingDone(prepared.plan, 'stale');
     }
     if (prepared.plan.brake !== undefined && !apply.approve) return nothingDone(prepared.plan, 'held');
-    return await applyPrepared(options, setup, prepared, { ...apply, keep: keeping(lease) });
+    if (apply.approve) await rememberApproval(options, prepared.plan, apply);
+    return await applyPrepared(deps, setup, prepared, { ...apply, keep: keeping(lease) });
   } finally {
     await lease.release().catch(() => undefined);
   }
+}
+
+/** What a person wanted does not count against the brake of the next run. */
+async function rememberApproval(
+  { audit }: Pick<SyncDeps, 'audit'>,
+  { sync, target, fingerprint, brake }: SyncPlan,
+  { actor, requestId }: ApplyOptions,
+): Promise<void> {
+  if (brake === undefined) return;
+  const after = { sync, fingerprint };
+  await audit.append([{ event: SYNC_APPROVED, actor, target, requestId, code: brake.code, after }]);
 }
 
 /** Before each write: whoever stood still would go by what may not be true any more, and another run may have been. */

@@ -82,7 +82,8 @@ describe('what a sync is warned of', () => {
     const managed = (manage: string) =>
       warningCodes(examine(configText({ sources: SOURCES, sync, safety: `safety: { manage: ${manage} }` })));
     expect(managed('all')).toEqual(['shared_target sync.b.to']);
-    expect(managed('mapped')).toEqual([]);
+    expect(managed('mapped')).toEqual(['shared_target sync.b.to']);
+    expect(managed('ours')).toEqual([]);
   });
 });
 

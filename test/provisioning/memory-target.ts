@@ -12,6 +12,7 @@ interface StoredAccount {
   profile: Record<string, string | null>;
   entitlements: Set<string>;
   isProtected: boolean;
+  never?: 'delete' | 'disable';
 }
 
 /** A target in memory that refuses what a real one refuses: unknown roles, taken names and e-mails, accounts without anything. */
@@ -152,7 +153,7 @@ export class MemoryTarget implements Target {
   }
 
   #actual(account: StoredAccount): ActualAccount {
-    const { id, userName, externalId, active, profile, isProtected } = account;
+    const { id, userName, externalId, active, profile, isProtected, never } = account;
     return {
       id,
       userName,
@@ -160,6 +161,7 @@ export class MemoryTarget implements Target {
       active,
       profile: { ...profile },
       isProtected,
+      ...(never === undefined ? {} : { never }),
       entitlements: [...account.entitlements].flatMap((one) => this.entitlements.get(one) ?? []),
     };
   }

@@ -13,6 +13,10 @@ describe('never_touch', () => {
     ['~svc-\\S+|Bot', account('BOT'), true],
     ['~svc-\\S+', account('SVC-x y'), false],
     ['~a|b', account('ab'), false],
+    ['auth0|7', { ...account('u7'), externalId: 'auth0|7' }, true],
+    ['auth0|7', { ...account('u7'), externalId: 'tenant|auth0|7' }, true],
+    ['7', { ...account('u7'), externalId: 'auth0|7' }, true],
+    ['auth0|7', { ...account('u7'), externalId: 'auth0|77' }, false],
   ])('%s on %j: %s', (line, one, fits) => {
     expect(compileNeverTouch([line])(one)).toBe(fits);
   });

@@ -42,9 +42,20 @@ it('gives an empty list to whom no row gives a role', () => {
     ['a@example.com', null],
     ['b@example.com', ''],
     ['c@example.com', []],
+    ['d@example.com', ' '],
   ];
   const { people } = read(['email', 'role'], rows);
-  expect(people.map(({ claims: { role } }) => role)).toEqual([[], [], []]);
+  expect(people.map(({ claims: { role } }) => role)).toEqual([[], [], [], []]);
+});
+
+it('takes the blanks around a role for none of it', () => {
+  const rows = [
+    ['a@example.com', ' Admin'],
+    ['a@example.com', 'Data Team  '],
+    ['b@example.com', [' User\t']],
+  ];
+  const { people } = read(['email', 'role'], rows);
+  expect(people.map(({ claims: { role } }) => role)).toEqual([['Admin', 'Data Team'], ['User']]);
 });
 
 it('gives no groups at all when there is no such column', () => {

@@ -11,17 +11,20 @@ const change = (op: PlannedChange['op'], at: number): PlannedChange => ({
 const removals = (count: number, op: PlannedChange['op'] = 'revoke') =>
   Array.from({ length: count }, (_, at) => [change(op, at), change(op, at)]).flat();
 
+const NOTHING: BrakeInput = {
+  stopIf: { removals: { percent: 10 } },
+  source: { complete: true, listed: 100 },
+  known: { before: 100, missing: 0 },
+  targetComplete: true,
+  changes: [],
+  holders: 100,
+  removedLately: new Set(),
+  carried: 0,
+  createdLately: 0,
+};
+
 function codeOf(more: Partial<BrakeInput>): string | undefined {
-  return brakeFor({
-    stopIf: { removals: { percent: 10 } },
-    source: { complete: true, listed: 100 },
-    known: { before: 100, missing: 0 },
-    targetComplete: true,
-    changes: [],
-    holders: 100,
-    createdLately: 0,
-    ...more,
-  })?.code;
+  return brakeFor({ ...NOTHING, ...more })?.code;
 }
 
 it.each([
@@ -46,6 +49,21 @@ it('counts people, not what each of them loses, and takes the smaller of two lim
   expect(codeOf({ changes: removals(50), stopIf: { removals: { people: 0 } } })).toBe('too_many_removals');
 });
 
+it.each([{ people: 0 }, { percent: 0 }])('holds every removal under %o', (removals) => {
+  const stopIf = { removals };
+  const held = brakeFor({ ...NOTHING, changes: [change('revoke', 0)], stopIf });
+  expect(held).toMatchObject({ code: 'too_many_removals', message: expect.stringContaining('every removal waits') });
+  expect(codeOf({ known: { before: 100, missing: 1 }, stopIf })).toBe('source_short');
+  expect(codeOf({ changes: [change('grant', 0)], stopIf })).toBeUndefined();
+});
+
+it('adds whoever lost something within the day, once, and only to what would take something', () => {
+  const lately = (count: number) => new Set(Array.from({ length: count }, (_, at) => `p${at}`));
+  expect(codeOf({ changes: removals(1), removedLately: lately(10) })).toBeUndefined();
+  expect(codeOf({ changes: removals(1), removedLately: lately(11) })).toBe('too_many_removals');
+  expect(codeOf({ changes: [change('grant', 0)], removedLately: lately(50) })).toBeUndefined();
+});
+
 it.each([
   [
     'an incomplete source',
@@ -58,10 +76,13 @@ it.each([
   ['too many to be asked for', { source: { complete: true, listed: 20_000, unasked: 1_001 } }, 'source_short'],
   ['two who are missing of two', { known: { before: 2, missing: 2 } }, undefined],
   ['ten who are missing of a hundred', { known: { before: 100, missing: 10 } }, undefined],
+  ['ten who would lose something elsewhere', { carried: 10 }, undefined],
+  ['eleven who would lose something elsewhere', { carried: 11 }, 'too_many_removals'],
   ['an incomplete target', { targetComplete: false }, 'target_incomplete'],
 ] as const)('%s, whatever the threshold says', (_name, more, code) => {
   expect(codeOf(more)).toBe(code);
-  if (code !== 'source_short') expect(codeOf({ ...more, stopIf: { removals: { percent: 100 } } })).toBe(code);
+  if (code === 'source_short' || code === 'too_many_removals') return;
+  expect(codeOf({ ...more, stopIf: { removals: { percent: 100 } } })).toBe(code);
 });
 
 it('holds a spike of new accounts, with those of the last hour, only where a limit is set', () => {

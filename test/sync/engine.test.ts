@@ -343,6 +343,7 @@ describe('safety.manage', () => {
     world.bi.addAccount({ userName: 'nobody', profile: { email: 'nobody@acme.test' } });
     world.bi.addAccount({ userName: 'root' });
     world.bi.addAccount({ userName: 'service', isProtected: true });
+    world.bi.addAccount({ userName: 'kept', never: 'disable' }, [{ kind: 'role', name: 'Alpha' }]);
     world.hr.add('ann', { groups: ['team-a'] });
     world.hr.add('bob', { groups: 7 });
     expect(lines((await world.plan()).changes)).not.toContain('disable nobody');
@@ -352,7 +353,8 @@ describe('safety.manage', () => {
     world.hr.end = { complete: true, unreadable: 0, notes: [] };
     expect(lines((await world.plan()).changes)).toContain('disable nobody');
     await applied();
-    expect(world.bi.accounts.size).toBe(4);
+    expect(world.bi.accounts.size).toBe(5);
+    expect(world.bi.given('kept')).toEqual(['role:Alpha']);
     const off = [...world.bi.accounts.values()].filter(({ active }) => !active);
     expect(off.map(({ userName }) => userName)).toEqual(['nobody']);
     expect((await world.events()).filter(({ event }) => event === 'account.disabled')).toMatchObject([

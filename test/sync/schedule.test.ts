@@ -226,4 +226,23 @@ describe('the time', () => {
     await a.look();
     expect(await a.due()).toBe(NOW + HOUR);
   });
+
+  it('by cron is not put off by a clock that jumped ahead once, and not repeated by one that is a little behind', async () => {
+    const daily = { ...HOURLY, every: undefined, cron: '0 0 * * *' };
+    const a = await instance('a');
+    await a.look(daily);
+    state.clock.fastForward(30 * 24 * HOUR);
+    await a.look(daily);
+    state.clock.fastForward(-30 * 24 * HOUR);
+    await a.look(daily);
+    const midnight = Date.UTC(2026, 0, 3);
+    expect([await a.due(), runs.length]).toEqual([midnight, 1]);
+    state.clock.fastForward(midnight - NOW);
+    await a.look(daily);
+    state.clock.fastForward(-1_000);
+    await a.look(daily);
+    state.clock.fastForward(2_000);
+    await a.look(daily);
+    expect(runs).toHaveLength(2);
+  });
 });

@@ -12,6 +12,7 @@ import { Engine } from '../../src/provisioning/engine.ts';
 import type { LeaverPolicy } from '../../src/provisioning/leaver.ts';
 import { isDeletionHeld } from '../../src/scim/store/held.ts';
 import type { StopIf } from '../../src/sync/brake.ts';
+import { applySync } from '../../src/sync/runs.ts';
 import type { SyncDeps } from '../../src/sync/setup.ts';
 import type { AppliedRow, ApplyOptions, ApplyResult, SyncPlan, Syncs } from '../../src/sync/sync.ts';
 import { createSyncs } from '../../src/sync/syncs.ts';
@@ -30,6 +31,8 @@ export interface SyncWorldOptions {
   readonly owner?: string;
   /** Sources that list the people of the login `staff`. */
   readonly joined?: readonly ('hr' | 'crm')[];
+  /** The sync of each source knows that the other one leads into the same target. */
+  readonly shared?: boolean;
   readonly groupsAbsent?: 'keep' | 'empty';
   /** In place of `bi`. */
   readonly target?: Target;
@@ -50,7 +53,7 @@ const RULES = {
 const MISSING = { users: 'create', groups: 'create', roles: 'refuse' } as const;
 export const ISSUER = 'https://id.acme.test';
 
-/** Sources `hr` and `crm`, targets `bi` and `side`, one directory, and the syncs `hr` and `crm`, both to `bi`. */
+/** Sources `hr` and `crm`, targets `bi` and `side`, one directory, and the syncs `hr` and `crm`, both to `bi`; `hr-side` leads from `hr` to `side`. */
 export class SyncWorld {
   readonly hr = new MemorySource('hr');
   readonly crm = new MemorySource('crm');
@@ -142,12 +145,15 @@ export class SyncWorld {
     return { name: 'bi', planning: setup.planning, missing: setup.missing, syncs: [setup] };
   }
 
-  #setup(name: string) {
+  #setup(sync: string) {
+    const isSide = sync === 'hr-side';
+    const name = isSide ? 'hr' : sync;
     const source = name === 'hr' ? this.hr : this.crm;
-    const { owner: owning, target = this.bi } = this.#options;
+    const { owner: owning } = this.#options;
+    const target = isSide ? this.side : (this.#options.target ?? this.bi);
     const login = this.#isJoined(name) ? { login: 'staff' } : {};
     return {
-      name,
+      name: sync,
       source,
       origin: {
         name: source.name,
@@ -155,6 +161,7 @@ export class SyncWorld {
         ownerOf: (owner: string | undefined) => (owning === name ? name : (owner ?? name)),
       },
       ...login,
+      ...(this.#options.shared === true ? { besides: [name === 'hr' ? 'crm' : 'hr'] } : {}),
       planning: this.planning(target),
       target,
       missing: MISSING,
@@ -186,6 +193,13 @@ export class SyncWorld {
       onRow: (row) => this.rows.push(row),
       ...options,
     });
+  }
+
+  /** As a command or the schedule runs it, with its place in the history. */
+  run(sync = 'hr', { approve = false } = {}) {
+    this.now += 60_000;
+    const options = { actor: 'scheduler', requestId: `r${this.now}`, approve, stop: AbortSignal.timeout(30_000) };
+    return applySync(sync, options, { ...this.directory, clock: { now: () => this.now }, syncs: this.syncs });
   }
 
   login(who: string, claims: Record<string, unknown>, target = 'bi') {

@@ -66,6 +66,7 @@ async function fill(table: Table, config: FileSourceConfig, signal: AbortSignal)
     }
     if (cut === undefined && (await hasChanged(handle, config.path, before)))
       cut = 'the file changed while it was read';
+    if (cut === undefined && isCsv(config) && config.groups_absent === 'empty') cut = shapes.get('')?.lacksGroups;
   } catch (thrown) {
     throw fileFailure(thrown);
   } finally {

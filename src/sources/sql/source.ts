@@ -40,7 +40,7 @@ export function createSqlSource({ name, config }: SqlSourceOptions): Source {
     type: 'sql',
     list: async function* (signal): AsyncGenerator<ListedPerson, ListingEnd, undefined> {
       const table = newTable();
-      const end = await fill(table, rows(signal), config.max_rows);
+      const end = await fill(table, rows(signal), config);
       for (const person of table.people()) {
         if (signal.aborted) throw givenUp(signal);
         yield person;
@@ -58,7 +58,8 @@ export function createSqlSource({ name, config }: SqlSourceOptions): Source {
   };
 }
 
-async function fill(table: Table, batches: AsyncIterable<RowBatch>, maxRows: number): Promise<ListingEnd> {
+async function fill(table: Table, batches: AsyncIterable<RowBatch>, config: SqlSourceConfig): Promise<ListingEnd> {
+  const { max_rows: maxRows, groups_absent: groupsAbsent } = config;
   let read = 0;
   let columns: ReturnType<typeof columnsOf> | undefined;
   let isCut = false;
@@ -71,9 +72,9 @@ async function fill(table: Table, batches: AsyncIterable<RowBatch>, maxRows: num
     if (isCut) break;
   }
   const end = { unreadable: table.unreadable, notes: table.notes() };
-  return isCut
-    ? { complete: false, why: `reading stopped after ${maxRows} rows (max_rows)`, ...end }
-    : { complete: true, ...end };
+  const lacksGroups = groupsAbsent === 'keep' ? undefined : columns?.lacksGroups;
+  const why = isCut ? `reading stopped after ${maxRows} rows (max_rows)` : lacksGroups;
+  return why === undefined ? { complete: true, ...end } : { complete: false, why, ...end };
 }
 
 function columnsOf(table: Table, names: readonly string[]): ReturnType<Table['columns']> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMs, flag, httpUrl, text, textList } from '../../config/values.ts';
+import { addressesOrIds, durationMs, flag, httpUrl, text } from '../../config/values.ts';
 import { auth0ApiMembers } from '../../ops/auth0/schema.ts';
 
 const inviteSchema = z.strictObject({
@@ -19,7 +19,7 @@ export const auth0TargetSchema = z.strictObject({
     description: 'The database connection whose accounts these are. Accounts of other connections are never touched.',
     examples: ['Username-Password-Authentication'],
   }),
-  never_delete: textList
+  never_delete: addressesOrIds
     .prefault([])
     .describe(
       'E-mails (in any case) and ids of accounts that are neither deleted nor blocked. Names and roles still follow.',

@@ -79,6 +79,16 @@ describe('a CSV file', () => {
     });
   });
 
+  it('without a column of groups is not complete, unless it needs none', async () => {
+    const text = 'email,rolle\na@example.com,Admin\n';
+    expect((await list(text, 'csv')).end).toMatchObject({
+      complete: false,
+      why: expect.stringContaining('no column with the groups'),
+    });
+    expect((await list(text, 'csv', { claims: { groups: 'rolle' } })).end.complete).toBe(true);
+    expect((await list(text, 'csv', { groups_absent: 'keep' })).end.complete).toBe(true);
+  });
+
   it('that ends within quotes is refused', async () => {
     expect(await failureOf(list('email,role\nada@example.com,"Adm', 'csv'))).toMatchObject({
       code: 'source_answer_invalid',
@@ -120,10 +130,11 @@ it('bytes that are no UTF-8 are refused, and so is what is too large', async () 
 });
 
 it('stops at max_rows, and then is not complete', async () => {
-  const { people, end } = await list('email\na@example.com\nb@example.com\n', 'csv', { max_rows: 1 });
+  const text = 'email,role\na@example.com,A\nb@example.com,B\n';
+  const { people, end } = await list(text, 'csv', { max_rows: 1 });
   expect(people).toHaveLength(1);
   expect(end).toMatchObject({ complete: false, why: expect.stringContaining('max_rows') });
-  expect((await list('email\na@example.com\nb@example.com\n', 'csv', { max_rows: 2 })).end.complete).toBe(true);
+  expect((await list(text, 'csv', { max_rows: 2 })).end.complete).toBe(true);
 });
 
 describe('a file that changes while it is read is not complete', () => {

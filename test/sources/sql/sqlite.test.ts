@@ -82,6 +82,15 @@ it('reads a file that is no database as nothing that can be read', async () => {
   });
 });
 
+it('a query that gives no column of groups is not complete, unless it needs none', async () => {
+  const query = 'select email, role as rolle from people';
+  expect((await listAll(sourceOf(query))).end).toMatchObject({
+    complete: false,
+    why: expect.stringContaining('no column with the groups'),
+  });
+  expect((await listAll(sourceOf(query, { groups_absent: 'keep' }))).end.complete).toBe(true);
+});
+
 it('goes on when another connection holds the database for a moment, and gives up after its time', async () => {
   const writer = new Libsql(file);
   writer.exec('begin exclusive');
