@@ -157,7 +157,10 @@ function open({ servers, name }: RedisConnectionOptions): RedisClient {
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
   };
-  if (kind === 'cluster') return new Cluster([...nodes], { ...CLUSTER, redisOptions: common });
+  if (kind === 'cluster') {
+    const cluster = new Cluster([...nodes], { ...CLUSTER, redisOptions: common });
+    return cluster.on('+node', heardToTheEnd);
+  }
   const own: RedisOptions = {
     ...common,
     db: database,
@@ -166,8 +169,8 @@ function open({ servers, name }: RedisConnectionOptions): RedisClient {
     // After a failover the former master may still hold the connection, read-only.
     reconnectOnError: (error) => /^(READONLY|LOADING|MASTERDOWN)/.test(error.message),
   };
-  if (kind === 'single') return new Redis({ ...own, ...nodes[0] });
-  return new Redis({
+  if (kind === 'single') return heardToTheEnd(new Redis({ ...own, ...nodes[0] }));
+  const redis = new Redis({
     ...own,
     sentinels: [...nodes],
     name: master as string,
@@ -176,6 +179,18 @@ function open({ servers, name }: RedisConnectionOptions): RedisClient {
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     sentinelCommandTimeout: ANSWER_MS,
     sentinelRetryStrategy: (attempt) => Math.min(50 * attempt, LONGEST_RETRY_MS),
+  });
+  return heardToTheEnd(redis);
+}
+
+/**
+ * A socket that is closed in its handshake may fail twice: by the certificate, and by what the server says to the end.
+ * ioredis hears the first error of a socket alone, and one that nobody hears ends the process.
+ */
+function heardToTheEnd(client: Redis): Redis {
+  return client.on('error', () => {
+    const { stream } = client;
+    if (stream?.listenerCount('error') === 0) stream.on('error', () => undefined);
   });
 }
 

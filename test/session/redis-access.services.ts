@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createRedisSessions } from '../../src/session/redis.ts';
+import { RedisConnection } from '../../src/session/redis-connection.ts';
 import { type RedisServers, sessionSchema } from '../../src/session/schema.ts';
 import { newSessionId } from '../../src/session/seal.ts';
 import { redisHarness, storesClosed } from '../conformance/redis-sessions.ts';
@@ -107,4 +109,18 @@ it.each([
   const said = await say(store());
   expect(said).toMatch(/^session_store_unavailable: /);
   expect(said).toMatch(cause);
+});
+
+it('may be closed at any moment of a handshake that fails', async () => {
+  const closed = Array.from({ length: 100 }, async (_, at) => {
+    const connection = new RedisConnection({ servers: servers({ url: `rediss://${server.address}` }), name: 'closed' });
+    await sleep(at % 60);
+    connection.close();
+  });
+  await Promise.all(closed);
+  // What nobody hears fails the test.
+  await sleep(1_000);
+  expect(await say({ url: `rediss://${redisUserInfo()}${server.address}`, ca: certificates.ca })).toBe(
+    'kept and ended',
+  );
 });
