@@ -26,6 +26,7 @@ import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
 import { isServed } from '../targets/schema.ts';
 import { composeBearers } from './bearers.ts';
+import { composeBreakGlass } from './break-glass.ts';
 import { countEverywhere } from './counts.ts';
 import type { ComposedTarget, Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
@@ -264,6 +265,7 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
     },
     onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
     answers: createLoginAnswers(directory.handovers, config.session.secrets, clock),
+    breakGlass: composeBreakGlass(config, state),
     ...live.pages,
     clock,
     log,

@@ -215,7 +215,8 @@ function toSession(
   const { providerSession, endsAt = Number.POSITIVE_INFINITY, tokens } = completed;
   const refreshEveryMs = isRefreshable(provider) ? provider.refreshEveryMs : undefined;
   const canRefresh = refreshEveryMs !== undefined && tokens.refreshToken !== undefined;
-  if (refreshEveryMs !== undefined && !canRefresh && !withoutRefreshToken.has(provider)) {
+  const couldHave = refreshEveryMs !== undefined && tokens.idToken !== undefined;
+  if (couldHave && !canRefresh && !withoutRefreshToken.has(provider)) {
     withoutRefreshToken.add(provider);
     log.warn('the provider gives no refresh token: its sessions are not checked', { login: provider.name });
   }

@@ -12,6 +12,7 @@ import type { ExpressSessions } from '../session/express.ts';
 import type { SessionConfig } from '../session/schema.ts';
 import { requestIdOf, sendFailure } from './answer.ts';
 import type { EndedLogins } from './backchannel-ended.ts';
+import type { BreakGlass } from './break-glass.ts';
 import type { LoginAnswers } from './login-answers.ts';
 import type { LogoutHints } from './logout-hint.ts';
 import type { Journey, LoginProvider } from './provider.ts';
@@ -77,6 +78,8 @@ export interface LoginRoutesOptions {
   readonly logoutHints: LogoutHints;
   /** Absent: no provider answers by post. */
   readonly answers?: LoginAnswers;
+  /** Absent: there are no emergency links. */
+  readonly breakGlass?: Pick<BreakGlass, 'use'>;
   readonly endedLogins: EndedLogins;
   /** Callbacks with a state that is not this browser's, and logout tokens that do not hold: neither stands in the other's way. */
   readonly refused: { readonly callbacks: RefusedRequests; readonly logoutTokens: RefusedRequests };

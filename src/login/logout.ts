@@ -1,11 +1,12 @@
 import type { Request, Response } from 'express';
-import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import { toLatchgateError } from '../model/errors.ts';
 import { appendCookie } from '../session/cookie.ts';
 import type { SessionTokens } from '../session/store.ts';
 import { requestIdOf, sendJourney, sendJson, sendPage, sendRedirect, wantsPage } from './answer.ts';
 import { type LoginRoutesOptions, loginAddress, ownAddress, PREFIX, returnToOf, single, stepLimit } from './context.ts';
 import { isForm, readForm } from './form-body.ts';
 import { forgetLogin } from './last-login.ts';
+import { assertOwnOrigin } from './own-origin.ts';
 import { loggedOutPage, logoutPage } from './pages.ts';
 import { isRefreshable, type Journey } from './provider.ts';
 
@@ -27,7 +28,7 @@ export function askLogout(options: LoginRoutesOptions, req: Request, res: Respon
 
 /** `POST /.latchgate/logout`: ends the gateway's session, the backends' cookies, then the provider's session. */
 export async function logout(options: LoginRoutesOptions, req: Request, res: Response): Promise<void> {
-  checkOrigin(req, options);
+  assertOwnOrigin(req, options);
   const { searchParams } = ownAddress(req, options, '/logout');
   const { record } = req.session;
   const login = record?.identity.origin ?? single(searchParams, 'login');
@@ -110,19 +111,4 @@ async function providerLogout(
     });
     return undefined;
   }
-}
-
-/**
- * The whole protection against other sites: Origin is one of ours, or the browser says `same-origin` where it hides the
- * Origin. A request with neither is none of a browser's and has nothing to log out.
- */
-function checkOrigin(req: Request, { publicUrl, origins }: LoginRoutesOptions): void {
-  const { origin } = req.headers;
-  const site = req.headers['sec-fetch-site'];
-  const own = [publicUrl, ...origins].map((address) => new URL(address).origin);
-  const fits =
-    origin === undefined || origin === 'null'
-      ? site === 'same-origin'
-      : own.includes(origin) && (site === undefined || site === 'same-origin' || site === 'same-site');
-  if (!fits) throw new LatchgateError('origin_not_allowed', 'a logout that did not come from our own pages');
 }

@@ -63,6 +63,15 @@ export function logoutPage(
   return layout({ title: 'Log out?', tone: 'plain', body }, frame);
 }
 
+export function breakGlassPage(
+  { action, link: handle }: { readonly action: string; readonly link: string },
+  frame: PageFrame,
+): string {
+  const body = html`<p class="lead">This link logs you in once, without your identity provider.</p>
+<form class="actions" method="post" action="${action}"><input type="hidden" name="link" value="${handle}"><button class="button" type="submit">Log in</button></form>`;
+  return layout({ title: 'Emergency login', tone: 'plain', body }, frame);
+}
+
 /** `ended`: this very request did it. */
 export function loggedOutPage(
   { loginAddress, ended }: { readonly loginAddress: string; readonly ended: boolean },

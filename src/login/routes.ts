@@ -4,6 +4,7 @@ import { sessionHandle } from '../session/seal.ts';
 import { requestIdOf, sendJson, setOwnHeaders } from './answer.ts';
 import { createBackchannelLogout } from './backchannel-logout.ts';
 import { beginLogin } from './begin.ts';
+import { askBreakGlass, useBreakGlass } from './break-glass-routes.ts';
 import { finishLogin } from './callback.ts';
 import { type LoginRoutesOptions, originAsked, sendThrown } from './context.ts';
 import { askLogout, logout } from './logout.ts';
@@ -53,6 +54,11 @@ export function createLoginRouter(options: LoginRoutesOptions): Router {
     GET: [session, ask],
     HEAD: [session, ask],
     POST: [session, (req, res) => logout(options, req, res)],
+  });
+  serve('/break-glass', {
+    GET: [mainHostOnly(options), (req, res) => askBreakGlass(options, req, res)],
+    HEAD: [(_req, res) => void res.end()],
+    POST: [mainHostOnly(options), session, (req, res) => useBreakGlass(options, req, res)],
   });
   const backchannel = createBackchannelLogout(options);
   serve('/backchannel-logout/:name', { POST: [(req, res) => backchannel(req, res, String(req.params['name']))] });

@@ -60,6 +60,10 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
     title: 'Too much at once',
     text: 'Very many of your requests are under way already. Please wait until some of them have ended, and try again.',
   },
+  break_glass_over: {
+    title: 'This link is over',
+    text: 'An emergency link works once, and for fifteen minutes. Ask the people who run this service for another one.',
+  },
   login_unknown: { title: 'There is no such login', text: 'The address names a login that is not set up here.' },
   provider_unavailable: {
     title: 'Your identity provider does not answer',

@@ -59,6 +59,11 @@ export const ERRORS = {
   ),
   login_expired: row(400, true, 'The login took longer than ten minutes. Start again.'),
   login_loop: row(400, true, 'Several logins in a row came back without their state; the browser may refuse cookies.'),
+  break_glass_over: row(
+    403,
+    false,
+    'An emergency link (`latchgate break-glass`) that was used, ran out, or was never made; or the provider has since said that the person is not to have access.',
+  ),
   login_unknown: row(404, false, 'No login provider of that name is configured.'),
   provider_unavailable: row(503, true, 'The identity provider does not answer or answers with an error of its own.'),
   provider_refused: row(403, false, 'The identity provider refused the login (access_denied and the like).'),

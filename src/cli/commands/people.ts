@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
+import { composeBreakGlass } from '../../compose/break-glass.ts';
 import type { Engines } from '../../compose/engine.ts';
 import type { State } from '../../compose/state.ts';
+import type { Config } from '../../config/schema.ts';
+import { type BreakGlassCommandDeps, breakGlass } from '../break-glass.ts';
 import type { Io } from '../io.ts';
 import { sessionsEnd, sessionsList } from '../sessions.ts';
 import { type UsersChangeDeps, usersDisable, usersEnable, usersList, usersShow } from '../users.ts';
@@ -20,6 +23,13 @@ export function addPeopleCommands(program: Command, add: Add, io: Io): void {
     .option('--user <user>', 'those of one person')
     .option('--id <id>', 'one session')
     .option('--all', 'every session')
+    .option(...json);
+
+  add(program, 'break-glass <user>', 'let one known person in once, while the provider is down', (options, [user]) =>
+    withState(options, io, (state, config) => breakGlass(String(user), options, emergency(state, config), io)),
+  )
+    .requiredOption('--reason <text>', 'why, for the audit')
+    .option('--session <time>', 'how long the session may be', '1h')
     .option(...json);
 
   const users = group(program, 'users', 'people, their accounts and grants');
@@ -51,6 +61,11 @@ export function addPeopleCommands(program: Command, add: Add, io: Io): void {
   )
     .option('--target <name>', 'in this target alone')
     .option(...json);
+}
+
+function emergency(state: State, config: Config): BreakGlassCommandDeps {
+  const links = composeBreakGlass(config, state);
+  return { ...state.directory, ...state, links, logins: Object.keys(config.login), publicUrl: config.public_url };
 }
 
 function changing({ state, engine }: Engines): UsersChangeDeps {
