@@ -27,7 +27,9 @@ describe.each(all.map((one) => [one.file, one] as const))('%s', (file, text) => 
   });
 
   it('names no command that the program does not take', async () => {
-    const named = [...text.text.matchAll(/`latchgate ([a-z]+(?: [a-z]+)?)/g)].map(([, words]) => words ?? '');
+    const named = [...text.text.matchAll(/`latchgate ([a-z]+(?:-[a-z]+)*(?: [a-z]+(?:-[a-z]+)*)?)/g)].map(
+      ([, words]) => words ?? '',
+    );
     const unknown: string[] = [];
     for (const words of new Set(named)) if (!(await isCommand(words.split(' ')))) unknown.push(words);
     expect(unknown).toEqual([]);
