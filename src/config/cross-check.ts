@@ -1,3 +1,4 @@
+import { checkAuthority } from './check-authority.ts';
 import { checkHosts } from './check-hosts.ts';
 import { checkLogins } from './check-logins.ts';
 import { checkPrivileged } from './check-privileged.ts';
@@ -18,6 +19,7 @@ const CHECKS: readonly Check[] = [
   checkHosts,
   checkLogins,
   checkSources,
+  checkAuthority,
   checkScim,
   checkRules,
   checkWorkspaces,

@@ -4,11 +4,18 @@ import type { PersonId } from '../model/person.ts';
 import type { MappedTarget } from './config.ts';
 import { filled, profileForNew, profileOf } from './profile.ts';
 
-/** What is the same for all accounts of one person. */
-export interface AccountOwner {
-  readonly person: PersonId;
+/** By which ids a target knows somebody: those of one origin. */
+export interface AccountIds {
+  /** The login, where the origin speaks of the people of one. */
   readonly origin: string;
   readonly subject: string;
+  /** Absent: it sent none, or nothing in it. */
+  readonly externalId?: string;
+}
+
+/** What an account is made of besides what is given. */
+export interface AccountOwner extends AccountIds {
+  readonly person: PersonId;
   readonly active: boolean;
   readonly attributes: Attributes;
   readonly emailTrusted: boolean;
@@ -34,7 +41,7 @@ export function desiredAccount(
   target: MappedTarget,
   given: readonly GrantedEntitlement[],
 ): { readonly account: DesiredAccount; readonly notes: readonly string[] } {
-  const externalId = filled(owner.attributes['external_id']);
+  const { externalId } = owner;
   const key = externalId ?? owner.subject;
   const keepsIds = target.external_ids === undefined ? owner.isOnlyOrigin : target.external_ids === owner.origin;
   const userNames = userNameCandidates(target.user_name ?? USER_NAME[target.type], owner.attributes, key);

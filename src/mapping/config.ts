@@ -39,6 +39,8 @@ export interface MappingConfig {
   readonly targets: Readonly<Record<string, MappedTarget>>;
   /** `safety.privileged`. */
   readonly privileged: readonly string[];
+  /** Names of `origins`, those first whose word counts more. Default: as they stand there. */
+  readonly ranks?: readonly string[];
 }
 
 /** The sections of a config file from which a MappingConfig is put together. */
@@ -72,7 +74,13 @@ export function mappingConfigOf(sections: MappingSections): MappingConfig {
     default: sections.default,
     targets: Object.fromEntries(targets),
     privileged: safety.privileged,
+    ranks: ranksOf(identity.owner, [...pushed, ...listed].map(([name]) => name).concat(Object.keys(login))),
   };
+}
+
+/** Whoever can list people knows more of them than whoever sees them log in. */
+function ranksOf(owner: string | undefined, names: readonly string[]): readonly string[] {
+  return owner === undefined ? names : [...new Set([owner, ...names])];
 }
 
 /**

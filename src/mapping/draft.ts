@@ -1,18 +1,8 @@
 import type { Attributes, Decision, DesiredAccount, OriginTrace, RuleTrace } from '../model/desired.ts';
 import type { GrantedEntitlement } from '../model/entitlement.ts';
-import type { Assertion } from '../model/person.ts';
-import type { ReadAttributes } from './attributes.ts';
-import type { FilteredGroups } from './groups.ts';
+import type { Merged } from './authority.ts';
+import type { Reading } from './reading.ts';
 import type { Refusal } from './refusal.ts';
-
-/** What one assertion comes to. */
-export interface Reading {
-  readonly assertion: Assertion;
-  readonly read: ReadAttributes;
-  readonly groups: FilteredGroups;
-  readonly groupsAbsent: 'keep' | 'empty' | undefined;
-  readonly refusals: readonly Refusal[];
-}
 
 /** A decision in the making. */
 export class Draft {
@@ -24,11 +14,14 @@ export class Draft {
   readonly given = new Map<string, readonly GrantedEntitlement[]>();
   readonly accounts = new Map<string, DesiredAccount>();
   readonly #spoiled = new Set<string>();
+  merged: Merged;
   denial: { readonly code: string; readonly message: string | undefined } | undefined;
 
   constructor(current: Reading) {
     this.current = current;
     this.readings = [current];
+    const { attributes, emailTrusted } = current.read;
+    this.merged = { attributes, emailTrusted, from: new Map() };
     this.notes = [...current.read.notes];
   }
 
@@ -39,6 +32,12 @@ export class Draft {
     this.#spoiled.add(reading.assertion.origin);
     const reasons = reading.refusals.map(({ code, note }) => `${note} (${code})`).join('; ');
     this.notes.push(`${reading.assertion.origin}: left as it is, because ${reasons}`);
+  }
+
+  /** Those that can be read and speak for the person; the current one when none does. */
+  speaking(): readonly Reading[] {
+    const sound = this.readings.filter(({ refusals, assertion }) => refusals.length === 0 && assertion.active);
+    return sound.length > 0 ? sound : [this.current];
   }
 
   give(target: string, entitlements: readonly GrantedEntitlement[]): void {
@@ -55,7 +54,7 @@ export class Draft {
     const kept = this.readings
       .filter(({ groupsAbsent }) => groupsAbsent === 'keep')
       .map(({ assertion }) => assertion.origin);
-    return [...new Set([...kept, ...this.#spoiled])];
+    return [...new Set([...kept, ...this.#spoiled])].sort();
   }
 
   refused(refusals: readonly Refusal[]): Decision {
@@ -66,7 +65,8 @@ export class Draft {
   }
 
   decision(): Decision {
-    const attributes: Attributes = this.current.read.attributes;
+    const attributes: Attributes = this.merged.attributes;
+    const authority = [...this.merged.from].map(([name, origin]) => ({ name, origin }));
     return {
       decision: this.denial === undefined ? 'allow' : 'deny',
       ...(this.denial === undefined ? {} : { code: this.denial.code }),
@@ -75,7 +75,12 @@ export class Draft {
       leaveAlone: this.leaveAlone(),
       attributes,
       groups: this.current.groups.names,
-      trace: { origins: this.readings.map(originTrace), rules: this.rules, notes: [...new Set(this.notes)] },
+      trace: {
+        origins: this.readings.map(originTrace),
+        rules: this.rules,
+        ...(authority.length === 0 ? {} : { authority }),
+        notes: [...new Set(this.notes)],
+      },
     };
   }
 }

@@ -17,6 +17,11 @@ export function isOfDomain(email: string, domains: readonly string[]): boolean {
   return domains.some((listed) => lowerAscii(listed) === domain);
 }
 
+/** Compared without the case of A to Z, as every mail system in use does. Of no text nothing is the same. */
+export function isSameEmail(one: unknown, other: unknown): boolean {
+  return typeof one === 'string' && typeof other === 'string' && one !== '' && lowerAscii(one) === lowerAscii(other);
+}
+
 export function localPart(email: string): string {
   return email.slice(0, email.lastIndexOf('@'));
 }

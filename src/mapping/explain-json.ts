@@ -24,6 +24,8 @@ export interface ExplainJson {
   readonly rules: readonly RuleTrace[];
   readonly targets: Readonly<Record<string, ExplainTarget>>;
   readonly origins: readonly Omit<OriginTrace, 'groups'>[];
+  /** Which origin gave each attribute. Absent: one origin speaks alone. */
+  readonly authority?: readonly { readonly name: string; readonly origin: string }[];
   readonly notes: readonly string[];
 }
 
@@ -62,6 +64,7 @@ export function explainJson(decision: Decision, plans: ReadonlyMap<string, Targe
     rules: decision.trace.rules,
     targets: Object.fromEntries(targets),
     origins: decision.trace.origins.map(({ groups: _, ...origin }) => origin),
+    ...(decision.trace.authority === undefined ? {} : { authority: decision.trace.authority }),
     notes: decision.trace.notes,
   };
 }

@@ -1,13 +1,14 @@
 import type { Decision } from '../model/desired.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
-import { desiredAccount } from './accounts.ts';
+import { type AccountIds, desiredAccount } from './accounts.ts';
 import { type AttributeReader, compileAttributes } from './attributes.ts';
+import { type Authority, compileAuthority } from './authority.ts';
 import { compileClaimName } from './claims.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
 import { attributesOf, type ConditionSubject } from './conditions.ts';
-import type { MappingConfig, OriginConfig } from './config.ts';
-import { Draft, type Reading } from './draft.ts';
+import type { MappedTarget, MappingConfig, OriginConfig } from './config.ts';
+import { Draft } from './draft.ts';
 import {
   checkGroups,
   compileGroupFilter,
@@ -19,6 +20,7 @@ import {
 } from './groups.ts';
 import { compilePrivileged, type IsPrivileged, RENAMED_GROUPS } from './privileged.ts';
 import { filled } from './profile.ts';
+import type { Reading } from './reading.ts';
 import type { Refusal } from './refusal.ts';
 import { applyRule, Giving, NO_EXACT_GROUP, type RuleResult } from './rules.ts';
 import { NO_SOURCES } from './templates.ts';
@@ -78,6 +80,7 @@ class CompiledMapping {
   readonly #origins: ReadonlyMap<string, CompiledOrigin>;
   readonly #filter: GroupFilter;
   readonly #rules: CompiledRules;
+  readonly #authority: Authority;
   readonly #isPrivileged: IsPrivileged;
   readonly #isOnlyOrigin: boolean;
   /** Attributes that some rule looks at. */
@@ -87,6 +90,7 @@ class CompiledMapping {
   constructor(config: MappingConfig) {
     this.#config = config;
     this.#rules = compileRules(config);
+    this.#authority = compileAuthority(config);
     this.#looksAt = [...new Set(this.#rules.rules.flatMap(({ condition }) => attributesOf(condition)))];
     this.#filter = compileGroupFilter(config.groups);
     this.#isPrivileged = compilePrivileged(config.privileged);
@@ -141,6 +145,7 @@ class CompiledMapping {
       draft,
       assertions.filter((assertion) => assertion !== mine),
     );
+    draft.merged = this.#authority.merge(draft.speaking());
     this.#applyRules(draft);
     if (draft.denial === undefined) this.#applyDefault(draft);
     if (draft.denial === undefined) this.#makeAccounts(draft, person, only, hasAccount);
@@ -176,7 +181,8 @@ class CompiledMapping {
   #applyRules(draft: Draft): void {
     for (const { assertion, read, groups, refusals } of draft.readings) {
       const trustedGroups = this.#trusted(assertion, groups);
-      const subject = { groups: groups.names, trustedGroups, attributes: read.attributes, origin: assertion.origin };
+      const attributes = this.#authority.seenByRules(read.attributes, draft.merged);
+      const subject = { groups: groups.names, trustedGroups, attributes, origin: assertion.origin };
       const isSound = refusals.length === 0;
       for (const [at, { trace, given }] of this.#resultsFor(subject).entries()) {
         const rule = this.#rules.rules[at];
@@ -227,14 +233,13 @@ class CompiledMapping {
   }
 
   #makeAccounts(draft: Draft, person: PersonId, only: string | undefined, hasAccount: boolean): void {
-    const { assertion, read } = draft.current;
+    const { assertion } = draft.current;
+    const { attributes, emailTrusted } = draft.merged;
     const owner = {
       person,
-      origin: this.#speaksFor(assertion.origin),
-      subject: assertion.subject,
       active: assertion.active,
-      attributes: read.attributes,
-      emailTrusted: read.emailTrusted,
+      attributes,
+      emailTrusted,
       leaveAlone: draft.leaveAlone(),
       isOnlyOrigin: this.#isOnlyOrigin,
       hasAccount,
@@ -242,11 +247,24 @@ class CompiledMapping {
     for (const [name, target] of Object.entries(this.#config.targets)) {
       const given = only === undefined || only === name ? draft.given.get(name) : undefined;
       if (given === undefined) continue;
-      const { account, notes } = desiredAccount(owner, name, target, given);
+      const { account, notes } = desiredAccount({ ...owner, ...this.#idsFor(draft, target) }, name, target, given);
       draft.accounts.set(name, account);
       draft.notes.push(...notes);
     }
     if (!assertion.active) draft.notes.push(`${assertion.origin}: says that this person is not to have access`);
+  }
+
+  /** By which ids a target knows the person: those of the login whose ids it keeps, when that speaks. */
+  #idsFor(draft: Draft, { external_ids: keeps }: MappedTarget): AccountIds {
+    const speaking = draft.speaking();
+    const kept = speaking.filter(({ assertion }) => this.#speaksFor(assertion.origin) === keeps);
+    const { assertion, read } = this.#authority.identified(kept.length > 0 ? kept : speaking);
+    const externalId = filled(read.attributes['external_id']);
+    return {
+      origin: this.#speaksFor(assertion.origin),
+      subject: assertion.subject,
+      ...(externalId === undefined ? {} : { externalId }),
+    };
   }
 }
 

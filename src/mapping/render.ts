@@ -23,7 +23,7 @@ export interface RenderOptions {
 export function renderTraceText(decision: Decision, options: RenderOptions = {}): string {
   const page = new Page(options.color ?? false);
   page.headline(decision, options.plans);
-  page.section('Attributes', attributeRows(decision.trace.origins[0], decision.attributes));
+  page.section('Attributes', attributeRows(decision.trace, decision.attributes));
   page.trace(decision.trace);
   for (const [name, account] of decision.accounts) page.account(name, account, options.plans?.get(name));
   if (decision.accounts.size === 0) page.section('Accounts', ['none: nothing is given in any target']);
@@ -145,13 +145,20 @@ class Page {
   }
 }
 
-function attributeRows(origin: OriginTrace | undefined, attributes: Attributes): readonly string[] {
-  const rows = origin?.attributes ?? [];
-  const width = Math.max(0, ...rows.map(({ name }) => name.length));
-  return rows.map(({ name, claim, by }) => {
-    if (by === 'absent') return `${name.padEnd(width)}  not sent`;
-    const value = Object.hasOwn(attributes, name) ? valueText(attributes[name] ?? null) : 'refused';
-    return `${name.padEnd(width)}  ${value}   from ${quote(claim ?? '')}${by === 'path' ? ' as a path' : ''}`;
+function attributeRows({ origins, authority = [] }: Trace, attributes: Attributes): readonly string[] {
+  const givers = new Map(authority.map(({ name, origin }) => [name, origin]));
+  const names = [...new Set(origins.flatMap((one) => one.attributes.map(({ name }) => name)))];
+  const width = Math.max(0, ...names.map((name) => name.length));
+  const isOne = authority.length === 0;
+  return (isOne ? (origins[0]?.attributes.map(({ name }) => name) ?? []) : names).map((name) => {
+    const giver = givers.get(name);
+    const origin = giver === undefined ? origins[0] : origins.find((one) => one.origin === giver);
+    const { claim, by } = origin?.attributes.find((one) => one.name === name) ?? { claim: null, by: 'absent' };
+    const isGiven = Object.hasOwn(attributes, name);
+    if (by === 'absent' && !isGiven) return `${name.padEnd(width)}  not sent`;
+    const value = isGiven ? valueText(attributes[name] ?? null) : 'refused';
+    const from = by === 'absent' ? 'both halves of it' : `${quote(claim ?? '')}${by === 'path' ? ' as a path' : ''}`;
+    return `${name.padEnd(width)}  ${value}   from ${from}${giver === undefined ? '' : ` of ${giver}`}`;
   });
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, entryName, optionList, text, textList } from '../config/values.ts';
+import { count, entryName, oneOrMore, optionList, text, textList } from '../config/values.ts';
 
 export const identitySchema = z.strictObject({
   match: optionList(['link', 'external_id', 'verified_email', 'user_name'])
@@ -12,6 +12,13 @@ export const identitySchema = z.strictObject({
     .optional()
     .describe(
       'The source or SCIM client that owns the people it lists: whoever is gone there leaves everywhere. Default: of each person the first that listed them.',
+    ),
+  authority: z
+    .record(text, oneOrMore)
+    .default({})
+    .meta({ title: 'map of texts or lists' })
+    .describe(
+      'Attribute → the origins whose word counts for it, best first, where several speak of one person; `default` is for all attributes without a line of their own. Whom a line leaves out comes after it: the owner, SCIM clients, sources, logins. What the first does not send is taken from the next.',
     ),
 });
 

@@ -54,6 +54,8 @@ export interface Decision {
 export interface Trace {
   readonly origins: readonly OriginTrace[];
   readonly rules: readonly RuleTrace[];
+  /** Which origin gave each attribute that accounts are made of. Absent: one origin speaks alone. */
+  readonly authority?: readonly { readonly name: string; readonly origin: string }[];
   /** Lines such as "familyName: taken from name, because family_name was not sent". */
   readonly notes: readonly string[];
 }

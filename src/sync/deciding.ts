@@ -84,7 +84,8 @@ export class Deciding {
 
   /** For what the directory remembers of somebody: the names by which people find them. */
   decide(assertion: Assertion, person: PersonId): Decision {
-    return this.#parts.mapping.map({ person, assertions: [assertion], current: assertion.origin });
+    const assertions = [...(this.#parts.others.get(person) ?? []), assertion];
+    return this.#parts.mapping.map({ person, assertions, current: assertion.origin });
   }
 
   #leaves(known: Known | undefined, owner: string): Decided {

@@ -1,0 +1,13 @@
+import type { Assertion } from '../model/person.ts';
+import type { ReadAttributes } from './attributes.ts';
+import type { FilteredGroups } from './groups.ts';
+import type { Refusal } from './refusal.ts';
+
+/** What one assertion comes to. */
+export interface Reading {
+  readonly assertion: Assertion;
+  readonly read: ReadAttributes;
+  readonly groups: FilteredGroups;
+  readonly groupsAbsent: 'keep' | 'empty' | undefined;
+  readonly refusals: readonly Refusal[];
+}
