@@ -110,7 +110,7 @@ class CompiledMapping {
         trusts_all_emails,
         require: this.#config.identity.require.filter((name) => name !== 'groups'),
       }),
-      groups: { names, separator: config.groups_separator, max: this.#config.groups.max },
+      groups: { names, separator: config.groups_separator, max: this.#config.groups.max, dn: this.#config.groups.dn },
     };
   }
 
@@ -162,7 +162,7 @@ class CompiledMapping {
     const read = origin.read(assertion.claims, assertion.subject);
     const sent = readGroups(assertion.claims, origin.groups);
     const groupsAbsent = sent.kind === 'absent' ? origin.config.groups_absent : undefined;
-    const used = groupsAbsent === 'keep' ? checkGroups(assertion.rememberedGroups ?? [], origin.groups.max) : sent;
+    const used = groupsAbsent === 'keep' ? checkGroups(assertion.rememberedGroups ?? [], origin.groups) : sent;
     const refusals = [...read.refusals, ...this.#groupRefusals(sent, used)];
     return { assertion, read, groups: this.#filter(used.kind === 'list' ? used.values : []), groupsAbsent, refusals };
   }
