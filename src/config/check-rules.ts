@@ -1,4 +1,5 @@
 import { compileCondition } from '../mapping/conditions.ts';
+import { parseDistinguishedName } from '../mapping/distinguished-name.ts';
 import { type CaptureSources, captureSources, NO_SOURCES } from '../mapping/templates.ts';
 import type { EntitlementKind } from '../model/entitlement.ts';
 import { TARGET_KINDS } from '../targets/schema.ts';
@@ -26,7 +27,7 @@ export function checkRules(config: Partial<Config>, declared: Declared): Checked
     if (compiles) complaints.push(...checkCaptures(rule, path));
   }
   complaints.push(...checkDefault(config, declared));
-  complaints.push(...checkSeparators(config));
+  complaints.push(...checkSeparators(config), ...checkBases(config.groups));
   complaints.push(
     ...checkPatterns(config.groups?.allow ?? [], ['groups', 'allow']),
     ...checkPatterns(config.safety?.never_touch ?? [], ['safety', 'never_touch']),
@@ -36,6 +37,15 @@ export function checkRules(config: Partial<Config>, declared: Declared): Checked
     complaints: [...complaints, ...reach.complaints],
     warnings: [...reach.warnings, ...warnOfNames(config.groups)],
   };
+}
+
+function checkBases(groups: Config['groups'] | undefined): readonly Finding[] {
+  return (groups?.dn_under ?? []).flatMap((base, index): readonly Finding[] => {
+    if (parseDistinguishedName(base) !== undefined) return [];
+    const path = ['groups', 'dn_under', index];
+    const hint = 'write it as the directory does, such as OU=Groups,DC=example,DC=com; several are a list';
+    return [{ path, code: 'invalid_value', message: 'not a distinguished name', hint }];
+  });
 }
 
 function warnOfNames(groups: Config['groups'] | undefined): readonly Finding[] {

@@ -10,7 +10,7 @@ export interface Reading {
   readonly assertion: Assertion;
   readonly read: ReadAttributes;
   readonly groups: FilteredGroups;
-  readonly groupsAbsent: 'keep' | 'empty' | undefined;
+  readonly groupsAbsent: OriginTrace['groupsAbsent'] | undefined;
   readonly refusals: readonly Refusal[];
 }
 
@@ -53,7 +53,7 @@ export class Draft {
 
   leaveAlone(): readonly string[] {
     const kept = this.readings
-      .filter(({ groupsAbsent }) => groupsAbsent === 'keep')
+      .filter(({ groupsAbsent }) => groupsAbsent === 'keep' || groupsAbsent === 'unheard')
       .map(({ assertion }) => assertion.origin);
     return [...new Set([...kept, ...this.#spoiled])];
   }

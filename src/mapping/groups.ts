@@ -6,10 +6,15 @@ import type { Refusal } from './refusal.ts';
 import type { GroupsConfig } from './schema.ts';
 import { isLongerThan, isUnclean, MAX_NAME_CHARACTERS, shapeOf } from './wellformed.ts';
 
+/** Mark in claims: groups were left out, and who has them does not answer. */
+export const GROUPS_UNHEARD = 'latchgate:groups_unheard';
+
 /** What an origin said of a person's groups: a list (perhaps empty), nothing, or something that can't be trusted. */
 export type SentGroups =
   | { readonly kind: 'list'; readonly values: readonly string[] }
   | { readonly kind: 'absent' }
+  /** Left out, and where they are nobody answers. */
+  | { readonly kind: 'unheard' }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
 export interface ReadGroupsOptions {
@@ -26,13 +31,23 @@ const MAX_DN_CHARACTERS = 2_048;
 
 /** Reads the groups of a set of claims, raw. A list is exactly these, one text is one group, other shapes are refused. */
 export function readGroups(claims: Readonly<Record<string, unknown>>, options: ReadGroupsOptions): SentGroups {
-  const leftOut = leftOutNames(claims);
-  for (const name of options.names) {
-    const found = findClaim(claims, [name]);
-    if (found !== undefined) return checkShape(found.value, options);
-    if (isLeftOut(name.name, leftOut)) return { kind: 'refused', refusal: overage(name.name) };
+  const leftOut = leftOutGroups(claims, options.names);
+  if (leftOut !== undefined) {
+    const isUnheard = Object.hasOwn(claims, GROUPS_UNHEARD) && claims[GROUPS_UNHEARD] === true;
+    return isUnheard ? { kind: 'unheard' } : { kind: 'refused', refusal: overage(leftOut) };
   }
-  return { kind: 'absent' };
+  const found = findClaim(claims, options.names);
+  return found === undefined ? { kind: 'absent' } : checkShape(found.value, options);
+}
+
+/** The claim that would have the groups if the provider had not left it out; undefined: it left out none that counts. */
+export function leftOutGroups(
+  claims: Readonly<Record<string, unknown>>,
+  names: readonly ClaimName[],
+): string | undefined {
+  const leftOut = leftOutNames(claims);
+  const first = names.find((name) => findClaim(claims, [name]) !== undefined || isLeftOut(name.name, leftOut));
+  return first === undefined || findClaim(claims, [first]) !== undefined ? undefined : first.name;
 }
 
 /** Checks groups that arrived on an earlier occasion by the same rules. */

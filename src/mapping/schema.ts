@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { count, entryName, optionList, text, textList } from '../config/values.ts';
-import { parseDistinguishedName } from './distinguished-name.ts';
 
 export const identitySchema = z.strictObject({
   match: optionList(['link', 'external_id', 'verified_email', 'user_name'])
@@ -16,11 +15,6 @@ export const identitySchema = z.strictObject({
     ),
 });
 
-const distinguishedName = text.refine(
-  (value) => parseDistinguishedName(value) !== undefined,
-  'must be a distinguished name, such as OU=Groups,DC=example,DC=com',
-);
-
 export const groupsSchema = z.strictObject({
   dn: z
     .enum(['keep', 'cn'])
@@ -30,10 +24,7 @@ export const groupsSchema = z.strictObject({
     ),
   dn_under: z
     // Never one text with commas between them, as other lists may be: they are in every name.
-    .union(
-      [distinguishedName.transform((one) => [one]), z.array(distinguishedName)],
-      'must be a name or a list of names',
-    )
+    .union([text.transform((one) => [one]), z.array(text)], 'must be a name or a list of names')
     .prefault([])
     .meta({
       title: 'text or list of texts',
