@@ -1,5 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import { createOidcProvider, type OidcProvider } from '../login/oidc.ts';
+import { createGraphGroups } from '../login/overage/graph.ts';
+import { createOverage, type Overage } from '../login/overage/overage.ts';
 import type { SamlProvider } from '../login/saml/saml.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { createHttpClient } from '../ops/http.ts';
@@ -25,7 +27,8 @@ export async function composeProviders(
     Object.entries(config.login).map(([name, login]): [string, ConfiguredLogin] => {
       const onRetry = () => metrics.httpRetry(name);
       const http = createHttpClient({ timeoutMs: login.timeout, maxBytes: 1_048_576, log, onRetry });
-      const common = { name, publicUrl: config.public_url, http, clock, log };
+      const overage = overageOf(name, login, { clock, log }, onRetry);
+      const common = { name, publicUrl: config.public_url, http, clock, log, ...(overage && { overage }) };
       if (login.type !== 'saml') return [name, createOidcProvider({ ...common, config: login })];
       if (saml === undefined) throw new TypeError('SAML is not loaded');
       return [name, saml.createSamlProvider({ ...common, config: login, once })];
@@ -33,6 +36,19 @@ export async function composeProviders(
   );
   refuseSharedIssuers(config, providers);
   return providers;
+}
+
+/** With connections of its own, so that Microsoft Graph takes none from logins. */
+function overageOf(
+  name: string,
+  { overage: config, claims, timeout: timeoutMs }: Config['login'][string],
+  { clock, log }: Pick<State, 'clock' | 'log'>,
+  onRetry: () => void,
+): Overage | undefined {
+  if (config === undefined) return undefined;
+  const http = createHttpClient({ timeoutMs, maxBytes: 1_048_576, log, onRetry });
+  const directory = createGraphGroups({ login: name, config, http, clock });
+  return createOverage({ login: name, claims: claims.groups, directory, log });
 }
 
 /** `check` compares what the file says; who the provider of metadata in XML is, is known only now. */

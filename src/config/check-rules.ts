@@ -1,4 +1,5 @@
 import { compileCondition } from '../mapping/conditions.ts';
+import { parseDistinguishedName } from '../mapping/distinguished-name.ts';
 import { type CaptureSources, captureSources, NO_SOURCES } from '../mapping/templates.ts';
 import type { EntitlementKind } from '../model/entitlement.ts';
 import { TARGET_KINDS } from '../targets/schema.ts';
@@ -26,12 +27,49 @@ export function checkRules(config: Partial<Config>, declared: Declared): Checked
     if (compiles) complaints.push(...checkCaptures(rule, path));
   }
   complaints.push(...checkDefault(config, declared));
+  complaints.push(...checkSeparators(config), ...checkBases(config.groups));
   complaints.push(
     ...checkPatterns(config.groups?.allow ?? [], ['groups', 'allow']),
     ...checkPatterns(config.safety?.never_touch ?? [], ['safety', 'never_touch']),
   );
   const reach = checkReach(config, declared);
-  return { complaints: [...complaints, ...reach.complaints], warnings: reach.warnings };
+  return {
+    complaints: [...complaints, ...reach.complaints],
+    warnings: [...reach.warnings, ...warnOfNames(config.groups)],
+  };
+}
+
+function checkBases(groups: Config['groups'] | undefined): readonly Finding[] {
+  return (groups?.dn_under ?? []).flatMap((base, index): readonly Finding[] => {
+    if (parseDistinguishedName(base) !== undefined) return [];
+    const path = ['groups', 'dn_under', index];
+    const hint = 'write it as the directory does, such as OU=Groups,DC=example,DC=com; several are a list';
+    return [{ path, code: 'invalid_value', message: 'not a distinguished name', hint }];
+  });
+}
+
+function warnOfNames(groups: Config['groups'] | undefined): readonly Finding[] {
+  if (groups === undefined || groups.dn === 'cn' || groups.dn_under.length === 0) return [];
+  const message = 'without `dn: cn` no group is looked at as a distinguished name';
+  return [{ path: ['groups', 'dn_under'], at: 'key', code: 'no_effect', message, hint: 'add dn: cn' }];
+}
+
+/** Characters that every distinguished name has for itself. */
+const OF_NAMES = [',', '+', '=', '\\'];
+
+/** One text of several distinguished names cannot be cut where each of them has a comma. */
+function checkSeparators(config: Partial<Config>): readonly Finding[] {
+  if (config.groups?.dn !== 'cn') return [];
+  return (['login', 'sources'] as const).flatMap((section) =>
+    Object.entries(config[section] ?? {}).flatMap(
+      ([name, { groups_separator: separator = '' }]): readonly Finding[] => {
+        if (!OF_NAMES.some((character) => separator.includes(character))) return [];
+        const message = '`groups.dn: cn` reads distinguished names, and this cuts each of them to pieces';
+        const hint = 'have the provider send a list, or names with ";" between them';
+        return [{ path: [section, name, 'groups_separator'], code: 'invalid_value', message, hint }];
+      },
+    ),
+  );
 }
 
 function checkDefault({ default: fallback, ...config }: Partial<Config>, declared: Declared): readonly Finding[] {

@@ -4,6 +4,7 @@ import type { Clock } from '../ops/clock.ts';
 import type { Discovered, Discovery } from './discovery.ts';
 import { fitSubject, keyIdOf, personClaims, TOLERANCE_SECONDS } from './id-token.ts';
 import { asLoginError } from './oidc-errors.ts';
+import type { Overage } from './overage/overage.ts';
 import type { AccessToken, TakesAccessTokens } from './provider.ts';
 import type { OidcLoginConfig } from './schema.ts';
 import { refusedToken, verifySigned } from './signed-token.ts';
@@ -29,9 +30,16 @@ interface AccessTokenExpectations {
   readonly now: number;
 }
 
+interface AccessTokenOptions {
+  readonly name: string;
+  readonly config: OidcLoginConfig;
+  readonly clock: Clock;
+  readonly overage?: Overage;
+}
+
 /** Those of one provider; undefined when none of its tokens are taken. */
 export function createAccessTokens(
-  { name, config, clock }: { readonly name: string; readonly config: OidcLoginConfig; readonly clock: Clock },
+  { name, config, clock, overage }: AccessTokenOptions,
   discovery: Pick<Discovery, 'get'>,
 ): TakesAccessTokens | undefined {
   if (config.bearer === undefined) return undefined;
@@ -44,7 +52,8 @@ export function createAccessTokens(
       const found = await discovery.get();
       const expected = { provider: name, clientId: config.client_id, audiences, scopes, now: clock.now() };
       try {
-        return await verifyAccessToken(token, found, expected, signal);
+        const read = await verifyAccessToken(token, found, expected, signal);
+        return overage === undefined ? read : { ...read, claims: await overage.fill(read.claims, signal) };
       } catch (thrown) {
         throw asLoginError(thrown, name, 'token');
       }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose';
 import { compileClaimName, findClaim } from '../mapping/claims.ts';
+import { GROUPS_UNHEARD } from '../mapping/groups.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Discovered } from './discovery.ts';
 
@@ -9,9 +10,11 @@ export const TOLERANCE_SECONDS = 30;
 const OLDEST_SECONDS = 600;
 
 /** Members that say something about the token, not about the person (OIDC Core §2, RFC 7519 §4.1, session ids). */
-const PROTOCOL_MEMBERS = new Set(
-  'iss aud exp iat nbf jti nonce at_hash c_hash s_hash azp auth_time sid session_state typ'.split(' '),
-);
+const PROTOCOL_MEMBERS = new Set([
+  ...'iss aud exp iat nbf jti nonce at_hash c_hash s_hash azp auth_time sid session_state typ'.split(' '),
+  // Ours to say.
+  GROUPS_UNHEARD,
+]);
 
 export type VerifiedClaims = JWTPayload & { readonly sub: string; readonly iss: string };
 

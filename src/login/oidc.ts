@@ -28,6 +28,7 @@ import { verifyLogoutToken } from './logout-token.ts';
 import { checkCallback, checkRefreshed, refreshRefused, toCompleted } from './oidc-answers.ts';
 import { type ClientCredentials, type ClientKey, clientFor, createCredentials } from './oidc-client.ts';
 import { asLoginError, type OidcStep } from './oidc-errors.ts';
+import type { Overage } from './overage/overage.ts';
 import type {
   AnswersByRedirect,
   BeginInput,
@@ -55,6 +56,8 @@ export interface OidcProviderOptions {
   readonly http: HttpClient;
   readonly clock: Clock;
   readonly log: Log;
+  /** Present when `overage` is configured. */
+  readonly overage?: Overage;
 }
 
 export interface OidcProvider extends LoginProvider, AnswersByRedirect, Refreshable, TellsLogouts {
@@ -124,7 +127,8 @@ class OidcLogin implements OidcProvider {
       const expected = { nonce: transaction.nonce, accessToken: tokens.access_token };
       const claims = await this.#verified(tokens.id_token as string, found, expected);
       const more = await this.#userInfo(found, tokens.access_token, claims, claims.sub, signal);
-      return toCompleted(this.#assertion(claims, personClaims(more, claims)), claims, tokens);
+      const assertion = await this.#assertion(claims, personClaims(more, claims), signal);
+      return toCompleted(assertion, claims, tokens);
     });
   }
 
@@ -140,18 +144,14 @@ class OidcLogin implements OidcProvider {
         // Nothing signed came: userinfo is fresh, what only the old token knew stays.
         const fresh = await this.#userInfo(found, accessToken, {}, previous.subject, signal);
         const same = { iss: previous.issuer, sub: previous.subject };
-        return toCompleted(
-          this.#assertion(same, personClaims(before, fresh)),
-          { sid: before['sid'] },
-          tokens,
-          previous,
-        );
+        const assertion = await this.#assertion(same, personClaims(before, fresh), signal);
+        return toCompleted(assertion, { sid: before['sid'] }, tokens, previous);
       }
       const nonce = typeof before['nonce'] === 'string' ? { nonceIfAny: before['nonce'] } : {};
       const claims = await this.#verified(idToken, found, { accessToken, ...nonce });
       checkRefreshed(claims, previous, before, this.name);
       const more = await this.#userInfo(found, accessToken, claims, claims.sub, signal);
-      const assertion = this.#assertion(claims, personClaims(more, claims));
+      const assertion = await this.#assertion(claims, personClaims(more, claims), signal);
       return toCompleted(assertion, { sid: before['sid'], ...claims }, tokens, previous);
     });
   }
@@ -177,7 +177,7 @@ class OidcLogin implements OidcProvider {
     return this.#attempt('token', async () => {
       await found.keys.holding(keyIdOf(token, this.name));
       const claims = await this.#verified(token, found, { anyAge: true });
-      return this.#assertion(claims, personClaims(claims));
+      return this.#assertion(claims, personClaims(claims), signal);
     });
   }
 
@@ -241,8 +241,14 @@ class OidcLogin implements OidcProvider {
     );
   }
 
-  #assertion({ iss, sub }: { readonly iss: string; readonly sub: string }, claims: Assertion['claims']): Assertion {
-    const at = new Date(this.#options.clock.now());
+  async #assertion(
+    { iss, sub }: { readonly iss: string; readonly sub: string },
+    said: Assertion['claims'],
+    signal: AbortSignal,
+  ): Promise<Assertion> {
+    const { clock, overage } = this.#options;
+    const at = new Date(clock.now());
+    const claims = overage === undefined ? said : await overage.fill(said, signal);
     return { origin: this.name, issuer: iss, subject: sub, active: true, claims, at };
   }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationMs, entryName, flag, text, textList } from '../config/values.ts';
 import { isLoopback } from '../model/loopback.ts';
 import { BUILT_IN_CLAIMS, claimsFrom } from './claims/schema.ts';
+import { overageSchema } from './overage/schema.ts';
 import { samlLoginSchema } from './saml/schema.ts';
 
 const issuer = text
@@ -91,6 +92,11 @@ export const oidcLoginSchema = z.strictObject({
     .optional()
     .describe(
       'API clients: requests with `Authorization: Bearer` and an access token (JWT) of this provider need no login. Absent: none are taken.',
+    ),
+  overage: overageSchema
+    .optional()
+    .describe(
+      'Entra ID: Microsoft Graph is asked for groups that are too many for a token. Absent: such a login is refused (`groups_overage`).',
     ),
   timeout: durationMs.prefault('10s').describe('For one answer of the provider.'),
 });

@@ -117,6 +117,10 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
   groups_invalid: GROUPS_PROBLEM,
   groups_too_many: GROUPS_PROBLEM,
   groups_overage: GROUPS_PROBLEM,
+  groups_unavailable: {
+    title: 'Your groups cannot be read right now',
+    text: 'You are in so many that they have to be asked for, and nobody answers. Please try again in a minute.',
+  },
   denied_by_rule: NO_ACCESS,
   denied_by_default: NO_ACCESS,
   no_access: NO_ACCESS,

@@ -52,7 +52,7 @@ export class Draft {
 
   leaveAlone(): readonly string[] {
     const kept = this.readings
-      .filter(({ groupsAbsent }) => groupsAbsent === 'keep')
+      .filter(({ groupsAbsent }) => groupsAbsent === 'keep' || groupsAbsent === 'unheard')
       .map(({ assertion }) => assertion.origin);
     return [...new Set([...kept, ...this.#spoiled])].sort();
   }

@@ -114,7 +114,7 @@ class CompiledMapping {
         trusts_all_emails,
         require: this.#config.identity.require.filter((name) => name !== 'groups'),
       }),
-      groups: { names, separator: config.groups_separator, max: this.#config.groups.max },
+      groups: { names, separator: config.groups_separator, max: this.#config.groups.max, dn: this.#config.groups.dn },
     };
   }
 
@@ -166,14 +166,17 @@ class CompiledMapping {
   #read(assertion: RememberedAssertion, origin: CompiledOrigin): Reading {
     const read = origin.read(assertion.claims, assertion.subject);
     const sent = readGroups(assertion.claims, origin.groups);
-    const groupsAbsent = sent.kind === 'absent' ? origin.config.groups_absent : undefined;
-    const used = groupsAbsent === 'keep' ? checkGroups(assertion.rememberedGroups ?? [], origin.groups.max) : sent;
+    const remembered = assertion.rememberedGroups;
+    const groupsAbsent = notSent(sent, remembered, origin.config);
+    const isKept = groupsAbsent === 'keep' || groupsAbsent === 'unheard';
+    const used = isKept ? checkGroups(remembered ?? [], origin.groups) : sent;
     const refusals = [...read.refusals, ...this.#groupRefusals(sent, used)];
     return { assertion, read, groups: this.#filter(used.kind === 'list' ? used.values : []), groupsAbsent, refusals };
   }
 
   #groupRefusals(sent: SentGroups, used: SentGroups): readonly Refusal[] {
     if (used.kind === 'refused') return [used.refusal];
+    if (used.kind === 'unheard') return [{ code: 'groups_unavailable', note: UNHEARD }];
     if (sent.kind !== 'absent' || !this.#config.identity.require.includes('groups')) return [];
     return [{ code: 'attribute_missing', note: 'groups: not sent, and identity.require asks for it' }];
   }
@@ -266,6 +269,18 @@ class CompiledMapping {
       ...(externalId === undefined ? {} : { externalId }),
     };
   }
+}
+
+const UNHEARD = 'groups: the provider left them out, where they are nobody answers, and there are none of last time';
+
+/** Why there are no groups in what was said. Who was never heard of has nothing to keep: undefined then too. */
+function notSent(
+  sent: SentGroups,
+  remembered: readonly string[] | undefined,
+  config: OriginConfig,
+): Reading['groupsAbsent'] {
+  if (sent.kind === 'unheard') return remembered === undefined ? undefined : 'unheard';
+  return sent.kind === 'absent' ? config.groups_absent : undefined;
 }
 
 function latest(assertions: readonly RememberedAssertion[]): RememberedAssertion | undefined {

@@ -1,3 +1,4 @@
+import type { OriginTrace } from '../model/desired.ts';
 import type { Assertion } from '../model/person.ts';
 import type { ReadAttributes } from './attributes.ts';
 import type { FilteredGroups } from './groups.ts';
@@ -8,6 +9,6 @@ export interface Reading {
   readonly assertion: Assertion;
   readonly read: ReadAttributes;
   readonly groups: FilteredGroups;
-  readonly groupsAbsent: 'keep' | 'empty' | undefined;
+  readonly groupsAbsent: OriginTrace['groupsAbsent'] | undefined;
   readonly refusals: readonly Refusal[];
 }

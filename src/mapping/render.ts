@@ -83,6 +83,8 @@ class Page {
     });
     const why = {
       keep: 'not sent; groups_absent: keep, so what is there stays as it is, and rules see the groups of last time',
+      unheard:
+        'left out, and nobody could be asked: what is there stays as it is, and rules see the groups of last time',
       empty: 'not sent; groups_absent: empty, so this person is in no group',
     };
     if (origin.groupsAbsent !== undefined) rows.unshift(why[origin.groupsAbsent]);

@@ -23,6 +23,21 @@ export const identitySchema = z.strictObject({
 });
 
 export const groupsSchema = z.strictObject({
+  dn: z
+    .enum(['keep', 'cn'])
+    .default('keep')
+    .describe(
+      'Groups that are distinguished names (`CN=BI-Analysts,OU=Groups,DC=example,DC=com`): as they are, or by their CN. What is no such name, or does not begin with one CN, stays as it is.',
+    ),
+  dn_under: z
+    // Never one text with commas between them, as other lists may be: they are in every name.
+    .union([text.transform((one) => [one]), z.array(text)], 'must be a name or a list of names')
+    .prefault([])
+    .meta({
+      title: 'text or list of texts',
+      description:
+        'With `dn: cn`: the CN counts only of groups below one of these. Without it, whoever may make groups anywhere in the directory may make one with any CN.',
+    }),
   strip: z
     .string()
     .default('')

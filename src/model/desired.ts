@@ -69,7 +69,7 @@ export interface OriginTrace {
   }[];
   readonly groups: readonly GroupTrace[];
   /** Why there is no list of groups: claim not sent, and what `groups_absent` made of it. */
-  readonly groupsAbsent?: 'keep' | 'empty';
+  readonly groupsAbsent?: 'keep' | 'empty' | 'unheard';
 }
 
 export interface GroupTrace {

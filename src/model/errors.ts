@@ -139,7 +139,16 @@ export const ERRORS = {
     'The groups are not a list of texts, or one of them holds control characters, a lone surrogate or more than 256 characters.',
   ),
   groups_too_many: row(403, false, 'More groups than `groups.max`.'),
-  groups_overage: row(403, false, 'The provider left the groups out because there are too many (Entra ID overage).'),
+  groups_overage: row(
+    403,
+    false,
+    'The provider left the groups out because there are too many (Entra ID overage). `login.NAME.overage` asks Microsoft Graph for them.',
+  ),
+  groups_unavailable: row(
+    503,
+    true,
+    'The provider left the groups out because there are too many, Microsoft Graph does not answer, and nothing is known of the person from earlier.',
+  ),
   denied_by_rule: row(403, false, 'A rule with `deny` fits this person.'),
   denied_by_default: row(403, false, 'No rule gave anything, and `default` denies.'),
   no_access: row(403, false, 'Nothing is given to this person in the target of this route.'),

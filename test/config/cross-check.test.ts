@@ -8,6 +8,26 @@ const GRANT = '{ superset: { roles: [Alpha] } }';
 const GOODDATA = `gooddata: { type: gooddata, url: "https://gd.example.com", token: "${SECRET}" }`;
 const BOTH = `targets: { superset: { type: superset, url: "http://superset:8088" }, ${GOODDATA} }`;
 
+describe('groups that are distinguished names', () => {
+  const login = (separator: string) => ({
+    login: `login: { staff: { issuer: "https://id.example.com", client_id: x, groups_separator: "${separator}" } }`,
+  });
+
+  it('are not cut at what each of them holds', () => {
+    const groups = 'groups: { dn: cn, dn_under: "OU=Groups,DC=example,DC=com" }';
+    expect(complaints({ groups, ...login(', ') })).toEqual(['invalid_value login.staff.groups_separator']);
+    expect(complaints({ groups, ...login(';') })).toEqual([]);
+    expect(complaints(login(','))).toEqual([]);
+  });
+
+  it('lie below such names, and are looked at only where that is asked for', () => {
+    expect(complaints({ groups: 'groups: { dn: cn, dn_under: [Groups] }' })).toEqual([
+      'invalid_value groups.dn_under.0',
+    ]);
+    expect(warnings({ groups: 'groups: { dn_under: ["OU=Groups"] }' })).toEqual(['no_effect groups.dn_under']);
+  });
+});
+
 describe('names', () => {
   it('of targets must be those of the file', () => {
     const examined = examine(

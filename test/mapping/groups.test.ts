@@ -166,6 +166,51 @@ describe('what is let in', () => {
   });
 });
 
+describe('groups that are distinguished names', () => {
+  const names = (values: readonly string[], more: { readonly dn_under?: string[]; readonly dn?: 'keep' } = {}) =>
+    compileGroupFilter({ dn: 'cn', dn_under: [], strip: '', rename: { 'BI-Old': 'BI-New' }, allow: ['BI-*'], ...more })(
+      values,
+    );
+  const ANALYSTS = 'CN=BI-Analysts,OU=Groups,DC=example,DC=com';
+
+  it('are known by their CN, which is then renamed and has to be allowed', () => {
+    expect(names([ANALYSTS, 'CN=BI-Old,OU=Groups', 'CN=Domain Users,CN=Users', 'BI-Plain']).names).toEqual([
+      'BI-Analysts',
+      'BI-New',
+      'BI-Plain',
+    ]);
+  });
+
+  it('stay as they are unless that is asked for', () => {
+    expect(names([ANALYSTS], { dn: 'keep' }).names).toEqual([]);
+  });
+
+  it('of another place in the tree do not count where places are named', () => {
+    const { trace } = names([ANALYSTS, 'CN=BI-Admins,OU=Mine,DC=example,DC=com'], {
+      dn_under: ['ou=groups,dc=example,dc=com'],
+    });
+    expect(trace.map(({ kept, by }) => [kept, by])).toEqual([
+      [true, 'groups.allow[0]'],
+      [false, 'below no line of groups.dn_under'],
+    ]);
+  });
+
+  it('do not bring in by an escape what no group may hold', () => {
+    expect(names([String.raw`CN=BI-\0AX,DC=com`]).trace[0]?.by).toBe('the CN holds a control character');
+    expect(names([`CN=BI-${'x'.repeat(254)},DC=com`]).trace[0]?.by).toBe('the CN is too long');
+  });
+
+  it('may be longer than a group, and are cut from one text only where a backslash does not hold the separator', () => {
+    const long = `CN=BI,${'OU=Groups,'.repeat(40)}DC=com`;
+    const options = { names: [compileClaimName('memberOf')], separator: ';', max: 5, dn: 'cn' } as const;
+    expect(readGroups({ memberOf: `${long};CN=a\\;b,DC=com; CN=c\\\\;CN=d` }, options)).toEqual({
+      kind: 'list',
+      values: [long, 'CN=a\\;b,DC=com', 'CN=c\\\\', 'CN=d'],
+    });
+    expect(refusal(read({ groups: [long] })).code).toBe('groups_invalid');
+  });
+});
+
 it('never throws, and never lets an unclean group through', () => {
   fc.assert(
     fc.property(fc.anything(), (groups) => {

@@ -67,6 +67,35 @@ describe('groups that were not sent', () => {
   });
 });
 
+describe('groups that were left out, where nobody answers', () => {
+  const leftOut = (more = {}) =>
+    assertionOf({ hasgroups: true, 'latchgate:groups_unheard': true }, { origin: 'staff', ...more });
+
+  it('of somebody known are those of last time, and nothing is taken', () => {
+    const decision = decide({ assertions: [leftOut({ rememberedGroups: ['analysts'] })], current: 'staff' });
+    expect(rows(decision)).toEqual(['role:Alpha staff']);
+    expect(decision.accounts.get('superset')?.leaveAlone).toEqual(['staff']);
+    expect(decision.trace.origins[0]?.groupsAbsent).toBe('unheard');
+  });
+
+  it('let nobody in by them who was denied by a group', () => {
+    const decision = decide({ assertions: [leftOut({ rememberedGroups: ['suspended'] })], current: 'staff' });
+    expect(decision.code).toBe('denied_by_rule');
+  });
+
+  it('refuse somebody new', () => {
+    expect(decide({ assertions: [leftOut()], current: 'staff' })).toMatchObject({
+      decision: 'deny',
+      code: 'groups_unavailable',
+    });
+  });
+
+  it('are nothing new where groups were sent, and the mark alone says nothing', () => {
+    const sent = assertionOf({ groups: [], 'latchgate:groups_unheard': true }, { rememberedGroups: ['analysts'] });
+    expect(decide({ assertions: [sent], current: 'staff' }).accounts.size).toBe(0);
+  });
+});
+
 describe('several origins', () => {
   it('the union counts, one row for each origin', () => {
     const assertions = [staff(['analysts', 'admins']), partner(['analysts'])];

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LatchgateError } from '../../model/errors.ts';
+import type { Overage } from '../overage/overage.ts';
 import type {
   AcceptInput,
   AnswersByPost,
@@ -29,6 +30,8 @@ export interface SamlProviderOptions extends Omit<MetadataSourceOptions, 'config
   readonly publicUrl: string;
   /** By which an assertion counts once over all instances. */
   readonly once: (purpose: string, key: string, expiresAt: Date) => Promise<boolean>;
+  /** Present when `overage` is configured. */
+  readonly overage?: Overage;
 }
 
 export interface SamlProvider extends LoginProvider, AnswersByPost {
@@ -87,7 +90,15 @@ class SamlLogin implements SamlProvider {
     return this.#requests.metadata();
   }
 
-  async accept(input: AcceptInput): Promise<Completed> {
+  async accept(input: AcceptInput, signal: AbortSignal): Promise<Completed> {
+    const completed = await this.#verified(input);
+    const { overage } = this.#options;
+    if (overage === undefined) return completed;
+    const { assertion } = completed;
+    return { ...completed, assertion: { ...assertion, claims: await overage.fill(assertion.claims, signal) } };
+  }
+
+  async #verified(input: AcceptInput): Promise<Completed> {
     const { config } = this.#options;
     if (input.transaction === undefined && !config.idp_initiated) throw this.#refuse('saml_unsolicited', 'RelayState');
     const text = decodeMessage(input.response, this.#refuse);

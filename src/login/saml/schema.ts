@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { durationMs, flag, text, textList, waitMs } from '../../config/values.ts';
 import { isLoopback } from '../../model/loopback.ts';
 import { type BuiltInClaims, claimsFrom } from '../claims/schema.ts';
+import { overageSchema } from '../overage/schema.ts';
 
 const MOST_SKEW_MS = 300_000;
 
@@ -126,6 +127,11 @@ export const samlLoginSchema = z.strictObject({
     .refine((ms) => ms <= MOST_SKEW_MS, 'must be at most 5m')
     .prefault('60s')
     .describe('How far the provider’s clock may be off.'),
+  overage: overageSchema
+    .optional()
+    .describe(
+      'Entra ID: Microsoft Graph is asked for groups that are too many for an assertion. Absent: such a login is refused (`groups_overage`).',
+    ),
   timeout: durationMs.prefault('10s').describe('For one reading of the metadata.'),
 });
 
