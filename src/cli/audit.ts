@@ -1,12 +1,11 @@
 import type { Audit, AuditRecord } from '../audit/audit.ts';
-import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Io } from './io.ts';
 import { onePerson, type WhoDeps } from './one-person.ts';
+import { timeOf } from './since.ts';
 import { printable, timeText } from './table.ts';
 
 const EXIT_BROKEN = 5;
-const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 export interface AuditListOptions {
   readonly user?: string;
@@ -25,7 +24,7 @@ export async function auditList(
   deps: WhoDeps & { readonly audit: Audit; readonly clock: Clock },
   io: Io,
 ): Promise<number> {
-  const since = options.since === undefined ? undefined : sinceTime(options.since, deps.clock.now());
+  const since = options.since === undefined ? undefined : timeOf('--since', options.since, deps.clock.now());
   const person = options.user === undefined ? undefined : await onePerson(deps, options.user, { partial: true });
   const query = {
     ...(person === undefined ? {} : { person: person.id }),
@@ -58,16 +57,6 @@ export async function auditVerify(
     );
   }
   return ok ? 0 : EXIT_BROKEN;
-}
-
-function sinceTime(text: string, now: number): Date {
-  const ago = /^(\d{1,9})([smhd])$/.exec(text);
-  if (ago !== null) return new Date(now - Number(ago[1]) * (UNITS_MS[ago[2] ?? ''] ?? 0));
-  const time = /^\d{4}-\d{2}-\d{2}([T ][\d:.]+(Z|[+-]\d{2}:?\d{2})?)?$/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) {
-    throw new LatchgateError('usage', `--since takes a date or how long ago (30d, 12h), not ${printable(text)}`);
-  }
-  return new Date(time);
 }
 
 function jsonLine(record: AuditRecord): string {

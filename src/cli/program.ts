@@ -14,6 +14,7 @@ import { addSyncCommands } from './commands/syncs.ts';
 import { type ExplainOptions, explain } from './explain.ts';
 import { EXIT_USAGE, reportFailure } from './failure.ts';
 import type { Io } from './io.ts';
+import { preview } from './preview.ts';
 import { schema } from './schema.ts';
 import { serve } from './serve.ts';
 import { why } from './why.ts';
@@ -75,6 +76,14 @@ function addCommands(program: Command, add: Add, io: Io): void {
     .option('--token <file>', 'a token of the provider, which is verified; - is standard input')
     .option('--target <name>', 'also the changes against what is there')
     .option(...json);
+  add(program, 'preview', 'show who gains, loses or is shut out by another configuration', (options) =>
+    preview({ ...options, next: String(options.new) }, io),
+  )
+    .requiredOption('--new <file>', 'the configuration that is to go live')
+    .option('--since <time>', 'only people of whom somebody has spoken since: a date, or how long ago: 30d')
+    .option(...json)
+    .option('--markdown', 'for a pull request')
+    .option('--all', 'everybody by name, however many');
   add(program, 'why <id>', 'show the whole trace behind a request id', (options, [id]) =>
     withState(options, io, ({ directory }) => why(String(id), directory, io, options)),
   ).option(...json);

@@ -146,7 +146,7 @@ export interface TargetParts {
   readonly name: string;
   readonly target: TargetConfig;
   readonly config: Config;
-  readonly state: State;
+  readonly state: Pick<State, 'directory' | 'clock' | 'log'>;
   readonly http: HttpClient;
   readonly signer: Signer;
 }

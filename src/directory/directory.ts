@@ -46,6 +46,8 @@ export interface People {
     description?: { readonly displayName?: string; readonly email?: string },
   ): Promise<void>;
   assertions(person: PersonId): Promise<readonly RememberedAssertion[]>;
+  /** The same of several people, at most 500. */
+  assertionsOf(people: readonly PersonId[]): Promise<readonly (RememberedAssertion & { readonly person: PersonId })[]>;
   subjects(person: PersonId): Promise<readonly (SubjectKey & { readonly origin: string })[]>;
   /** A further subject of a person; one that is somebody's already stays theirs. Returns whose it is now. */
   addSubject(person: PersonId, subject: SubjectKey, origin: string): Promise<PersonId>;

@@ -4,7 +4,7 @@ import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import { absorb } from './absorb.ts';
 import type { Database } from './database.ts';
-import type { People, Person } from './directory.ts';
+import type { People, Person, RememberedAssertion } from './directory.ts';
 import { newPersonId } from './person-id.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
 import { prepared } from './prepared.ts';
@@ -45,6 +45,7 @@ export function createPeople(database: Database, clock: Clock): People {
           .execute();
         return rows.map(toAssertion);
       }),
+    assertionsOf: (people) => database.run((db) => assertionsOf(db, people)),
     subjects: (person) =>
       database.run((db) =>
         db
@@ -144,6 +145,22 @@ const rowsBySubject = prepared((db, issuer: string, subject: string) =>
 
 async function rowBySubject(db: Kysely<Tables>, { issuer, subject }: SubjectKey): Promise<PersonRow | undefined> {
   return (await rowsBySubject(db, issuer, subject)).rows[0];
+}
+
+async function assertionsOf(
+  db: Kysely<Tables>,
+  people: readonly PersonId[],
+): Promise<readonly (RememberedAssertion & { readonly person: PersonId })[]> {
+  if (people.length === 0) return [];
+  const rows = await db
+    .selectFrom('assertions')
+    .selectAll()
+    .where('person_id', 'in', people)
+    .orderBy('origin')
+    .orderBy('issuer')
+    .orderBy('subject')
+    .execute();
+  return rows.map((row) => ({ ...toAssertion(row), person: row.person_id }));
 }
 
 async function goneBefore(

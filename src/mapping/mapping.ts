@@ -45,6 +45,8 @@ export interface MappingInput {
 
 /** Pure: the same input gives the same decision. */
 export interface Mapping {
+  /** Whether the config has an origin of this name: what others said gives nothing. */
+  knows(origin: string): boolean;
   /**
    * Decides about one person. What an origin sent never makes it throw: it is a denial with a reason code.
    * Throws `internal` when `current` has no assertion or is no origin of the config: a caller's mistake.
@@ -69,6 +71,7 @@ interface CompiledOrigin {
 export function compileMapping(config: MappingConfig): Mapping {
   const compiled = new CompiledMapping(config);
   return {
+    knows: (origin) => Object.hasOwn(config.origins, origin),
     map: (input) => compiled.map(input),
     sentGroups: (assertion) => compiled.sentGroups(assertion),
     externalId: (assertion) => compiled.externalId(assertion),

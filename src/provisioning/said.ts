@@ -2,16 +2,8 @@ import type { Directory } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { Decision } from '../model/desired.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
-import type { Leaving } from './job.ts';
+import { hear } from './heard.ts';
 import { denial, type Goal, goalFor, isPolicy, wantSame } from './outcome.ts';
-
-/** No origin says that the person is to have access, and none that owns them says that they left. */
-const NOBODY_SPEAKS: Leaving = {
-  policy: 'disable',
-  reason: 'no origin speaks for this person',
-  person: false,
-  leaveAlone: [],
-};
 
 export interface SaidDeps {
   readonly directory: Pick<Directory, 'people'>;
@@ -48,27 +40,18 @@ export class Said {
   }
 
   async goalNow(person: PersonId, target: string): Promise<Goal | undefined> {
-    const assertions = await this.#deps.directory.people.assertions(person);
-    // Not out, or their owner would have said so: then only what we gave goes.
-    if (assertions.length > 0 && !assertions.some(({ active }) => active)) return { leaving: NOBODY_SPEAKS };
-    const decision = await this.#remapped(person);
-    if (decision === undefined) return undefined;
+    const heard = hear(this.#deps.mapping, person, await this.#deps.directory.people.assertions(person));
+    if (heard === undefined || 'leaving' in heard) return heard;
+    const { decision } = heard;
     // Refused by the config of today: what cannot be read changes nothing.
     if (decision.decision === 'deny' && !isPolicy(decision.code)) throw denial(decision);
     return goalFor(decision, target);
   }
 
-  /**
-   * What is remembered, decided by the config of today; `current` is the origin that spoke last of those that speak for
-   * the person, unless it is given.
-   */
-  async #remapped(person: PersonId, current?: string): Promise<Decision | undefined> {
+  /** What is remembered, decided by the config of today, as this origin says it; undefined: nothing is. */
+  async #remapped(person: PersonId, current: string): Promise<Decision | undefined> {
     const assertions = await this.#deps.directory.people.assertions(person);
-    const speaking = assertions.filter(({ active }) => active);
-    const latest = (speaking.length > 0 ? speaking : [...assertions]).sort(
-      (a, b) => b.at.getTime() - a.at.getTime(),
-    )[0];
-    if (latest === undefined) return undefined;
-    return this.#deps.mapping.map({ person, assertions, current: current ?? latest.origin });
+    if (assertions.length === 0) return undefined;
+    return this.#deps.mapping.map({ person, assertions, current });
   }
 }

@@ -1,4 +1,4 @@
-import { show } from '../mapping/visible.ts';
+import { code, plain, table } from '../mapping/markdown.ts';
 import { type Outline, outlineOf, type PlannedRow, type Section } from './outline.ts';
 import type { RenderPlanOptions } from './render-text.ts';
 import { amount, approvalText, changeText, countsText, listedText, peopleText, reasonText } from './render-words.ts';
@@ -87,25 +87,4 @@ function held(entries: Outline['held'], mostRows: number): readonly string[] {
     ),
     ...(changes.length > mostRows ? [`and ${amount(changes.length - mostRows)} more`] : []),
   ]);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), `|${head.map(() => ' --- ').join('|')}|`, ...rows.map(line)].join('\n');
-}
-
-/** A code span with as many backticks as it takes (CommonMark §6.1). A bar would end the cell of a table in one, too. */
-function code(text: string): string {
-  const visible = show(text).replaceAll('|', '\\|');
-  const longest = Math.max(0, ...[...visible.matchAll(/`+/g)].map(([run]) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  const pad = longest > 0 || visible.trim() === '' ? ' ' : '';
-  return `${fence}${pad}${visible}${pad}${fence}`;
-}
-
-/** Prose with everything that Markdown or HTML could read as markup escaped. */
-function plain(text: string): string {
-  return show(text).replace(/[\\`*_{}[\]<>()#+!|~@&]/g, (character) =>
-    character === '@' ? '&#64;' : `\\${character}`,
-  );
 }

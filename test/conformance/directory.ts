@@ -89,6 +89,28 @@ function describePeople(world: World): void {
       expect((await here.people.assertions(id))[1]).toEqual({ ...first, rememberedGroups: [] });
     });
 
+    it('says of several people at once what was said of each', async () => {
+      const { here, there } = world();
+      const said = (subject: string) => ({
+        origin: 'staff',
+        issuer: ALICE.issuer,
+        subject,
+        active: true,
+        claims: { sub: subject },
+        at: new Date(2_000),
+      });
+      const one = await here.people.ensure({ issuer: ALICE.issuer, subject: 'one-of-several' }, 'staff', 'One');
+      const two = await here.people.ensure({ issuer: ALICE.issuer, subject: 'two-of-several' }, 'staff', 'Two');
+      await here.people.saveAssertion(one.id, said('one-of-several'), ['g']);
+      await here.people.saveAssertion(two.id, said('two-of-several'));
+      const both = await there.people.assertionsOf([one.id, two.id, 'p_nobody']);
+      expect(both).toEqual([
+        { ...said('one-of-several'), person: one.id, rememberedGroups: ['g'] },
+        { ...said('two-of-several'), person: two.id },
+      ]);
+      expect(await there.people.assertionsOf([])).toEqual([]);
+    });
+
     it('shows people by what was last said of them', async () => {
       const { here, state } = world();
       const { id } = await here.people.ensure(ALICE, 'staff', 'alice');

@@ -56,6 +56,7 @@ const COMMANDS = [
   ['serve'],
   ['check'],
   ['explain', '--origin', 'acme', '--claims', 'x.json'],
+  ['preview', '--new', 'x.yaml'],
   ['why', 'abc'],
   ['audit', 'list'],
   ['audit', 'verify'],

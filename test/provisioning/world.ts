@@ -31,7 +31,7 @@ export interface WorldOptions {
 
 const ISSUER = 'https://id.acme.test';
 
-function mappingOf(options: WorldOptions): Mapping {
+export function mappingOf(options: WorldOptions): Mapping {
   const origin = {
     claims: claimsSchema.parse({}),
     groups_absent: options.groupsAbsent ?? 'empty',
@@ -191,6 +191,12 @@ export class World {
         if (typeof name === 'symbol' || path.startsWith('leases')) return member;
         if (typeof member === 'object' && member !== null) return this.#watched(member, `${path}${name}.`);
         if (typeof member !== 'function' || name === 'close') return member;
+        if (name === 'ofTarget') {
+          return (...args: unknown[]): unknown => {
+            this.onCall(`${path}${name}`, 'before');
+            return Reflect.apply(member, inner, args);
+          };
+        }
         return async (...args: unknown[]) => {
           this.onCall(`${path}${name}`, 'before');
           const result: unknown = await Reflect.apply(member, inner, args);

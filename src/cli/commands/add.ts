@@ -8,6 +8,7 @@ export interface Options {
   readonly user?: string;
   readonly id?: string;
   readonly since?: string;
+  readonly new?: string;
   readonly origin?: string;
   readonly claims?: string;
   readonly token?: string;
