@@ -5,7 +5,6 @@ import type { Io } from './io.ts';
 import { onePerson, type WhoDeps } from './one-person.ts';
 import { printable, timeText } from './table.ts';
 
-const EXIT_BROKEN = 5;
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 export interface AuditListOptions {
@@ -37,30 +36,8 @@ export async function auditList(
   return 0;
 }
 
-/**
- * `latchgate audit verify`: walks the whole chain. Exit code 0, or 5 and the first record that does not hold. With
- * `json`: `{"ok","records","firstBad","why"}`, the last two null when it holds.
- */
-export async function auditVerify(
-  deps: { readonly audit: Audit },
-  io: Io,
-  options: { readonly json?: boolean } = {},
-): Promise<number> {
-  const { records, firstBad, why } = await deps.audit.verify();
-  const ok = firstBad === undefined;
-  if (options.json === true) {
-    io.out(JSON.stringify({ ok, records, firstBad: firstBad ?? null, why: why ?? null }));
-  } else if (ok) {
-    io.out(`${records} ${records === 1 ? 'record' : 'records'}, the chain holds`);
-  } else {
-    io.err(
-      `audit_broken: record ${firstBad} is the first that does not hold: ${why} (${records} before it hold; compare with a copy kept elsewhere)`,
-    );
-  }
-  return ok ? 0 : EXIT_BROKEN;
-}
-
-function sinceTime(text: string, now: number): Date {
+/** A date, or how long ago. Throws `usage`. */
+export function sinceTime(text: string, now: number): Date {
   const ago = /^(\d{1,9})([smhd])$/.exec(text);
   if (ago !== null) return new Date(now - Number(ago[1]) * (UNITS_MS[ago[2] ?? ''] ?? 0));
   const time = /^\d{4}-\d{2}-\d{2}([T ][\d:.]+(Z|[+-]\d{2}:?\d{2})?)?$/.test(text) ? Date.parse(text) : Number.NaN;

@@ -20,6 +20,8 @@ export interface Options {
   readonly apply?: boolean;
   readonly client?: string;
   readonly expires?: string;
+  readonly checkpoint?: string;
+  readonly key?: string;
 }
 
 export type Work = (options: Options, args: readonly string[]) => Promise<number>;
