@@ -49,6 +49,7 @@ describe.each(all.map((one) => [one.file, one] as const))('%s', (file, text) => 
 describe('docs/operations.md', () => {
   it('names every metric, and no other', async () => {
     const metrics = createMetrics();
+    metrics.audit({ ok: true, verifiedAt: 1, checkpointAt: 1, unsignedSeconds: 0 });
     const { body } = await metrics.render();
     const there = [...body.matchAll(/^# TYPE (latchgate_\w+)/gm)].map(([, name]) => name ?? '');
     const named = [...page('docs/operations.md').text.matchAll(/^\| `(latchgate_\w+)`/gm)].map(
@@ -78,6 +79,9 @@ describe('docs/storage.md', () => {
       state_values: true,
       audit_records: true,
       audit_head: true,
+      audit_checkpoints: true,
+      audit_removed: true,
+      audit_deliveries: true,
       sessions: true,
       ended_sessions: true,
       scim_users: true,

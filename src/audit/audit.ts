@@ -1,3 +1,5 @@
+import type { Checkpoint, PublicKey } from './checkpoint.ts';
+
 /** One audited fact. `before` and `after` are JSON values; claim values of people appear only where they are the change. */
 export interface AuditEntry {
   /** What was done: `login.allowed`, `login.refused`, `account.created`, `account.updated`, `account.disabled`, `grant.given`, `session.renewed`, `session.ended`, … */
@@ -24,10 +26,25 @@ export interface AuditRecord extends AuditEntry {
   readonly hash: string;
 }
 
+/** What a walk along the chain has found. */
+export interface Verdict {
+  /** Those that hold, before the first that does not. */
+  readonly records: number;
+  /** The sequence number of the first record that does not hold. */
+  readonly firstBad?: number;
+  readonly why?: string;
+  /** The first that is still there, when those before it were removed because of their age. */
+  readonly from?: number;
+  /** When they were. */
+  readonly removedAt?: Date;
+  /** Up to which record the chain is signed, and when the last checkpoint was made. Absent: nothing is. */
+  readonly signed?: { readonly seq: number; readonly at: Date };
+}
+
 export interface Audit {
   /** Appends in order, all or none. Throws `state_unavailable`. */
   append(entries: readonly AuditEntry[]): Promise<void>;
   list(query: { readonly person?: string; readonly since?: Date; readonly limit?: number }): AsyncIterable<AuditRecord>;
-  /** Walks the chain; `firstBad` is the sequence number of the first record that does not hold. */
-  verify(): Promise<{ readonly records: number; readonly firstBad?: number; readonly why?: string }>;
+  /** Walks the chain. `kept`: checkpoints kept elsewhere. `keys`: of these alone in place of ours. */
+  verify(witnesses?: { readonly kept?: readonly Checkpoint[]; readonly keys?: readonly PublicKey[] }): Promise<Verdict>;
 }

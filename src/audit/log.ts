@@ -4,22 +4,26 @@ import { prepared } from '../directory/prepared.ts';
 import { AUDIT_HEAD_ID, type AuditHeadRow, type AuditRow, type Tables } from '../directory/tables.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
+import type { Signer } from '../ops/keys.ts';
 import type { Audit, AuditEntry, AuditRecord } from './audit.ts';
-import { CHAIN_START, chainHash, parseRecord, recordBody } from './record.ts';
+import { chainHash, parseRecord, recordBody } from './record.ts';
+import { verifyChain } from './verify.ts';
 
 const PAGE = 500;
 
 /**
  * The audit in the state database: each record's hash covers the record and the hash before it, one row holds where the
- * chain stands. `verify` finds a record that was changed, taken out, put in, moved, and the end cut off. It cannot find
- * what somebody does who writes the records and that row anew consistently: for that, keep the hash of a record
- * (`audit list --json`) in a place which the writer of the database cannot reach, and compare.
+ * chain stands. `verify` finds a record that was changed, taken out, put in, moved, and the end cut off. What somebody does
+ * who writes the records and that row anew consistently, it finds by the checkpoints that `signer` has signed: those in
+ * the database, and for somebody who takes these out too, those that were kept elsewhere. Without a signer no signature
+ * is believed.
  */
-export function createAudit(database: Database, clock: Clock): Audit {
+export function createAudit(database: Database, clock: Clock, signer?: Pick<Signer, 'publicKeys'>): Audit {
   return {
     append: (entries) => append(database, clock, entries),
     list: (query) => list(database, query),
-    verify: () => new Verification(database).run(),
+    verify: ({ kept = [], keys } = {}) =>
+      verifyChain(database, { kept, keys: async () => keys ?? (await signer?.publicKeys()) ?? [] }),
   };
 }
 
@@ -71,67 +75,5 @@ async function* list(database: Database, query: Parameters<Audit['list']>[0]): A
     const last = rows.at(-1);
     if (last === undefined || rows.length < PAGE) return;
     after = last.seq;
-  }
-}
-
-type Verdict = Awaited<ReturnType<Audit['verify']>>;
-
-/** One walk along the chain while others may append to it. */
-class Verification {
-  readonly #database: Database;
-  #records = 0;
-  #seq = 0;
-  #hash = CHAIN_START;
-
-  constructor(database: Database) {
-    this.#database = database;
-  }
-
-  async run(): Promise<Verdict> {
-    for (;;) {
-      // Read before the page: whatever this head counts must then be there.
-      const head = await this.#database.run((db) => readHead(db));
-      const rows = await this.#database.run((db) =>
-        db.selectFrom('audit_records').selectAll().where('seq', '>', this.#seq).orderBy('seq').limit(PAGE).execute(),
-      );
-      for (const row of rows) {
-        const why = this.#fault(row);
-        if (why !== undefined) return this.#bad(this.#seq + 1, why);
-        this.#records += 1;
-        this.#seq = row.seq;
-        this.#hash = row.hash;
-      }
-      if (rows.length === 0) return this.#atEnd(head);
-    }
-  }
-
-  #fault(row: AuditRow): string | undefined {
-    const expected = this.#seq + 1;
-    if (row.seq !== expected) return `record ${expected} is missing`;
-    if (chainHash(this.#hash, row.body) !== row.hash)
-      return 'the record does not fit its hash and the record before it';
-    let record: AuditRecord;
-    try {
-      record = parseRecord(row.body, row.hash);
-    } catch {
-      return 'the record is not JSON';
-    }
-    const columnsFit =
-      record.seq === row.seq && record.at.getTime() === row.at && (record.person ?? null) === row.person_id;
-    return columnsFit ? undefined : 'the columns of the record say something else than its text';
-  }
-
-  /** Nothing came after the last record, and `head` was read before we looked. */
-  #atEnd(head: AuditHeadRow | undefined): Verdict {
-    if (head === undefined) return this.#bad(this.#seq + 1, 'the head of the chain is gone');
-    if (head.seq > this.#seq)
-      return this.#bad(this.#seq + 1, `the end is cut off: the chain counts ${head.seq} records`);
-    if (head.seq < this.#seq) return this.#bad(head.seq + 1, `records were put in: the chain counts ${head.seq}`);
-    if (head.hash !== this.#hash) return this.#bad(this.#seq, 'the head of the chain holds another hash');
-    return { records: this.#records };
-  }
-
-  #bad(firstBad: number, why: string): Verdict {
-    return { records: this.#records, firstBad, why };
   }
 }

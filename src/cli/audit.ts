@@ -5,8 +5,6 @@ import { onePerson, type WhoDeps } from './one-person.ts';
 import { timeOf } from './since.ts';
 import { printable, timeText } from './table.ts';
 
-const EXIT_BROKEN = 5;
-
 export interface AuditListOptions {
   readonly user?: string;
   /** A date (`2026-01-31`, `2026-01-31T08:00:00Z`) or how long ago (`30d`, `12h`). */
@@ -34,29 +32,6 @@ export async function auditList(
     io.out(options.json === true ? jsonLine(record) : textLine(record));
   }
   return 0;
-}
-
-/**
- * `latchgate audit verify`: walks the whole chain. Exit code 0, or 5 and the first record that does not hold. With
- * `json`: `{"ok","records","firstBad","why"}`, the last two null when it holds.
- */
-export async function auditVerify(
-  deps: { readonly audit: Audit },
-  io: Io,
-  options: { readonly json?: boolean } = {},
-): Promise<number> {
-  const { records, firstBad, why } = await deps.audit.verify();
-  const ok = firstBad === undefined;
-  if (options.json === true) {
-    io.out(JSON.stringify({ ok, records, firstBad: firstBad ?? null, why: why ?? null }));
-  } else if (ok) {
-    io.out(`${records} ${records === 1 ? 'record' : 'records'}, the chain holds`);
-  } else {
-    io.err(
-      `audit_broken: record ${firstBad} is the first that does not hold: ${why} (${records} before it hold; compare with a copy kept elsewhere)`,
-    );
-  }
-  return ok ? 0 : EXIT_BROKEN;
 }
 
 function jsonLine(record: AuditRecord): string {

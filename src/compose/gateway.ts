@@ -25,6 +25,7 @@ import { createSessionCookies, type SessionCookies } from '../session/cookie.ts'
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
 import { isServed } from '../targets/schema.ts';
+import { composeAudit } from './audit.ts';
 import { composeBearers } from './bearers.ts';
 import { composeBreakGlass } from './break-glass.ts';
 import { countEverywhere } from './counts.ts';
@@ -91,6 +92,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
   for (const [name, provider] of providers) probes[`login:${name}`] = (signal) => provider.probe(signal);
   for (const [name, { target }] of targets) probes[`target:${name}`] = (signal) => target.probe(signal);
   const scheduled = composeScheduledSyncs(config, engines);
+  const audit = composeAudit(config, engines, closing.signal);
   const readiness = createReadiness({
     probes,
     advisories: { ...scheduled.advisories, ...scim?.advisories },
@@ -101,6 +103,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
     if (part.jobs === false) return;
     await state.sessions.count().then(metrics.sessions, () => {});
     await scheduled.measure().catch(() => {});
+    await audit.measure().catch(() => {});
   };
   const adminServer = createServer(createAdminApp({ readiness, metrics: () => refresh().then(metrics.render) }));
   let stopJobs: (() => Promise<void>) | undefined;
@@ -111,7 +114,9 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
         listen(publicServer, config.listen),
         part.admin === false ? '' : listen(adminServer, config.admin_listen),
       ]);
-      if (part.jobs !== false) stopJobs = startJobs(engines, scheduled, closing.signal, scim?.jobs);
+      if (part.jobs !== false) {
+        stopJobs = startJobs(engines, scheduled, closing.signal, [...audit.jobs, ...(scim?.jobs ?? [])]);
+      }
       live.watch(() => proxy.liveSessions());
       return { public: own, admin };
     },
@@ -126,6 +131,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
       await stopJobs?.();
       await scim?.close();
       await scheduled.close();
+      await audit.close();
       await live.close();
       await proxy.close();
       await drain(adminServer);

@@ -6,11 +6,15 @@ import { type Database, inOneTransaction, openDatabase } from '../directory/data
 import type { Directory } from '../directory/directory.ts';
 import { createDirectory } from '../directory/kysely-directory.ts';
 import { type Clock, systemClock } from '../ops/clock.ts';
+import type { Signer } from '../ops/keys.ts';
 import { createLogger, type Log, type LogFields } from '../ops/log.ts';
+import { createSigner } from '../ops/signer.ts';
 import { createEmbeddedSessions } from '../session/embedded.ts';
 import type { SessionStore } from '../session/store.ts';
 import { sqlPlace } from '../sources/sql/place.ts';
 import type { TargetConfig } from '../targets/schema.ts';
+
+const AUDIT_KEY_MS = 365 * 86_400_000;
 
 /** What every command that touches state works with. */
 export interface State {
@@ -21,6 +25,8 @@ export interface State {
   ) => Promise<T>;
   readonly directory: Directory;
   readonly audit: Audit;
+  /** Signs how far the audit has come. Its old keys are kept: what they signed is to be verified for years. */
+  readonly auditSigner: Signer;
   readonly sessions: SessionStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -40,6 +46,17 @@ export async function composeState(config: Config, log: Log): Promise<State> {
   const database = await openDatabase(config.state.database, { log });
   const directory = createDirectory(database, clock);
   const sessions = await composeSessions(config, database, log);
+  const auditSigner = createSigner({
+    values: directory.values,
+    name: 'audit',
+    alg: 'ES256',
+    secrets: config.session.secrets,
+    clock,
+    claims: { iss: config.public_url },
+    typ: 'latchgate-audit+jwt',
+    rotateAfterMs: AUDIT_KEY_MS,
+    keepAfterMs: Number.POSITIVE_INFINITY,
+  });
   return {
     database,
     together: (work) =>
@@ -47,7 +64,8 @@ export async function composeState(config: Config, log: Log): Promise<State> {
         work({ database: within, directory: createDirectory(within, clock), audit: createAudit(within, clock) }),
       ),
     directory,
-    audit: createAudit(database, clock),
+    audit: createAudit(database, clock, auditSigner),
+    auditSigner,
     sessions,
     clock,
     log,
@@ -76,7 +94,8 @@ function secretsOf(config: Config): string[] {
   const { store, secrets } = config.session;
   const redis = store === 'embedded' ? [] : [store.password, store.sentinelPassword];
   const tokens = Object.values(config.scim?.clients ?? {}).flatMap((client) => client.tokens);
-  const all = [...secrets, ...tokens, ...logins, ...targets, ...sources, ...redis, databasePassword(config)];
+  const hooks = Object.values(config.audit.deliver).flatMap((to) => (to.type === 'webhook' ? to.secrets : []));
+  const all = [...secrets, ...hooks, ...tokens, ...logins, ...targets, ...sources, ...redis, databasePassword(config)];
   return all.filter((secret) => secret !== undefined);
 }
 

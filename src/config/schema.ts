@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auditSchema } from '../audit/schema.ts';
 import { stateSchema } from '../directory/schema.ts';
 import { loginSchema } from '../login/schema.ts';
 import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../mapping/schema.ts';
@@ -61,6 +62,9 @@ export const configSchema = z.strictObject({
     ),
   log: logSchema.prefault({}).describe('What is written to standard output.'),
   state: stateSchema.prefault({}).describe('What the gateway remembers of people, accounts and grants.'),
+  audit: auditSchema
+    .prefault({})
+    .describe('The record of what was done: how long it is kept, when it is signed, who gets it.'),
   session: sessionSchema.describe('Sessions of people who have logged in.'),
   login: loginSchema.describe(
     'Identity providers, one entry each. With several, people choose or their e-mail domain decides.',

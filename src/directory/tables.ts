@@ -158,6 +158,34 @@ export interface AuditHeadRow {
   hash: string;
 }
 
+export interface AuditCheckpointRow {
+  /** The last record that it covers. */
+  seq: number;
+  at: number;
+  token: string;
+}
+
+/** Id of the one row of `audit_removed`. */
+export const AUDIT_REMOVED_ID = 1;
+
+/** Up to where records were removed because of their age. */
+export interface AuditRemovedRow {
+  id: number;
+  seq: number;
+  token: string;
+}
+
+/** How far a receiver has the records. */
+export interface AuditDeliveryRow {
+  name: string;
+  seq: number;
+  /** In a row that failed. */
+  attempts: number;
+  due_at: number;
+  /** Why the last one failed. */
+  code: string | null;
+}
+
 export interface SessionRow {
   handle: string;
   person_id: string;
@@ -282,6 +310,9 @@ export interface Tables {
   state_values: ValueRow;
   audit_records: AuditRow;
   audit_head: AuditHeadRow;
+  audit_checkpoints: AuditCheckpointRow;
+  audit_removed: AuditRemovedRow;
+  audit_deliveries: AuditDeliveryRow;
   sessions: SessionRow;
   ended_sessions: EndedSessionRow;
   scim_users: ScimUserRow;

@@ -290,6 +290,7 @@ export const ERRORS = {
   usage: row(400, false, 'The command line is not one that this command takes.'),
   not_found: row(404, false, 'Nothing is known by that name or id.'),
   audit_broken: row(500, false, 'The audit chain does not hold from the named record on.'),
+  audit_undelivered: row(502, true, 'A receiver of `audit.deliver` did not take the records; they are sent again.'),
   internal: row(500, true, 'Something went wrong that should not. The log has it under the request id.'),
 } as const satisfies Record<string, ErrorRow>;
 

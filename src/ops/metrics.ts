@@ -29,6 +29,9 @@ export interface Metrics {
   scim(client: string, resource: string, outcome: string): void;
   /** Reconciles that wait for their next try. */
   retriesWaiting(count: number): void;
+  audit(state: AuditState): void;
+  /** What a receiver of the audit does not have yet, and how old the oldest of it is in seconds. */
+  auditDelivery(receiver: string, records: number, seconds: number): void;
   render(): Promise<RenderedMetrics>;
   /** For `mergeMetrics`, in another process. */
   values(): Promise<MetricValues>;
@@ -42,6 +45,17 @@ export interface SyncState {
   readonly counts?: Readonly<Record<string, number>>;
   /** Plans that wait for a person. */
   readonly waiting: number;
+}
+
+/** Times in seconds. */
+export interface AuditState {
+  /** Absent: nobody has walked along the chain yet. */
+  readonly ok?: boolean;
+  /** Since the epoch, as the next. */
+  readonly verifiedAt?: number;
+  readonly checkpointAt?: number;
+  /** Age of the oldest record that no checkpoint covers; 0: there is none. */
+  readonly unsignedSeconds: number;
 }
 
 /** Text of the Prometheus exposition format. */
@@ -119,6 +133,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     ...syncs,
     scim: (client, resource, outcome) => scim.inc({ client, resource, outcome }),
     retriesWaiting: (count) => retriesWaiting.set(count),
+    ...auditMetrics(gauge),
     render: () => rendered(registry),
     values: () => registry.getMetricsAsJSON(),
   };
@@ -148,6 +163,40 @@ function syncMetrics(
       if (lastSuccessAt !== undefined) lastSuccess.set({ sync }, lastSuccessAt);
       if (counts !== undefined) for (const op of SYNC_OPS) changes.set({ sync, op }, counts[op] ?? 0);
       waiting.set({ sync }, plans);
+    },
+  };
+}
+
+function auditMetrics(
+  gauge: Make<Gauge, [aggregator: 'sum' | 'max' | 'min', labelNames?: string[]]>,
+): Pick<Metrics, 'audit' | 'auditDelivery'> {
+  // A gauge that is there says 0 until it is set, in workers that never set it too: which would be an alarm.
+  const onceKnown = (name: string, help: string, aggregator: 'max' | 'min') => {
+    let made: Gauge | undefined;
+    return (value: number | undefined): void => {
+      if (value === undefined) return;
+      made ??= gauge(name, help, aggregator);
+      made.set(value);
+    };
+  };
+  const ok = onceKnown('audit_ok', 'Whether the audit chain held when it was last walked', 'min');
+  const verified = onceKnown('audit_verified_timestamp_seconds', 'When it was last walked', 'max');
+  const checkpoint = onceKnown('audit_checkpoint_timestamp_seconds', 'When the audit was last signed', 'max');
+  const unsigned = gauge('audit_unsigned_seconds', 'Age of the oldest audit record that is not signed', 'max');
+  const records = gauge('audit_delivery_lag_records', 'Audit records that a receiver does not have', 'max', [
+    'receiver',
+  ]);
+  const seconds = gauge('audit_delivery_lag_seconds', 'Age of the oldest of them', 'max', ['receiver']);
+  return {
+    audit: (state) => {
+      ok(state.ok === undefined ? undefined : Number(state.ok));
+      verified(state.verifiedAt);
+      checkpoint(state.checkpointAt);
+      unsigned.set(state.unsignedSeconds);
+    },
+    auditDelivery: (receiver, behind, age) => {
+      records.set({ receiver }, behind);
+      seconds.set({ receiver }, age);
     },
   };
 }

@@ -145,12 +145,12 @@ export function createSigner(options: SignerOptions): Signer {
         imported.set(key.kid, privateKey);
       }
       const issuedAt = Math.floor(clock.now() / 1_000);
-      return new SignJWT({ ...options.claims, ...payload })
+      const token = new SignJWT({ ...options.claims, ...payload })
         .setProtectedHeader({ alg: options.alg, kid: key.kid, typ: options.typ ?? 'JWT' })
         .setIssuedAt(issuedAt)
-        .setExpirationTime(issuedAt + lifetimeSeconds)
-        .setJti(randomUUID())
-        .sign(await privateKey);
+        .setJti(randomUUID());
+      if (lifetimeSeconds !== undefined) token.setExpirationTime(issuedAt + lifetimeSeconds);
+      return token.sign(await privateKey);
     },
     publicKeys: async () => (await keys()).map(({ publicJwk, kid }) => ({ ...publicJwk, kid })),
     currentKid: async () => (await current()).kid,

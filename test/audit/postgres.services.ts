@@ -1,4 +1,5 @@
 import { describeAudit } from '../conformance/audit.ts';
+import { describeSignedAudit } from '../conformance/audit-signed.ts';
 import { postgresState } from '../conformance/postgres-state.ts';
 import { type RunningPostgres, startPostgres } from '../services/postgres.ts';
 
@@ -9,3 +10,4 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 describeAudit('PostgreSQL', () => postgresState(server.url));
+describeSignedAudit('PostgreSQL', () => postgresState(server.url));

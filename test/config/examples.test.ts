@@ -50,6 +50,7 @@ const WORLD = {
       'auth0',
       'hub',
       'scim-okta',
+      'audit-hook',
     ]
       .map((name): [string, string] => [`/run/secrets/${name}`, SECRET])
       .concat([
@@ -57,6 +58,7 @@ const WORLD = {
         ['/run/secrets/saml-signing.pem', PEM],
         ['/run/secrets/saml-decryption.pem', PEM],
         ['/etc/latchgate/db-ca.pem', PEM],
+        ['/etc/latchgate/siem-ca.pem', PEM],
       ]),
   ),
 };

@@ -23,6 +23,8 @@ export interface Options {
   readonly expires?: string;
   readonly reason?: string;
   readonly session?: string;
+  readonly checkpoint?: string;
+  readonly key?: string;
 }
 
 export type Work = (options: Options, args: readonly string[]) => Promise<number>;
