@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';
 import { run } from '../src/cli/program.ts';
+import { FINDINGS } from '../src/compose/doctor/findings.ts';
 import { COMPLAINTS } from '../src/config/complaint.ts';
 import type { Tables } from '../src/directory/tables.ts';
 import { ERRORS } from '../src/model/errors.ts';
@@ -101,7 +102,7 @@ describe('docs/storage.md', () => {
 });
 
 it('every reason code that the docs name is one of ours', () => {
-  const codes = new Set([...Object.keys(ERRORS), ...Object.keys(COMPLAINTS)]);
+  const codes = new Set([...Object.keys(ERRORS), ...Object.keys(COMPLAINTS), ...Object.keys(FINDINGS)]);
   const like =
     /`((?:account|login|provider|target|token|groups|email|profile|denied|state|upstream|user_name)_[a-z_]+)`/g;
   const notCodes = new Set([

@@ -11,6 +11,7 @@ import { addAuditCommands } from './commands/audit.ts';
 import { addPeopleCommands } from './commands/people.ts';
 import { addScimCommands } from './commands/scim.ts';
 import { addSyncCommands } from './commands/syncs.ts';
+import { doctor } from './doctor.ts';
 import { type ExplainOptions, explain } from './explain.ts';
 import { EXIT_USAGE, reportFailure } from './failure.ts';
 import type { Io } from './io.ts';
@@ -69,6 +70,11 @@ function addCommands(program: Command, add: Add, io: Io): void {
   add(program, 'check', 'print every complaint about the configuration', (options) => check(options, io)).option(
     ...json,
   );
+  add(program, 'doctor', 'try the wiring, and say what is wrong and how to put it right', (options) =>
+    doctor(options, io),
+  )
+    .option('--ignore <codes>', 'findings that are known, separated by commas')
+    .option(...json);
   add(program, 'schema', 'print the JSON Schema of the configuration', () => schema({}, io));
   add(program, 'explain', 'show what a person would get, and why', (options) => runExplain(options, io))
     .requiredOption('--origin <name>', 'the login that says it')

@@ -39,6 +39,7 @@ import { type ConfiguredLogin, composeProviders } from './providers.ts';
 import { composeScheduledSyncs } from './scheduled-syncs.ts';
 import { composeScim } from './scim.ts';
 import type { State } from './state.ts';
+import { noteStranger } from './strangers.ts';
 
 export interface Gateway {
   /** Starts the listeners; the addresses are those that were really taken. */
@@ -194,6 +195,7 @@ function composeProxy(config: Config, engines: Engines, { cookies, live, provide
     metrics,
     clock,
     sharedFailures: countEverywhere(state, 'refused access tokens'),
+    onStranger: () => void noteStranger(state),
     accessLog: config.log.access,
   });
 }

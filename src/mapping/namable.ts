@@ -1,4 +1,4 @@
-import type { Entitlement } from '../model/entitlement.ts';
+import { type Entitlement, entitlementKey } from '../model/entitlement.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
 import type { ConditionLine } from './conditions.ts';
 import type { MappingConfig } from './config.ts';
@@ -23,6 +23,27 @@ export function compileNamable(config: MappingConfig): IsNamable {
     byTarget.set(target, [...(byTarget.get(target) ?? []), isGivable]);
   }
   return (target, entitlement) => byTarget.get(target)?.some((fits) => fits(entitlement)) ?? false;
+}
+
+/** What rules and the default give in a target by its very name, once each, with the first rule that does. */
+export function literalEntitlements(
+  config: MappingConfig,
+  target: string,
+): readonly (Entitlement & { readonly rule: string })[] {
+  const { rules, byDefault } = compileRules(config);
+  const given = [...rules.map(({ name, grants }) => ({ rule: name, grants })), { rule: 'default', grants: byDefault }];
+  const found = new Map<string, Entitlement & { readonly rule: string }>();
+  for (const { rule, grants } of given) {
+    for (const { kind, name, scope, isLiteral } of grants.flatMap((one) =>
+      one.target === target ? one.templates : [],
+    )) {
+      if (!isLiteral) continue;
+      const one = { kind, name: name.text, ...(scope === undefined ? {} : { scope: scope.text }), rule };
+      const key = entitlementKey(one);
+      if (!found.has(key)) found.set(key, one);
+    }
+  }
+  return [...found.values()];
 }
 
 interface PlacedTemplate {

@@ -123,6 +123,8 @@ export interface ProxyDeps {
   readonly signer: Signer;
   readonly pages: RefusalPages;
   readonly onRefused?: (refusal: ProxyRefusal) => void;
+  /** Told when somebody whom nobody believes asks `/.latchgate/auth` about a request: once a minute at most. */
+  readonly onStranger?: () => void;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'proxied' | 'refused' | 'sockets'>;
   readonly clock: Clock;

@@ -286,9 +286,10 @@ export class ForwardAuth {
   }
 
   #notice(message: string, peer: string): void {
-    const { clock, log } = this.#parts.deps;
+    const { clock, log, onStranger } = this.#parts.deps;
     if (clock.now() - this.#noticedAt < NOTICE_EVERY_MS) return;
     this.#noticedAt = clock.now();
     log.warn(message, { peer });
+    if (message === STRANGER) onStranger?.();
   }
 }

@@ -19,6 +19,7 @@ export interface Options {
   readonly plan?: string;
   readonly approve?: boolean;
   readonly apply?: boolean;
+  readonly ignore?: string;
   readonly client?: string;
   readonly expires?: string;
   readonly reason?: string;

@@ -40,6 +40,8 @@ export interface JwksRegistrar {
    * start and then hourly; callers at the same time share one run. Throws `target_unavailable`, `target_refused`.
    */
   ensure(signal: AbortSignal): Promise<void>;
+  /** Ids of our keys that are not there. Writes nothing. Throws as `ensure` does. */
+  missing(signal: AbortSignal): Promise<readonly string[]>;
   /** Whether the last run left this key registered. */
   isRegistered(kid: string): boolean;
 }
@@ -108,6 +110,12 @@ export function createJwksRegistrar({
         running = undefined;
       });
       return waitFor(running, signal);
+    },
+    missing: async (signal) => {
+      const [keys, there] = await Promise.all([signer.publicKeys(), list(api, signal)]);
+      return keys
+        .filter((key) => !there.some(({ attributes }) => isSameKey(attributes?.content, key)))
+        .map(({ kid }) => kid);
     },
     isRegistered: (kid) => registered.has(kid),
   };
