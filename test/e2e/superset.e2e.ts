@@ -7,6 +7,7 @@ import { type RunningKeycloak, startKeycloak } from '../services/keycloak.ts';
 import { type RunningSuperset, startSuperset } from '../services/superset.ts';
 import { Visitor } from './browsing.ts';
 import { latchgate } from './command.ts';
+import { describeDailyCheck } from './daily-check.ts';
 import { keycloakLogin, settings } from './settings.ts';
 import { eventually, Stage } from './stage.ts';
 import { SupersetAdmin } from './superset-admin.ts';
@@ -51,6 +52,7 @@ afterAll(() => stage.end(), 120_000);
 
 function config(): string {
   return `${settings(gateway, keycloakLogin(keycloak))}
+groups: { strip: "/" }
 rules:
   builders: { when: { groups: Admin }, grant: { superset: { roles: [Alpha, sql_lab], groups: [builders] } } }
   readers: { when: { groups: User }, grant: { superset: { roles: [Gamma, sql_lab], groups: [readers] } } }
@@ -296,3 +298,10 @@ describe('an operator', () => {
     expect(verified.out).toMatch(/^\d+ records, the chain holds\n$/);
   });
 });
+
+describeDailyCheck(() => ({
+  keycloak,
+  superset: admin,
+  config: config(),
+  write: (name, text) => stage.write(name, text),
+}));
