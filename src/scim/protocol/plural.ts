@@ -44,23 +44,28 @@ export function changeValues(
  * compared with a value.
  */
 export function fitsOneOf(attribute: Attribute, named: readonly ScimObject[], spend: (steps: number) => void): Test {
-  // By `value`, so that to name many of many is no work; what has none stands under undefined.
-  const byValue = new Map<SubValue, ScimObject[]>();
+  // By `value`, so that to name many of many is no work.
+  const byValue = new Map<SubValue, Named[]>();
+  const withoutValue: Named[] = [];
   for (const one of named) {
     const key = subValue(attribute, 'value', one);
-    const known = byValue.get(key);
-    if (known === undefined) byValue.set(key, [one]);
-    else known.push(one);
+    const all = Object.keys(one).map((name) => [name, subValue(attribute, name, one)] as const);
+    const known = key === undefined ? withoutValue : byValue.get(key);
+    if (known === undefined) byValue.set(key, [all]);
+    else known.push(all);
   }
-  const hasAllOf = (value: ScimObject, one: ScimObject): boolean =>
-    Object.keys(one).every((name) => subValue(attribute, name, one) === subValue(attribute, name, value));
-  return (value) => {
-    const key = subValue(attribute, 'value', value);
-    const candidates = [key, ...(key === undefined ? [] : [undefined])].flatMap((one) => byValue.get(one) ?? []);
+  const fitsAny = (value: ScimObject, candidates: readonly Named[]): boolean => {
     spend(candidates.length);
-    return candidates.some((one) => hasAllOf(value, one));
+    return candidates.some((one) => one.every(([name, wanted]) => subValue(attribute, name, value) === wanted));
+  };
+  return (value) => {
+    const sameValue = byValue.size === 0 ? undefined : byValue.get(subValue(attribute, 'value', value));
+    return (sameValue !== undefined && fitsAny(value, sameValue)) || fitsAny(value, withoutValue);
   };
 }
+
+/** Sub-attributes of a value, as they are compared. */
+type Named = readonly (readonly [name: string, SubValue])[];
 
 type SubValue = string | number | boolean | undefined;
 
