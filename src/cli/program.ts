@@ -6,7 +6,7 @@ import { composeProviders } from '../compose/providers.ts';
 import { answersByRedirect } from '../login/provider.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { check } from './check.ts';
-import { type Add, json, type Options, type Work } from './commands/add.ts';
+import { type Add, group, json, type Options, type Work } from './commands/add.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addPeopleCommands } from './commands/people.ts';
 import { addScimCommands } from './commands/scim.ts';
@@ -18,6 +18,7 @@ import type { Io } from './io.ts';
 import { preview } from './preview.ts';
 import { schema } from './schema.ts';
 import { serve } from './serve.ts';
+import { stateCopy } from './state-copy.ts';
 import { why } from './why.ts';
 import { withEngines, withState } from './with-state.ts';
 
@@ -81,6 +82,12 @@ function addCommands(program: Command, add: Add, io: Io): void {
     .option('--claims <file>', 'claims as JSON; - is standard input')
     .option('--token <file>', 'a token of the provider, which is verified; - is standard input')
     .option('--target <name>', 'also the changes against what is there')
+    .option(...json);
+  const state = group(program, 'state', 'the state database');
+  add(state, 'copy', 'copy a SQLite state into the empty database of another configuration', (options) =>
+    stateCopy({ ...options, next: String(options.new) }, io),
+  )
+    .requiredOption('--new <file>', 'the configuration whose state database it goes to')
     .option(...json);
   add(program, 'preview', 'show who gains, loses or is shut out by another configuration', (options) =>
     preview({ ...options, next: String(options.new) }, io),

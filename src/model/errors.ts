@@ -35,6 +35,11 @@ export const ERRORS = {
     false,
     'Another gateway serves from the same SQLite file. Stop it; for several processes set `workers`, for several instances use PostgreSQL.',
   ),
+  state_not_empty: row(
+    500,
+    false,
+    'The state database to copy to has rows already. Name one that no gateway has served from; nothing was written.',
+  ),
   session_store_foreign: row(
     500,
     false,
