@@ -33,6 +33,7 @@ module.exports = {
     only('sources', ['ops', 'model']),
     only('sync', ['provisioning', 'mapping', 'sources', 'targets', 'directory', 'audit', 'session', 'ops', 'model']),
     only('provisioning', ['mapping', 'targets', 'directory', 'audit', 'session', 'ops', 'model']),
+    only('review', ['sync', 'provisioning', 'mapping', 'directory', 'audit', 'ops', 'model']),
     only('preview', ['provisioning', 'mapping', 'targets', 'directory', 'ops', 'model']),
     only('scim', ['provisioning', 'mapping', 'directory', 'audit', 'session', 'ops', 'model']),
     only('login', ['provisioning', 'mapping', 'directory', 'session', 'ops', 'model']),

@@ -68,6 +68,8 @@ describe('docs/storage.md', () => {
       assertions: true,
       accounts: true,
       grants: true,
+      pins: true,
+      reviews: true,
       leases: true,
       once_keys: true,
       provider_logouts: true,

@@ -9,6 +9,7 @@ import { check } from './check.ts';
 import { type Add, group, json, type Options, type Work } from './commands/add.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addPeopleCommands } from './commands/people.ts';
+import { addReviewCommands } from './commands/review.ts';
 import { addScimCommands } from './commands/scim.ts';
 import { addSyncCommands } from './commands/syncs.ts';
 import { doctor } from './doctor.ts';
@@ -102,6 +103,7 @@ function addCommands(program: Command, add: Add, io: Io): void {
   ).option(...json);
 
   addSyncCommands(program, add, io);
+  addReviewCommands(program, add, io);
   addScimCommands(program, add, io);
   addAuditCommands(program, add, io);
   addPeopleCommands(program, add, io);

@@ -9,7 +9,7 @@ import { printable, tableLines, timeText } from './table.ts';
 const PAGE = 500;
 const OPERATOR = 'operator';
 
-export type UsersDeps = Pick<Directory, 'people' | 'accounts' | 'ledger'>;
+export type UsersDeps = Pick<Directory, 'people' | 'accounts' | 'ledger' | 'pins'>;
 
 export interface UsersChangeDeps extends UsersDeps {
   readonly provisioner: Pick<Provisioner, 'disable' | 'enable'>;
@@ -46,15 +46,16 @@ export async function usersList(options: JsonOption, deps: Pick<UsersDeps, 'peop
 
 /**
  * `latchgate users show U`: the person, the subjects, the accounts in the targets, what was granted by which rule
- * because of which origin since when, and when each origin last spoke. Never claims. Exit code 0. Throws `not_found`,
- * `usage`. With `json`, one object: the members of the list, and `subjects`, `accounts`, `grants`, `assertions`.
+ * because of which origin since when, what was pinned by whom, and when each origin last spoke. Never claims. Exit code 0. Throws `not_found`,
+ * `usage`. With `json`, one object: the members of the list, and `subjects`, `accounts`, `grants`, `pins`, `assertions`.
  */
 export async function usersShow(who: string, options: JsonOption, deps: UsersDeps, io: Io): Promise<number> {
   const person = await onePerson(deps, who, { partial: true });
-  const [subjects, accounts, grants, said] = await Promise.all([
+  const [subjects, accounts, grants, pins, said] = await Promise.all([
     deps.people.subjects(person.id),
     deps.accounts.ofPerson(person.id),
     deps.ledger.ofPerson(person.id),
+    deps.pins.ofPerson(person.id),
     deps.people.assertions(person.id),
   ]);
   if (options.json === true) {
@@ -66,6 +67,7 @@ export async function usersShow(who: string, options: JsonOption, deps: UsersDep
         subjects,
         accounts: accounts.map(own),
         grants: grants.map(own),
+        pins: pins.map(own),
         assertions,
       }),
     );
@@ -107,6 +109,14 @@ export async function usersShow(who: string, options: JsonOption, deps: UsersDep
       grant.confirmed ? '' : 'not confirmed yet',
     ]),
   );
+  if (pins.length > 0) {
+    section(
+      io,
+      'Pinned',
+      ['TARGET', 'KIND', 'NAME', 'SCOPE', 'EFFECT', 'BY', 'SINCE', 'REASON'],
+      pins.map((pin) => [pin.target, pin.kind, pin.name, pin.scope, pin.effect, pin.by, timeText(pin.at), pin.reason]),
+    );
+  }
   section(
     io,
     'Last said',

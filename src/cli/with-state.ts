@@ -1,9 +1,10 @@
 import type { Audit } from '../audit/audit.ts';
 import { composeEngine, type Engines } from '../compose/engine.ts';
 import { composeLog, composeState, type State } from '../compose/state.ts';
-import { composeSyncs } from '../compose/syncs.ts';
+import { composeSyncs, stopIfOf } from '../compose/syncs.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import type { ApplyReviewDeps } from '../review/apply-review.ts';
 import type { SyncRunsDeps } from '../sync/runs.ts';
 import type { Adoption } from '../sync/sync.ts';
 import type { Io } from './io.ts';
@@ -46,6 +47,19 @@ export interface SyncCommandDeps extends SyncRunsDeps {
   readonly audit: Audit;
   /** Syncs of the config. */
   readonly names: readonly string[];
+}
+
+/** What decisions of a review are carried out with. */
+export function withReviews(
+  options: { readonly config: string },
+  io: Io,
+  work: (deps: ApplyReviewDeps) => Promise<number>,
+): Promise<number> {
+  return withEngines(options, io, ({ state, engine }, config) => {
+    const { directory, audit, clock, together } = state;
+    const again: ApplyReviewDeps['again'] = (...args) => engine.again(...args);
+    return work({ directory, audit, clock, together, stopIf: stopIfOf(config), again });
+  });
 }
 
 /** The same with the syncs over them. */

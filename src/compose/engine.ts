@@ -17,6 +17,7 @@ import { createSigner } from '../ops/signer.ts';
 import { Engine } from '../provisioning/engine.ts';
 import type { HoldsDeletion } from '../provisioning/job.ts';
 import { compileNeverTouch } from '../provisioning/never-touch.ts';
+import { pinText } from '../provisioning/pinned.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
 import type { BackendSession } from '../proxy/backend-cookies.ts';
 import { isDeletionHeld } from '../scim/store/held.ts';
@@ -198,5 +199,7 @@ export async function planFor(
   if (configured === undefined || desired === undefined || decision.decision === 'deny')
     return { changes: [], held: [] };
   const person = (await state.directory.people.bySubject(subject))?.id ?? desired.person;
-  return engine.preview({ ...desired, person }, configured);
+  const pins = await state.directory.pins.ofAccount(person, target);
+  const plan = await engine.preview({ ...desired, person }, configured);
+  return pins.length === 0 ? plan : { ...plan, pinned: pins.map(pinText) };
 }

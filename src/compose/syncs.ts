@@ -6,6 +6,7 @@ import { createHttpClient } from '../ops/http.ts';
 import type { HttpClient } from '../ops/http-client.ts';
 import type { Source } from '../sources/source.ts';
 import { type AdoptSetup, createAdoption } from '../sync/adopt.ts';
+import type { StopIf } from '../sync/brake.ts';
 import type { SyncOrigin } from '../sync/deciding.ts';
 import type { SyncDeps, SyncSetup } from '../sync/setup.ts';
 import type { Adoption, Syncs } from '../sync/sync.ts';
@@ -62,7 +63,6 @@ function depsOf(config: Config, engines: Engines): SyncDeps {
   const { state, mapping, targets, engine, neverTouch, privileged, holdsDeletion } = engines;
   const { directory, audit, clock, sessions, together } = state;
   const { safety, identity } = config;
-  const { removals, new_users_per_hour: newUsersPerHour } = safety.stop_if;
   return {
     directory,
     audit,
@@ -78,12 +78,17 @@ function depsOf(config: Config, engines: Engines): SyncDeps {
     origins: new Set(Object.keys(mappingConfigOf(config).origins)),
     targets,
     leaver: safety.leaver,
-    stopIf: { removals, ...(newUsersPerHour === undefined ? {} : { newUsersPerHour }) },
+    stopIf: stopIfOf(config),
     managesAll: safety.manage === 'all',
     endSessions: async (person) => void (await sessions.destroyFor({ person })),
     again: (person, target, actor, requestId) => engine.again(person, target, actor, requestId),
     leave: (person, target, actor, requestId) => engine.leave(person, target, actor, requestId),
   };
+}
+
+export function stopIfOf({ safety }: Pick<Config, 'safety'>): StopIf {
+  const { removals, new_users_per_hour: newUsersPerHour } = safety.stop_if;
+  return { removals, ...(newUsersPerHour === undefined ? {} : { newUsersPerHour }) };
 }
 
 async function openSync(name: string, parts: Parts): Promise<SyncSetup> {

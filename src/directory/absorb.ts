@@ -30,6 +30,17 @@ export async function absorb(database: Database, person: PersonId, other: Person
       .executeTakeFirst();
     const row = { ...kept, owner, left_at: listed === undefined ? kept.left_at : null };
     await trx.updateTable('people').set({ owner, left_at: row.left_at }).where('id', '=', person).execute();
+    // What was decided about the one counts for both; of two decisions about the same that of the one who is kept.
+    const own = await trx.selectFrom('pins').select(['target', 'key']).where('person_id', '=', person).execute();
+    for (const { target, key } of own) {
+      await trx
+        .deleteFrom('pins')
+        .where('person_id', '=', other)
+        .where('target', '=', target)
+        .where('key', '=', key)
+        .execute();
+    }
+    await trx.updateTable('pins').set({ person_id: person }).where('person_id', '=', other).execute();
     for (const table of ['retries', 'scim_held'] as const) {
       await trx.deleteFrom(table).where('person_id', '=', other).execute();
     }

@@ -2,6 +2,8 @@ import type { HeldChange } from '../model/change.ts';
 import type { Trace } from '../model/desired.ts';
 import type { DatedGrant, EntitlementKind, Grant } from '../model/entitlement.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
+import type { Pins } from './pins.ts';
+import type { Reviews } from './reviews.ts';
 import type { Plans, SyncRuns } from './sync-history.ts';
 
 /*
@@ -157,6 +159,8 @@ export interface Ledger {
   ofPerson(person: PersonId): Promise<readonly DatedGrant[]>;
   /** Everybody's, or these people's, page by page. */
   ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly Grant[]>;
+  /** Everybody's, by person and entitlement, page by page. */
+  dated(target: string): AsyncIterable<readonly DatedGrant[]>;
   /** Writes rows ahead of the call that gives them (`confirmed: false`); rows that are there stay as they are. */
   intend(grants: readonly Omit<Grant, 'confirmed'>[]): Promise<void>;
   /** Marks as given, with the target's own ids. */
@@ -274,6 +278,8 @@ export interface StateValues {
 }
 
 export interface Directory {
+  readonly pins: Pins;
+  readonly reviews: Reviews;
   readonly people: People;
   readonly listings: Listings;
   readonly accounts: Accounts;

@@ -10,8 +10,10 @@ import { createLedger } from './ledger.ts';
 import { createListings } from './listings.ts';
 import { createLogouts } from './logouts.ts';
 import { createPeople } from './people.ts';
+import { createPins } from './pins.ts';
 import { createPlans } from './plans.ts';
 import { createRetries } from './retries.ts';
+import { createReviews } from './reviews.ts';
 import { createSyncRuns } from './sync-runs.ts';
 import { createStateValues } from './values.ts';
 
@@ -23,6 +25,8 @@ export function createDirectory(database: Database, clock: Clock): Directory {
     listings: createListings(database, clock),
     accounts: createAccounts(database, clock),
     ledger: createLedger(database, clock),
+    pins: createPins(database),
+    reviews: createReviews(database),
     leases,
     logouts: createLogouts(database, clock),
     handovers: createHandovers(database, clock),

@@ -69,6 +69,26 @@ export function createLedger(database: Database, clock: Clock): Ledger {
         );
       });
     },
+    dated: (target) =>
+      byPeople(undefined, (after: DatedGrant | undefined) =>
+        database.run(async (db) => {
+          const rows = await db
+            .selectFrom('grants')
+            .selectAll()
+            .where('target', '=', target)
+            .$if(after !== undefined, (query) =>
+              query.where(
+                sql<boolean>`(person_id, key, origin) > (${after?.person}, ${after && entitlementKey(after)}, ${after?.origin})`,
+              ),
+            )
+            .orderBy('person_id')
+            .orderBy('key')
+            .orderBy('origin')
+            .limit(PAGE)
+            .execute();
+          return rows.map(toDatedGrant);
+        }),
+      ),
     intend: (grants) => intend(database, clock, grants),
     confirm: (person, target, given) => confirm(database, person, target, given),
     withdraw: (person, target, taken) => withdraw(database, person, target, taken),

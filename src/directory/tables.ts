@@ -63,6 +63,28 @@ export interface GrantRow {
   since: number;
 }
 
+export interface PinRow {
+  person_id: string;
+  target: string;
+  key: string;
+  kind: 'group' | 'role' | 'permission';
+  name: string;
+  scope: string | null;
+  effect: 'withheld' | 'kept';
+  by: string;
+  reason: string | null;
+  at: number;
+}
+
+export interface ReviewRow {
+  id: string;
+  target: string;
+  entitlement: string | null;
+  at: number;
+  rows: number;
+  seal: string;
+}
+
 export interface LeaseRow {
   name: string;
   holder: string;
@@ -298,6 +320,8 @@ export interface Tables {
   assertions: AssertionRow;
   accounts: AccountRow;
   grants: GrantRow;
+  pins: PinRow;
+  reviews: ReviewRow;
   leases: LeaseRow;
   once_keys: OnceRow;
   provider_logouts: LogoutRow;

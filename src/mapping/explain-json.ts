@@ -6,6 +6,8 @@ import type { GrantedEntitlement } from '../model/entitlement.ts';
 export interface TargetPlan {
   readonly changes: readonly Change[];
   readonly held: readonly HeldChange[];
+  /** What an operator has decided about single entitlements there, a line each. */
+  readonly pinned?: readonly string[];
 }
 
 export function isHeld(plans: ReadonlyMap<string, TargetPlan>): boolean {
@@ -48,6 +50,8 @@ export interface ExplainTarget {
   readonly held: readonly HeldChange[];
   /** Whether the target was asked. */
   readonly compared: boolean;
+  /** What an operator has decided about single entitlements there, a line each; absent: nothing. */
+  readonly pinned?: readonly string[];
 }
 
 export function explainJson(decision: Decision, plans: ReadonlyMap<string, TargetPlan> = new Map()): ExplainJson {
@@ -84,5 +88,6 @@ function explainTarget(account: DesiredAccount | undefined, plan: TargetPlan | u
     changes: plan?.changes ?? [],
     held: plan?.held ?? [],
     compared: plan !== undefined,
+    ...(plan?.pinned === undefined ? {} : { pinned: plan.pinned }),
   };
 }

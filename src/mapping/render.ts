@@ -136,6 +136,7 @@ class Page {
     const changes = plan.changes.map((change) => `${changeText(change)}`);
     const held = plan.held.map((change) => this.#paint('yellow', `held: ${changeText(change)} (${change.code})`));
     return [
+      ...(plan.pinned ?? []).map((line) => this.#paint('yellow', show(line))),
       'changes against what is there:',
       ...[...changes, ...held].map((row) => `  ${row}`),
       ...(changes.length + held.length === 0 ? ['  none'] : []),

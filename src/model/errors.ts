@@ -1,4 +1,5 @@
 import { type ErrorRow, row } from './error-row.ts';
+import { REVIEW_ERRORS } from './errors-review.ts';
 import { SCIM_ERRORS } from './errors-scim.ts';
 
 /**
@@ -292,6 +293,7 @@ export const ERRORS = {
   upstream_invalid: row(502, false, 'The backend answered with broken HTTP.'),
   session_store_unavailable: row(503, true, 'The session store does not answer.'),
   // Commands
+  ...REVIEW_ERRORS,
   usage: row(400, false, 'The command line is not one that this command takes.'),
   not_found: row(404, false, 'Nothing is known by that name or id.'),
   audit_broken: row(500, false, 'The audit chain does not hold from the named record on.'),

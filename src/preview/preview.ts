@@ -43,7 +43,7 @@ export interface PreviewSummary {
 }
 
 export interface PreviewParts {
-  readonly directory: Pick<Directory, 'people' | 'accounts' | 'ledger'>;
+  readonly directory: Pick<Directory, 'people' | 'accounts' | 'ledger' | 'pins'>;
   readonly clock: Clock;
   readonly before: Side;
   readonly after: Side;
@@ -136,8 +136,12 @@ class Previewing {
       const people = concerned.map(({ person }) => person.id);
       const links = await byPerson(directory.accounts.ofTarget(target, people));
       const ledger = await byPerson(directory.ledger.ofTarget(target, people));
+      const pins = await byPerson(directory.pins.ofTarget(target, people));
       for (const { person, standings } of concerned) {
-        standings.set(target, standingOf(links.get(person.id)?.[0], ledger.get(person.id) ?? []));
+        standings.set(
+          target,
+          standingOf(links.get(person.id)?.[0], ledger.get(person.id) ?? [], pins.get(person.id) ?? []),
+        );
       }
     }
     return moving;

@@ -83,7 +83,7 @@ export async function settle(
   goal: Goal | undefined,
 ): Promise<Outcome> {
   if (goal === undefined) return { standing, isOpen: isOpen(standing) };
-  const { link, ledger } = standing;
+  const { link, ledger, pins } = standing;
   const input = {
     person: person.id,
     target: new StandIn(known, standing),
@@ -103,7 +103,7 @@ export async function settle(
     isManaged: () => false,
   };
   try {
-    const planned = await planOne(context, input, { link, ledger });
+    const planned = await planOne(context, input, { link, ledger, pins });
     const after = afterwards(standing, planned, person.id, known.name);
     return { standing: after, isOpen: isOpen(after) };
   } catch (thrown) {

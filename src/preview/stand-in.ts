@@ -4,6 +4,7 @@ import type { DesiredAccount } from '../model/desired.ts';
 import { type ActualEntitlement, type Entitlement, entitlementKey, type Grant } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
+import type { Pin } from '../model/pin.ts';
 import type { Planned } from '../provisioning/plan-one.ts';
 import type { ActualState, Capabilities, Target } from '../targets/target.ts';
 
@@ -14,12 +15,13 @@ export type KnownTarget = Pick<Target, 'name' | 'type' | 'can' | 'adapt'>;
 export interface Standing {
   readonly link: AccountLink | undefined;
   readonly ledger: readonly Grant[];
+  readonly pins: readonly Pin[];
   readonly account: ActualAccount | undefined;
 }
 
 /** The account as it is remembered: what was given by hand in the target is not in it. */
-export function standingOf(link: AccountLink | undefined, ledger: readonly Grant[]): Standing {
-  if (link?.accountId === undefined) return { link, ledger, account: undefined };
+export function standingOf(link: AccountLink | undefined, ledger: readonly Grant[], pins: readonly Pin[]): Standing {
+  if (link?.accountId === undefined) return { link, ledger, pins, account: undefined };
   const entitlements = new Map(
     ledger.map(({ kind, name, scope, entitlementId }) => {
       const entitlement = { kind, name, ...(scope === undefined ? {} : { scope }) };
@@ -35,7 +37,7 @@ export function standingOf(link: AccountLink | undefined, ledger: readonly Grant
     entitlements: [...entitlements.values()],
     isProtected: false,
   };
-  return { link, ledger, account };
+  return { link, ledger, pins, account };
 }
 
 /** A target that has this one account and everything that can be given. Nothing of it is asked anywhere. */
@@ -78,7 +80,9 @@ export class StandIn implements Target {
 /** What there is once the plan is applied. */
 export function afterwards(standing: Standing, planned: Planned, person: PersonId, target: string): Standing {
   const { plan, account, link, ledger, closes } = planned;
-  if (plan.set?.remove === true || planned.isGone) return { link: undefined, ledger: [], account: undefined };
+  if (plan.set?.remove === true || planned.isGone) {
+    return { link: undefined, ledger: [], pins: standing.pins, account: undefined };
+  }
   const before = account ?? (plan.set === undefined ? undefined : newAccount(person, plan.set));
   if (before === undefined) return standing;
   const dropped = new Set(plan.set?.drop.map(({ id }) => id));
@@ -101,6 +105,7 @@ export function afterwards(standing: Standing, planned: Planned, person: PersonI
       state: closes ? (isSwitchedOff ? 'disabled' : 'closed') : 'ready',
     },
     ledger: [...kept, ...given],
+    pins: standing.pins,
     account: {
       ...before,
       active,

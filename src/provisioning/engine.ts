@@ -6,6 +6,7 @@ import type { Assertion, PersonId } from '../model/person.ts';
 import { Aliases } from './aliases.ts';
 import { recordAllowed, recordRefusal } from './decided.ts';
 import { LAST_RETRY_MS } from './failed.ts';
+import { allBut } from './heard.ts';
 import type { Leaving } from './job.ts';
 import { type LeaverPolicy, personLeaves, unlessHeld } from './leaver.ts';
 import {
@@ -221,8 +222,18 @@ export class Engine implements Provisioner {
   }
 
   async #goalNow(person: PersonId, target: string, known?: Person): Promise<Goal | undefined> {
-    const who = known ?? (await this.#deps.directory.people.get(person));
-    return whyOut(who) === undefined ? this.#said.goalNow(person, target) : { leaving: await this.#leaves(who) };
+    const { people, pins, ledger } = this.#deps.directory;
+    const who = known ?? (await people.get(person));
+    if (whyOut(who) !== undefined) return { leaving: await this.#leaves(who) };
+    const withheld = async () => allBut(await pins.ofAccount(person, target), await ledger.ofAccount(person, target));
+    try {
+      return (await this.#said.goalNow(person, target)) ?? (await withheld());
+    } catch (thrown) {
+      // What an operator has withheld goes, whether or not what is said of the person can be read.
+      const goal = await withheld();
+      if (goal === undefined) throw thrown;
+      return goal;
+    }
   }
 
   async #leaves(who: Person | undefined): Promise<Leaving> {

@@ -1,10 +1,12 @@
 import type { Retry } from '../directory/directory.ts';
-import type { Grant } from '../model/entitlement.ts';
+import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { LatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
+import type { Pin } from '../model/pin.ts';
 import type { Target } from '../targets/target.ts';
 import type { ReconcileContext } from './job.ts';
 import { type Goal, isOut, isTargetFault } from './outcome.ts';
+import { heed, withheldKeys } from './pinned.ts';
 import { withdrawsNothing } from './plan.ts';
 import type { AccountState } from './provision.ts';
 
@@ -28,13 +30,14 @@ export async function writeFailure(
   error: LatchgateError,
 ): Promise<AccountState | undefined> {
   const { directory, audit } = context;
-  const [link, ledger, waiting] = await Promise.all([
+  const [link, ledger, pins, waiting] = await Promise.all([
     directory.accounts.get(person, target.name),
     directory.ledger.ofAccount(person, target.name),
+    directory.pins.ofAccount(person, target.name),
     directory.retries.get(person, target.name),
   ]);
   const isFault = isTargetFault(error.code);
-  const isSafe = takesNothing(target, goal, ledger);
+  const isSafe = takesNothing(target, goal, ledger, pins);
   // Whoever has a session elsewhere is kept out too while something that has to go is still there.
   if (link?.state === 'ready' && !isSafe) await directory.accounts.save({ ...link, state: 'closed' });
   // What was written ahead would else be due again at once, each time.
@@ -63,13 +66,15 @@ async function schedule(
 }
 
 /** Nothing that we gave has to go for this goal. */
-function takesNothing(target: Target, goal: Goal, ledger: readonly Grant[]): boolean {
+function takesNothing(target: Target, goal: Goal, ledger: readonly Grant[], pins: readonly Pin[]): boolean {
   if ('leaving' in goal) {
     const { leaveAlone } = goal.leaving;
-    return leaveAlone.length > 0 && ledger.every(({ origin }) => leaveAlone.includes(origin));
+    const withheld = withheldKeys(pins);
+    const stays = (grant: Grant) => leaveAlone.includes(grant.origin) && !withheld.has(entitlementKey(grant));
+    return leaveAlone.length > 0 && ledger.every(stays);
   }
   try {
-    return withdrawsNothing(target.adapt(goal.desired), ledger);
+    return withdrawsNothing(heed(target.adapt(goal.desired), pins), ledger, pins);
   } catch {
     return ledger.length === 0;
   }

@@ -26,7 +26,7 @@ const NOTHING: AccountPlan = { set: undefined, changes: [], held: [], gives: [],
 export async function planGoing(
   { directory, neverTouch, isManaged }: Pick<PlanContext, 'directory' | 'neverTouch' | 'isManaged'>,
   input: GoingInput,
-  { link, ledger: rows }: Memory,
+  { link, ledger: rows, pins }: Memory,
 ): Promise<Going> {
   const { person, target, missing, leaving } = input;
   const none = { plan: NOTHING, account: undefined, closes: true, isGone: false };
@@ -46,7 +46,7 @@ export async function planGoing(
   }
   if (isWhole && (leaving.person || link.created)) return { ...base, plan: leaver, notes: [] };
   const desired = { ...wanted, active: actual.active, leaveAlone: leaving.leaveAlone };
-  const plan = planAccount({ desired, actual, link, others: [], ledger, existing: [], can: target.can, missing });
+  const plan = planAccount({ desired, actual, link, others: [], ledger, pins, existing: [], can: target.can, missing });
   return { ...base, plan, closes: isWhole || plan.set?.active === false || link.state !== 'ready', notes: [] };
 }
 

@@ -1,7 +1,10 @@
 import type { Mapping, RememberedAssertion } from '../mapping/mapping.ts';
 import type { Decision } from '../model/desired.ts';
+import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
+import type { Pin } from '../model/pin.ts';
 import type { Leaving } from './job.ts';
+import { withheldKeys } from './pinned.ts';
 
 /** No origin says that the person is to have access, and none that owns them says that they left. */
 const NOBODY_SPEAKS: Leaving = {
@@ -28,4 +31,15 @@ export function hear(
     .toSorted((a, b) => b.at.getTime() - a.at.getTime())[0];
   if (latest === undefined) return undefined;
   return { decision: mapping.map({ person, assertions, current: latest.origin }) };
+}
+
+/**
+ * For somebody of whom nobody can say what they are to have: all stays, but for what is withheld. Undefined: nothing of that
+ * is there.
+ */
+export function allBut(pins: readonly Pin[], ledger: readonly Grant[]): { readonly leaving: Leaving } | undefined {
+  const withheld = withheldKeys(pins);
+  if (!ledger.some((grant) => withheld.has(entitlementKey(grant)))) return undefined;
+  const leaveAlone = [...new Set(ledger.map(({ origin }) => origin))];
+  return { leaving: { policy: 'disable', reason: 'pinned by an operator', person: false, leaveAlone } };
 }

@@ -4,6 +4,7 @@ import type { ActualAccount, Change, HeldChange } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
 import type { ActualEntitlement, Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
+import type { Pin } from '../model/pin.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Target } from '../targets/target.ts';
 import type { MatchBy } from './correlate.ts';
@@ -65,6 +66,7 @@ export interface ReconcileInput {
 export interface Memory {
   readonly link: AccountLink | undefined;
   readonly ledger: readonly Grant[];
+  readonly pins: readonly Pin[];
 }
 
 export interface Reconciled {

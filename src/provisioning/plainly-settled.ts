@@ -7,7 +7,7 @@ import type { Memory, PlanContext } from './job.ts';
 export interface PlainInput {
   /** In the target's own terms. */
   readonly desired: DesiredAccount;
-  readonly memory: Memory;
+  readonly memory: Pick<Memory, 'link' | 'ledger'>;
   /** The account that is linked. */
   readonly account: ActualAccount;
   readonly can: Capabilities;

@@ -7,6 +7,7 @@ import type { Lookup } from '../targets/target.ts';
 import { type Correlation, correlate, type MatchBy } from './correlate.ts';
 import { type Going, planGoing } from './going.ts';
 import type { Memory, PlanContext, PlanReads, ReconcileInput } from './job.ts';
+import { heed, pinText } from './pinned.ts';
 import { type AccountPlan, additions, planAccount, unrecorded } from './plan.ts';
 import { isStaleOwner } from './stale.ts';
 
@@ -22,14 +23,15 @@ export interface Planned extends Going {
 export type PlanOneInput = Pick<ReconcileInput, 'person' | 'target' | 'missing' | 'goal' | 'signal'>;
 
 export async function recall(
-  directory: Pick<Directory, 'accounts' | 'ledger'>,
+  directory: Pick<Directory, 'accounts' | 'ledger' | 'pins'>,
   { person, target }: Pick<ReconcileInput, 'person' | 'target'>,
 ): Promise<Memory> {
-  const [link, ledger] = await Promise.all([
+  const [link, ledger, pins] = await Promise.all([
     directory.accounts.get(person, target.name),
     directory.ledger.ofAccount(person, target.name),
+    directory.pins.ofAccount(person, target.name),
   ]);
-  return { link, ledger };
+  return { link, ledger, pins };
 }
 
 /** The plan alone: reads, and writes nothing anywhere. */
@@ -47,11 +49,11 @@ async function planWanted(
   context: PlanContext,
   input: PlanOneInput,
   wanted: DesiredAccount,
-  { link, ledger: rows }: Memory,
+  { link, ledger: rows, pins }: Memory,
 ): Promise<Planned> {
   const { person, target, missing, signal } = input;
   const { directory, match, privileged, neverTouch, isManaged } = context;
-  const desired = target.adapt(wanted);
+  const desired = heed(target.adapt(wanted), pins);
   const find = async (lookup: Lookup): Promise<{ accounts: readonly ActualAccount[]; found: Correlation }> => {
     const { accounts } = await target.read({ kind: 'person', lookup }, signal);
     const ownedByOthers = await othersAmong(directory, person, target.name, accounts);
@@ -82,7 +84,7 @@ async function planWanted(
   const more = actual === undefined || !isWhole ? [] : unrecorded({ desired, actual, ledger: ours }, isManaged);
   const ledger = more.length === 0 ? ours : [...ours, ...more];
   const others = accounts.filter((account) => account.id !== actual?.id);
-  const base = { desired, actual, link, others, ledger, can: target.can, missing };
+  const base = { desired, actual, link, others, ledger, pins, can: target.can, missing };
   const lacking = additions(base);
   const existing = lacking.length === 0 ? [] : await target.find(lacking, signal);
   const plan = planAccount({ ...base, existing });
@@ -95,7 +97,7 @@ async function planWanted(
     stale,
     closes: isOff(plan, actual),
     isGone: false,
-    notes: notesOf(found),
+    notes: [...notesOf(found), ...pins.map(pinText)],
   };
 }
 

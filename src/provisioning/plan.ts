@@ -9,8 +9,10 @@ import {
   type GrantedEntitlement,
 } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
+import type { Pin } from '../model/pin.ts';
 import type { Capabilities } from '../targets/target.ts';
 import { sameEmail } from './correlate.ts';
+import { withheldKeys } from './pinned.ts';
 import { type PlannedProfile, planProfile } from './plan-profile.ts';
 import { accountRows, grantRow, groupRow, MANAGED, newUserName, revokeRow, rulesByKey } from './rows.ts';
 
@@ -28,6 +30,8 @@ export interface PlanInput {
   /** Further accounts that were found, for clashes of e-mail and user name. */
   readonly others: readonly ActualAccount[];
   readonly ledger: readonly Grant[];
+  /** Those that withhold something: it goes whoever could not be heard. Default: none. */
+  readonly pins?: readonly Pin[];
   /** Which of `additions(input)` exist in the target. */
   readonly existing: readonly ActualEntitlement[];
   readonly can: Capabilities;
@@ -125,10 +129,16 @@ export function additions({
 }
 
 /** True when nothing of ours has to go: what lets a known person in while the target is down. */
-export function withdrawsNothing(desired: DesiredAccount, ledger: readonly Grant[]): boolean {
+export function withdrawsNothing(
+  desired: DesiredAccount,
+  ledger: readonly Grant[],
+  pins: readonly Pin[] = [],
+): boolean {
   const wanted = new Set(desired.entitlements.map((entitlement) => entitlementKey(entitlement)));
+  const withheld = withheldKeys(pins);
   return (
     desired.active &&
+    ledger.every((grant) => !withheld.has(entitlementKey(grant))) &&
     ledger.every((grant) => desired.leaveAlone.includes(grant.origin) || wanted.has(entitlementKey(grant)))
   );
 }
@@ -188,14 +198,17 @@ export function unrecorded(
     }));
 }
 
-/** Ledger rows whose origin speaks now and no longer gives them. */
-function withdrawn({ desired, ledger }: PlanInput): { key: string; origin: string }[] {
+/** Ledger rows whose origin speaks now and no longer gives them, and those of what is withheld. */
+function withdrawn({ desired, ledger, pins = [] }: PlanInput): { key: string; origin: string }[] {
   const wanted = new Set(
     desired.entitlements.map((entitlement) => `${entitlement.origin} ${entitlementKey(entitlement)}`),
   );
+  const withheld = withheldKeys(pins);
   return ledger
     .filter(
-      (grant) => !desired.leaveAlone.includes(grant.origin) && !wanted.has(`${grant.origin} ${entitlementKey(grant)}`),
+      (grant) =>
+        withheld.has(entitlementKey(grant)) ||
+        (!desired.leaveAlone.includes(grant.origin) && !wanted.has(`${grant.origin} ${entitlementKey(grant)}`)),
     )
     .map((grant) => ({ key: entitlementKey(grant), origin: grant.origin }));
 }

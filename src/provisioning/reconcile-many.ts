@@ -123,7 +123,7 @@ async function stillStands(
   const isOut = whyOut(await directory.people.get(person)) !== undefined;
   if ('desired' in goal ? isOut : goal.leaving.policy === 'delete' && !isOut) return false;
   const now = await recall(directory, { person, target });
-  return JSON.stringify(now) === JSON.stringify({ link: memory.link, ledger: memory.ledger });
+  return JSON.stringify(now) === JSON.stringify({ link: memory.link, ledger: memory.ledger, pins: memory.pins });
 }
 
 type Done = Applied | LatchgateError | undefined;

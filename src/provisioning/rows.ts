@@ -8,6 +8,7 @@ import {
   type GrantedEntitlement,
 } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
+import type { Pin } from '../model/pin.ts';
 import type { PlannedProfile } from './plan-profile.ts';
 
 /** Stands in the ledger's place for what counts as ours without being there. */
@@ -19,6 +20,7 @@ export interface RowInput {
   readonly actual: ActualAccount | undefined;
   readonly others: readonly ActualAccount[];
   readonly ledger: readonly Grant[];
+  readonly pins?: readonly Pin[];
 }
 
 export function accountRows(input: RowInput, profile: PlannedProfile, active: boolean | undefined): Change[] {
@@ -58,11 +60,14 @@ export function grantRow(
   };
 }
 
-export function revokeRow({ actual, ledger }: RowInput, entitlement: ActualEntitlement): Change {
+export function revokeRow({ actual, ledger, pins = [] }: RowInput, entitlement: ActualEntitlement): Change {
   const grant = ledger.find(
     (row) => row.entitlementId === entitlement.id || entitlementKey(row) === entitlementKey(entitlement),
   );
   const isManaged = grant?.rule === MANAGED;
+  const withheld = pins.find(
+    (pin) => pin.effect === 'withheld' && entitlementKey(pin) === entitlementKey(grant ?? entitlement),
+  );
   return {
     op: 'revoke',
     type: 'user',
@@ -70,7 +75,9 @@ export function revokeRow({ actual, ledger }: RowInput, entitlement: ActualEntit
     entitlement,
     reason: isManaged
       ? 'no rule gives it (safety.manage)'
-      : `given by rule ${grant?.rule ?? '?'}, which no longer fits`,
+      : withheld !== undefined
+        ? `pinned by ${withheld.by}`
+        : `given by rule ${grant?.rule ?? '?'}, which no longer fits`,
     ...(grant === undefined || isManaged ? {} : { rule: grant.rule, origin: grant.origin }),
   };
 }

@@ -4,9 +4,10 @@ import type { Decision } from '../model/desired.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
 import { hear } from './heard.ts';
 import { denial, type Goal, goalFor, isPolicy, wantSame } from './outcome.ts';
+import { pinText } from './pinned.ts';
 
 export interface SaidDeps {
-  readonly directory: Pick<Directory, 'people'>;
+  readonly directory: Pick<Directory, 'people' | 'pins'>;
   readonly mapping: Mapping;
   /** By name. */
   readonly targets: ReadonlyMap<string, unknown>;
@@ -30,7 +31,11 @@ export class Said {
     const remembered =
       same?.rememberedGroups === undefined ? assertion : { ...assertion, rememberedGroups: same.rememberedGroups };
     const others = before.filter((one) => one !== same);
-    return mapping.map({ person, assertions: [...others, remembered], current: assertion.origin });
+    const decision = mapping.map({ person, assertions: [...others, remembered], current: assertion.origin });
+    const pins = person === 'new' ? [] : await directory.pins.ofPerson(person);
+    if (pins.length === 0) return decision;
+    const notes = [...decision.trace.notes, ...pins.map(pinText)];
+    return { ...decision, trace: { ...decision.trace, notes } };
   }
 
   /** Whether no target is to be any different from what was last said. That it is so there is not looked at. */

@@ -31,7 +31,7 @@ export interface ElsewhereOptions {
  * targets are not read for it. They are when it is done.
  */
 export async function planElsewhere(
-  directory: Pick<Directory, 'accounts' | 'ledger' | 'retries'>,
+  directory: Pick<Directory, 'accounts' | 'ledger' | 'pins' | 'retries'>,
   leavers: readonly Leaver[],
   { targets, except, policy: wanted, holdsDeletion, reason }: ElsewhereOptions,
 ): Promise<readonly AccountElsewhere[]> {

@@ -1,13 +1,18 @@
 import type { AccountLink, Directory } from '../directory/directory.ts';
 import type { Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
+import type { Pin } from '../model/pin.ts';
 import type { Memory, PlanReads } from '../provisioning/job.ts';
 
-const NOTHING: Memory = { link: undefined, ledger: [] };
+const NOTHING: Memory = { link: undefined, ledger: [], pins: [] };
+
+/** Shared by nearly everybody. */
+const NONE: readonly Pin[] = [];
 
 interface Remembered extends Memory {
   link: AccountLink | undefined;
   readonly ledger: Grant[];
+  readonly pins: readonly Pin[];
 }
 
 /** What we remember of everybody, or of these people, in one target. */
@@ -17,15 +22,16 @@ export class TargetMemory {
   #owners: Map<string, PersonId> | undefined;
 
   static async read(
-    { accounts, ledger }: Pick<Directory, 'accounts' | 'ledger'>,
+    { accounts, ledger, pins }: Pick<Directory, 'accounts' | 'ledger' | 'pins'>,
     target: string,
     people?: readonly PersonId[],
   ): Promise<TargetMemory> {
     const memory = new TargetMemory();
     for await (const page of accounts.ofTarget(target, people)) {
-      for (const link of page) memory.#people.set(link.person, { link, ledger: [] });
+      for (const link of page) memory.#people.set(link.person, { link, ledger: [], pins: NONE });
     }
     for await (const page of ledger.ofTarget(target, people)) memory.#addGrants(page);
+    for await (const page of pins.ofTarget(target, people)) for (const pin of page) memory.#addPin(pin);
     return memory;
   }
 
@@ -69,11 +75,17 @@ export class TargetMemory {
     for (const grant of page) {
       if (last === undefined || grant.person !== person) {
         person = grant.person;
-        last = this.#people.get(person) ?? { link: undefined, ledger: [] };
+        last = this.#people.get(person) ?? { link: undefined, ledger: [], pins: NONE };
         this.#people.set(person, last);
       }
       last.ledger.push(grant);
     }
+  }
+
+  #addPin(pin: Pin): void {
+    const known = this.#people.get(pin.person);
+    const pins = [...(known?.pins ?? NONE), pin];
+    this.#people.set(pin.person, { link: known?.link, ledger: known?.ledger ?? [], pins });
   }
 
   #ownersNow(): Map<string, PersonId> {

@@ -232,7 +232,8 @@ class Drafting {
     const decided = deciding.listed(listed, person, known, account.id);
     if (!('goal' in decided) || !('desired' in decided.goal)) return false;
     const desired = snapshot.adapted(decided.goal.desired);
-    if (desired === undefined) return false;
+    // What was pinned for somebody is for the plan.
+    if (desired === undefined || mine.pins.length > 0) return false;
     return isPlainlySettled({ desired, memory: mine, account, can: snapshot.can }, this.#context);
   }
 

@@ -4,6 +4,7 @@ import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import type { Grant } from '../../src/model/entitlement.ts';
 import type { Assertion } from '../../src/model/person.ts';
 import { describeListings } from './directory-listings.ts';
+import { describePins } from './directory-pins.ts';
 import { describeSyncStores } from './directory-syncs.ts';
 import type { State, StateFactory } from './state.ts';
 
@@ -34,6 +35,7 @@ export function describeDirectory(name: string, makeState: StateFactory): void {
     describeRest(() => ({ here, there, state }));
     describeSyncStores(() => ({ here, there, state }));
     describeListings(() => ({ here, there, state }));
+    describePins(() => ({ here, there }));
   });
 }
 

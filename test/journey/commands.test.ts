@@ -57,6 +57,9 @@ const COMMANDS = [
   ['check'],
   ['explain', '--origin', 'acme', '--claims', 'x.json'],
   ['preview', '--new', 'x.yaml'],
+  ['review', '--target', 'superset', '--out', 'x.csv'],
+  ['pins', 'list'],
+  ['pins', 'lift', '--user', 'ann', '--target', 'superset', '--entitlement', 'Alpha'],
   ['why', 'abc'],
   ['audit', 'list'],
   ['audit', 'verify'],
@@ -80,7 +83,7 @@ const COMMANDS = [
 describe('every command', () => {
   it.each(
     [...COMMANDS, ['schema']].map((words) => [
-      words.slice(0, words[0]?.match(/audit|sessions|users|plans|syncs/) ? 2 : 1),
+      words.slice(0, words[0]?.match(/audit|sessions|users|plans|pins|syncs/) ? 2 : 1),
     ]),
   )('%j --help says what it does and which options it has, and ends with 0', async (words) => {
     const { code, out, err } = await bare(...words, '--help');

@@ -9,6 +9,8 @@ export interface Options {
   readonly id?: string;
   readonly since?: string;
   readonly new?: string;
+  readonly entitlement?: string;
+  readonly load?: string;
   readonly origin?: string;
   readonly claims?: string;
   readonly token?: string;

@@ -4,8 +4,9 @@ import { apply } from '../apply.ts';
 import type { Io } from '../io.ts';
 import { plan } from '../plan.ts';
 import { plansApprove, plansList, plansReject, plansShow } from '../plans.ts';
+import { applyReviewPlan, reviewPlanIn } from '../review.ts';
 import { syncsList, syncsRuns } from '../syncs.ts';
-import { withState, withSyncs } from '../with-state.ts';
+import { withReviews, withState, withSyncs } from '../with-state.ts';
 import { type Add, group, json } from './add.ts';
 
 /** `plan`, `apply`, `adopt`, `plans`, `syncs`. */
@@ -20,9 +21,12 @@ export function addSyncCommands(program: Command, add: Add, io: Io): void {
     .option(...markdown)
     .option(...all)
     .option('--detailed-exitcode', '10: something would change, 11: something is held');
-  add(program, 'apply [name]', 'do what a sync would do', (options, [name]) =>
-    withSyncs(options, io, (deps) => apply(name, options, deps, io)),
-  )
+  add(program, 'apply [name]', 'do what a sync would do, or what was decided in a review', (options, [name]) => {
+    const reviewed = name === undefined && options.plan !== undefined ? reviewPlanIn(options.plan) : undefined;
+    return reviewed === undefined
+      ? withSyncs(options, io, (deps) => apply(name, options, deps, io))
+      : withReviews(options, io, (deps) => applyReviewPlan(reviewed, options, deps, io));
+  })
     .option('--plan <file>', 'only this very plan, and only while it is true')
     .option('--approve', 'go on in spite of the brake')
     .option(...json);
