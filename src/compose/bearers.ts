@@ -3,6 +3,7 @@ import type { EndedLogins } from '../login/backchannel-ended.ts';
 import { BearerLogins } from '../login/bearer.ts';
 import { countEverywhere } from './counts.ts';
 import type { Engines } from './engine.ts';
+import { outcomeOf } from './outcomes.ts';
 import type { ConfiguredLogin } from './providers.ts';
 
 /** API clients; undefined when no login takes access tokens. */
@@ -23,7 +24,7 @@ export function composeBearers(
     endedLogins,
     provisioner: engine,
     absoluteMs: config.session.absolute,
-    onOutcome: (login, code) => metrics.login(login, code === 'ok' ? 'allow' : 'deny', code),
+    onOutcome: (login, code) => metrics.login(login, outcomeOf(code), code),
     sharedBegun: countEverywhere(state, 'new access tokens'),
     clock,
     log,

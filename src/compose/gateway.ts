@@ -11,7 +11,7 @@ import { createLoginRouter } from '../login/routes.ts';
 import { createLoginStates } from '../login/state.ts';
 import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
 import { createAdminApp } from '../ops/admin.ts';
-import { createReadiness, type Probe, type Readiness } from '../ops/health.ts';
+import { createReadiness, type Probe, type Readiness, STOPPING } from '../ops/health.ts';
 import type { MetricValues } from '../ops/metrics.ts';
 import type { GatewayPages, ProxyTarget } from '../proxy/deps.ts';
 import { Failures } from '../proxy/failures.ts';
@@ -31,7 +31,7 @@ import { composeBreakGlass } from './break-glass.ts';
 import { countEverywhere } from './counts.ts';
 import type { ComposedTarget, Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
-import { startJobs } from './jobs.ts';
+import { type Job, startJobs } from './jobs.ts';
 import { drain, listen } from './listener.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
@@ -57,6 +57,9 @@ export interface GatewayPart {
   /** False: somebody else does what goes on beside the requests. */
   readonly jobs?: boolean;
 }
+
+/** For the metrics: whoever asks `/readyz` is answered anew. */
+const CHECK_EVERY_MS = 15_000;
 
 type Providers = ReadonlyMap<string, ConfiguredLogin>;
 
@@ -99,12 +102,21 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
     advisories: { ...scheduled.advisories, ...scim?.advisories },
     closing: closing.signal,
   });
+  const checking: Job = {
+    everyMs: CHECK_EVERY_MS,
+    work: async () => {
+      for (const [name, { ok }] of Object.entries((await readiness()).checks)) {
+        if (name !== STOPPING) metrics.check(name, ok);
+      }
+    },
+  };
   const refresh = async (): Promise<void> => {
     for (const [file, seconds] of certificates?.expiries() ?? []) metrics.certificate(file, seconds);
     if (part.jobs === false) return;
     await state.sessions.count().then(metrics.sessions, () => {});
     await scheduled.measure().catch(() => {});
     await audit.measure().catch(() => {});
+    await scim?.measure().catch(() => {});
   };
   const adminServer = createServer(createAdminApp({ readiness, metrics: () => refresh().then(metrics.render) }));
   let stopJobs: (() => Promise<void>) | undefined;
@@ -116,7 +128,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
         part.admin === false ? '' : listen(adminServer, config.admin_listen),
       ]);
       if (part.jobs !== false) {
-        stopJobs = startJobs(engines, scheduled, closing.signal, [...audit.jobs, ...(scim?.jobs ?? [])]);
+        stopJobs = startJobs(engines, scheduled, closing.signal, [checking, ...audit.jobs, ...(scim?.jobs ?? [])]);
       }
       live.watch(() => proxy.liveSessions());
       return { public: own, admin };

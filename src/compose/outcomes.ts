@@ -1,5 +1,6 @@
 import type { Decisions } from '../directory/directory.ts';
 import type { LoginOutcome } from '../login/context.ts';
+import { ERRORS, type ErrorCode } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Metrics } from '../ops/metrics.ts';
 
@@ -17,7 +18,7 @@ export function createOutcomeRecorder({
   clock,
 }: {
   readonly decisions: Pick<Decisions, 'save'>;
-  readonly metrics: Pick<Metrics, 'login'>;
+  readonly metrics: Pick<Metrics, 'login' | 'loginTook'>;
   readonly clock: Clock;
 }): (outcome: LoginOutcome) => Promise<void> {
   let left = MOST_AT_ONCE;
@@ -30,8 +31,9 @@ export function createOutcomeRecorder({
     left -= 1;
     return true;
   };
-  return async ({ requestId, login, code, beforeProvisioning, detail }) => {
-    metrics.login(login, code === 'ok' ? 'allow' : 'deny', code);
+  return async ({ requestId, login, code, seconds, beforeProvisioning, detail }) => {
+    metrics.login(login, outcomeOf(code), code);
+    if (seconds !== undefined) metrics.loginTook(login, seconds);
     if (!beforeProvisioning || !mayWrite()) return;
     await decisions.save({
       requestId,
@@ -42,4 +44,10 @@ export function createOutcomeRecorder({
       ...(detail === undefined ? {} : { detail }),
     });
   };
+}
+
+/** `error`: it is not the person's doing. */
+export function outcomeOf(code: string): 'allow' | 'deny' | 'error' {
+  if (code === 'ok') return 'allow';
+  return Object.hasOwn(ERRORS, code) && ERRORS[code as ErrorCode].status >= 500 ? 'error' : 'deny';
 }

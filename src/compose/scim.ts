@@ -11,6 +11,7 @@ import { refuseExisting } from '../scim/existing.ts';
 import { Pushes } from '../scim/pushes.ts';
 import type { ScimConfig } from '../scim/schema.ts';
 import { ScimServer, WELL_KNOWN } from '../scim/server.ts';
+import { heldDeletions } from '../scim/store/held.ts';
 import { createTokens } from '../scim/store/tokens.ts';
 import { touchRefused } from '../scim/store/users.ts';
 import { tokenStanding } from '../scim/token-expiry.ts';
@@ -27,6 +28,8 @@ export interface ComposedScim {
   /** Whether some client has to show a certificate. */
   readonly asksCertificate: boolean;
   readonly jobs: readonly Job[];
+  /** Sets the metrics that all instances show alike. */
+  measure(): Promise<void>;
   /** How the tokens of each client stand. */
   readonly advisories: Readonly<Record<string, Advisory>>;
   close(): Promise<void>;
@@ -91,6 +94,12 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
         },
       },
     ],
+    measure: async () => {
+      const held = await heldDeletions(database);
+      for (const name of clients.keys()) {
+        metrics.scimHeld(name, held.filter(({ client }) => client === name).length);
+      }
+    },
     advisories: Object.fromEntries(
       [...clients.values()].map((client) => [`scim:${client.name}`, () => tokenStanding(client, tokens, clock)]),
     ),

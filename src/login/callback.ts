@@ -66,6 +66,7 @@ export async function conclude(
 ): Promise<void> {
   const returnTo = opened?.transaction.returnTo ?? asked;
   if (opened?.live === false && isStuck(req, opened)) countStranger(options, req);
+  const startedAt = performance.now();
   let isRecorded = false;
   let completed: Completed | undefined;
   try {
@@ -85,7 +86,13 @@ export async function conclude(
       login: provider.name,
       person: provisioned.identity.person,
     });
-    await report(options, { requestId: requestIdOf(res), login: provider.name, code: 'ok', beforeProvisioning: false });
+    await report(options, {
+      requestId: requestIdOf(res),
+      login: provider.name,
+      code: 'ok',
+      seconds: (performance.now() - startedAt) / 1_000,
+      beforeProvisioning: false,
+    });
     if (options.providers.size > 1) appendCookie(res, rememberLogin(options.publicUrl, provider.name));
     sendRedirect(res, 302, returnTo);
   } catch (thrown) {

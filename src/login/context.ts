@@ -29,6 +29,8 @@ export interface LoginOutcome {
   readonly login: string;
   /** `ok`, or the reason code. */
   readonly code: string;
+  /** From the provider's answer to the session. */
+  readonly seconds?: number;
   /** False: provisioning has recorded the decision itself. */
   readonly beforeProvisioning: boolean;
   readonly detail?: Readonly<Record<string, unknown>>;

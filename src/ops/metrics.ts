@@ -5,6 +5,8 @@ import { CodeTally, RequestTally } from './request-tally.ts';
 export interface Metrics {
   /** `code` is `ok` or the error code; `login` the provider's configured name, `-` while it is not known. */
   login(login: string, outcome: 'allow' | 'deny' | 'error', code: string): void;
+  /** From the provider's answer to the session, of a login that was allowed. */
+  loginTook(login: string, seconds: number): void;
   provisioning(target: string, outcome: 'ready' | 'none' | 'failed' | 'degraded', seconds: number): void;
   /** Changes written to a target, by kind. */
   change(target: string, op: string, count?: number): void;
@@ -26,7 +28,11 @@ export interface Metrics {
   syncRun(sync: string, outcome: string, code: string, seconds: number): void;
   syncState(sync: string, state: SyncState): void;
   /** One request to the SCIM API; `client` is `-` while it is not known. */
-  scim(client: string, resource: string, outcome: string): void;
+  scim(client: string, resource: string, outcome: string, seconds: number): void;
+  /** People whom a client has let go of, and whose accounts are not deleted until somebody approves. */
+  scimHeld(client: string, people: number): void;
+  /** One check of `/readyz`: `state`, `login:NAME`, `target:NAME`, `sync:NAME`, … */
+  check(check: string, isOk: boolean): void;
   /** Reconciles that wait for their next try. */
   retriesWaiting(count: number): void;
   audit(state: AuditState): void;
@@ -69,6 +75,8 @@ export type MetricValues = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 const SYNC_SECONDS = [1, 5, 15, 60, 300, 900, 3_600, 14_400];
 const SYNC_OPS = ['create', 'update', 'disable', 'delete', 'grant', 'revoke', 'held'] as const;
+const LOGIN_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const SCIM_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const PROVISIONING_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Metrics in a registry of their own. `processMetrics` adds those of the process (memory, event loop, …). */
@@ -85,6 +93,12 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     new Histogram({ name: `latchgate_${name}`, help, labelNames, buckets, registers });
 
   const logins = counter('logins_total', 'Logins by provider, outcome and code', ['login', 'outcome', 'code']);
+  const loginSeconds = histogram(
+    'login_seconds',
+    "From the provider's answer to the session, of logins that were allowed",
+    ['login'],
+    LOGIN_SECONDS,
+  );
   const provisioned = counter('provisioning_total', 'Reconciles of one account', ['target', 'outcome']);
   const provisioningSeconds = histogram(
     'provisioning_seconds',
@@ -101,7 +115,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   );
   const sessions = gauge('sessions', 'Live sessions', 'max');
   const sockets = gauge('upgraded_sockets', 'Open WebSocket tunnels', 'sum');
-  const checks = counter('session_checks_total', 'Live sessions that were checked with their provider', [
+  const sessionChecks = counter('session_checks_total', 'Live sessions that were checked with their provider', [
     'login',
     'outcome',
     'code',
@@ -113,10 +127,14 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   const httpRetries = counter('http_retries_total', 'Outgoing calls that were tried again', ['client']);
   const syncs = syncMetrics(counter, gauge, histogram);
   const scim = counter('scim_requests_total', 'Requests to the SCIM API', ['client', 'resource', 'outcome']);
+  const scimSeconds = histogram('scim_request_seconds', 'Duration of a SCIM request', ['client'], SCIM_SECONDS);
+  const scimHeld = gauge('scim_deletions_held', 'People whose accounts wait to be deleted', 'max', ['client']);
+  const checks = gauge('check_ok', 'Whether a check of /readyz is well', 'min', ['check']);
   const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try', 'max');
 
   return {
     login: (login, outcome, code) => logins.inc({ login, outcome, code }),
+    loginTook: (login, seconds) => loginSeconds.observe({ login }, seconds),
     provisioning: (target, outcome, seconds) => {
       provisioned.inc({ target, outcome });
       provisioningSeconds.observe({ target }, seconds);
@@ -126,12 +144,17 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     refused: (code) => refusals.add(code),
     sessions: (count) => sessions.set(count),
     sockets: (open) => sockets.set(open),
-    sessionCheck: (login, outcome, code) => checks.inc({ login, outcome, code }),
+    sessionCheck: (login, outcome, code) => sessionChecks.inc({ login, outcome, code }),
     backchannelLogout: (login, code) => logouts.inc({ login, code }),
     certificate: (certificate, seconds) => certificates.set({ certificate }, seconds),
     httpRetry: (client) => httpRetries.inc({ client }),
     ...syncs,
-    scim: (client, resource, outcome) => scim.inc({ client, resource, outcome }),
+    scim: (client, resource, outcome, seconds) => {
+      scim.inc({ client, resource, outcome });
+      scimSeconds.observe({ client }, seconds);
+    },
+    scimHeld: (client, people) => scimHeld.set({ client }, people),
+    check: (check, isOk) => checks.set({ check }, Number(isOk)),
     retriesWaiting: (count) => retriesWaiting.set(count),
     ...auditMetrics(gauge),
     render: () => rendered(registry),

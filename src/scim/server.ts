@@ -62,6 +62,7 @@ export class ScimServer {
   /** `path` is normalised: decoded, without dot-segments; `req.url` has the query. Never throws. */
   async handle(req: IncomingMessage, res: ServerResponse, requestId: string, path: string): Promise<void> {
     const gone = new AbortController();
+    const startedAt = performance.now();
     res.once('close', () => gone.abort());
     let client = '-';
     let answer: Answer;
@@ -72,7 +73,8 @@ export class ScimServer {
     } catch (thrown) {
       answer = this.#refused(req, toLatchgateError(thrown), requestId);
     }
-    this.#count(client, path, answer, requestId, req.method ?? '');
+    const seconds = (performance.now() - startedAt) / 1_000;
+    this.#count({ client, path, answer, requestId, method: req.method ?? '', seconds });
     if (res.destroyed) return;
     if (!req.complete) res.setHeader('Connection', 'close');
     sendAnswer(res, answer, requestId);
@@ -105,10 +107,10 @@ export class ScimServer {
       : failure;
   }
 
-  #count(client: string, path: string, answer: Answer, requestId: string, method: string): void {
+  #count({ client, path, answer, requestId, method, seconds }: Counted): void {
     const { metrics, log, config } = this.#deps;
     const [, first = ''] = path.startsWith(config.path) ? path.slice(config.path.length).split('/') : [];
-    metrics.scim(client, KINDS[first] ?? 'other', outcomeOf(answer.status));
+    metrics.scim(client, KINDS[first] ?? 'other', outcomeOf(answer.status), seconds);
     if (answer.status >= 500) log.warn('a SCIM request failed', { requestId, client, method, status: answer.status });
   }
 
@@ -159,6 +161,15 @@ export class ScimServer {
     const carried = await pushes.carryOut(client, [...pushed.users, ...repeated], requestId, settled);
     return notInYet(database, client, pushed, carried);
   }
+}
+
+interface Counted {
+  readonly client: string;
+  readonly path: string;
+  readonly answer: Answer;
+  readonly requestId: string;
+  readonly method: string;
+  readonly seconds: number;
 }
 
 const KINDS: Readonly<Record<string, string | undefined>> = Object.assign(Object.create(null), {

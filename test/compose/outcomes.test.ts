@@ -8,7 +8,7 @@ function start() {
   const clock = { at: 1_800_000_000_000, now: () => clock.at };
   const record = createOutcomeRecorder({
     decisions: { save: async (decision) => void saved.push(decision) },
-    metrics: { login: (login, outcome, code) => void counted.push(`${login} ${outcome} ${code}`) },
+    metrics: { login: (login, outcome, code) => void counted.push(`${login} ${outcome} ${code}`), loginTook: () => {} },
     clock,
   });
   return { saved, counted, clock, record };
@@ -30,7 +30,8 @@ describe('logins that ended', () => {
     expect(saved).toEqual([
       expect.objectContaining({ requestId: 'r1', code: 'login_state_invalid', detail: { check: 'seal' } }),
     ]);
-    expect(counted).toEqual(['staff deny login_state_invalid', 'staff allow ok']);
+    await record({ requestId: 'r3', login: 'staff', code: 'target_unavailable', beforeProvisioning: false });
+    expect(counted).toEqual(['staff deny login_state_invalid', 'staff allow ok', 'staff error target_unavailable']);
   });
 
   it('do not let strangers fill the database, and are kept again afterwards', async () => {

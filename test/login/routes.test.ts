@@ -79,7 +79,13 @@ describe('a login', () => {
   it('tells how it ended', async () => {
     await new Browser(site).logIn('alice');
     expect(site.outcomes).toEqual([
-      { requestId: expect.any(String), login: 'staff', code: 'ok', beforeProvisioning: false },
+      {
+        requestId: expect.any(String),
+        login: 'staff',
+        code: 'ok',
+        seconds: expect.any(Number),
+        beforeProvisioning: false,
+      },
     ]);
   });
 
