@@ -38,6 +38,7 @@ module.exports = {
     only('scim', ['provisioning', 'mapping', 'directory', 'audit', 'session', 'ops', 'model']),
     only('login', ['provisioning', 'mapping', 'directory', 'session', 'ops', 'model']),
     only('proxy', ['provisioning', 'mapping', 'targets', 'session', 'ops', 'model']),
+    only('console', ['sync', 'provisioning', 'mapping', 'login', 'directory', 'audit', 'session', 'ops', 'model']),
     only('config', ['mapping', 'ops', 'model']),
     {
       name: 'scim-protocol-is-pure',

@@ -94,6 +94,7 @@ describe('docs/storage.md', () => {
       scim_members: true,
       scim_tokens: true,
       scim_held: true,
+      console_sessions: true,
     };
     const [section = ''] = page('docs/storage.md').text.split('## What is hashed');
     const named = [...section.matchAll(/^\| ((?:`\w+`(?:, )?)+) \|/gm)].flatMap(

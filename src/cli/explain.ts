@@ -1,3 +1,4 @@
+import { claimedAssertion } from '../compose/claimed.ts';
 import { decodeText, readFileUpTo } from '../config/files.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -83,29 +84,10 @@ async function readAssertion(options: ExplainOptions, config: Config, parts: Exp
     throw new LatchgateError('usage', 'explain takes either --claims FILE or --token FILE');
   }
   const text = await readInput(claims ?? token ?? '-', parts.stdin ?? process.stdin);
-  if (claims !== undefined) return assertionOf(parseClaims(text), origin, config);
+  if (claims !== undefined) return claimedAssertion(config, origin, parseClaims(text), new Date());
   if (parts.verifyToken === undefined)
     throw new LatchgateError('usage', 'explain --token needs access to the provider');
   return parts.verifyToken(origin, text.trim());
-}
-
-function assertionOf(claims: Record<string, unknown>, origin: string, config: Config): Assertion {
-  const subject = Object.hasOwn(claims, 'sub') ? claims['sub'] : '';
-  return {
-    origin,
-    issuer: issuerOf(config.login[origin]),
-    // Whatever it is: the mapping refuses what is no subject, and says so.
-    subject: subject as string,
-    active: true,
-    claims,
-    at: new Date(),
-  };
-}
-
-/** SAML names the provider in its metadata, which may be elsewhere; no rule looks at it. */
-function issuerOf(login: Config['login'][string] | undefined): string {
-  if (login?.type === 'saml') return login.idp_entity_id ?? '';
-  return login?.issuer ?? '';
 }
 
 function parseClaims(text: string): Record<string, unknown> {

@@ -1,7 +1,6 @@
-import type { Audit } from '../audit/audit.ts';
-import type { Plans, StoredPlan } from '../directory/sync-history.ts';
+import type { StoredPlan } from '../directory/sync-history.ts';
 import { LatchgateError } from '../model/errors.ts';
-import type { Clock } from '../ops/clock.ts';
+import { concludePlan, type DecideDeps, decidePlan, isWaiting } from '../sync/decide.ts';
 import { parsePlan, planJson } from '../sync/plan-json.ts';
 import { renderPlanMarkdown } from '../sync/render-markdown.ts';
 import { renderPlanText } from '../sync/render-text.ts';
@@ -12,13 +11,8 @@ import { printable, tableLines, timeText } from './table.ts';
 
 const OPERATOR = 'operator';
 const MOST = 200;
-const WAITING = ['held', 'saved'] as const;
 
-export interface PlansDeps {
-  readonly plans: Plans;
-  readonly audit: Audit;
-  readonly clock: Clock;
-}
+export type PlansDeps = DecideDeps;
 
 /**
  * `latchgate plans list`: plans that wait for a person, and what became of earlier ones, newest first. Exit code 0. With
@@ -90,11 +84,7 @@ export async function plansApprove(
   if (stored.state !== 'approved') await decide(stored, 'approved', deps);
   const what = { approve: true, expect: stored.fingerprint };
   const result = await applyWithProgress(stored.sync, what, options, deps, io);
-  const outcome = result?.outcome ?? 'stopped';
-  const to = outcome === 'stale' ? 'replaced' : outcome === 'stopped' ? undefined : 'applied';
-  if (to !== undefined) {
-    await deps.plans.decide(id, { from: ['approved'], to, by: OPERATOR, at: new Date(deps.clock.now()) });
-  }
+  await concludePlan(id, result?.outcome, OPERATOR, deps);
   return exitCode(result);
 }
 
@@ -118,21 +108,10 @@ async function storedPlan(id: string, { plans }: Pick<PlansDeps, 'plans'>): Prom
   return stored;
 }
 
-function isWaiting({ state }: StoredPlan): boolean {
-  return state === 'held' || state === 'saved';
-}
-
 async function decide(stored: StoredPlan, to: 'approved' | 'rejected', deps: PlansDeps): Promise<void> {
-  const { id, sync, target, fingerprint, code } = stored;
-  const at = new Date(deps.clock.now());
-  if (!(await deps.plans.decide(id, { from: WAITING, to, by: OPERATOR, at }))) {
-    const now = await storedPlan(id, deps);
-    throw new LatchgateError('plan_decided', `the plan ${id} is ${stateText(now)}`);
-  }
-  const after = { plan: id, sync, fingerprint };
-  await deps.audit.append([
-    { event: `plan.${to}`, actor: OPERATOR, target, after, ...(code === undefined ? {} : { code }) },
-  ]);
+  if (await decidePlan(stored, to, { actor: OPERATOR }, deps)) return;
+  const now = await storedPlan(stored.id, deps);
+  throw new LatchgateError('plan_decided', `the plan ${stored.id} is ${stateText(now)}`);
 }
 
 function stateText({ state, decidedBy, decidedAt }: StoredPlan): string {

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';
+import { composeLoneConsole } from '../compose/console.ts';
 import { joinDeployment } from '../compose/deployment.ts';
 import { composeEngine } from '../compose/engine.ts';
 import { composeGateway, type Gateway, type GatewayPart } from '../compose/gateway.ts';
@@ -60,11 +61,14 @@ async function serveWithWorkers(
   await joinDeployment(config, state).finally(() => state.close());
   const workers = createWorkers(config, count, log);
   const closing = new AbortController();
-  const adminServer = createServer(createAdminApp(adminOf(workers, closing.signal)));
+  const admin = adminOf(workers, closing.signal);
+  const console = await composeLoneConsole(config, log, admin.readiness);
+  const handler = console === undefined ? {} : { console: console.handler };
+  const adminServer = createServer(createAdminApp({ ...admin, ...handler }));
   const run = async (): Promise<never> => {
     const address = await workers.start();
-    const admin = await listen(adminServer, config.admin_listen);
-    log.info('ready', { public: address, admin, publicUrl: config.public_url, workers: count });
+    const adminAddress = await listen(adminServer, config.admin_listen);
+    log.info('ready', { public: address, admin: adminAddress, publicUrl: config.public_url, workers: count });
     return workers.givenUp;
   };
   try {
@@ -73,6 +77,7 @@ async function serveWithWorkers(
     closing.abort();
     await workers.stop();
     await drain(adminServer);
+    await console?.close();
   }
 }
 

@@ -3,6 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Config } from '../config/schema.ts';
 import { hasReaders } from '../config/without-people.ts';
+import { createConsoleEntrance } from '../console/entrance.ts';
+import { createConsoleLogins, ENTRANCE } from '../console/login.ts';
+import { compileRoles } from '../console/roles.ts';
 import { sendFailure } from '../login/answer.ts';
 import { createLoginStart } from '../login/begin.ts';
 import type { LoginRoutesOptions } from '../login/context.ts';
@@ -28,6 +31,7 @@ import { isServed } from '../targets/schema.ts';
 import { composeAudit } from './audit.ts';
 import { composeBearers } from './bearers.ts';
 import { composeBreakGlass } from './break-glass.ts';
+import { composeConsole } from './console.ts';
 import { countEverywhere } from './counts.ts';
 import type { ComposedTarget, Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
@@ -118,7 +122,15 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
     await audit.measure().catch(() => {});
     await scim?.measure().catch(() => {});
   };
-  const adminServer = createServer(createAdminApp({ readiness, metrics: () => refresh().then(metrics.render) }));
+  const console =
+    part.admin === false ? undefined : composeConsole(config, engines, { current: live.pages.current, readiness });
+  const adminServer = createServer(
+    createAdminApp({
+      readiness,
+      metrics: () => refresh().then(metrics.render),
+      ...(console === undefined ? {} : { console: console.handler }),
+    }),
+  );
   let stopJobs: (() => Promise<void>) | undefined;
   return {
     listen: async () => {
@@ -145,6 +157,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
       await scim?.close();
       await scheduled.close();
       await audit.close();
+      await console?.close();
       await live.close();
       await proxy.close();
       await drain(adminServer);
@@ -235,6 +248,10 @@ function proxied(name: string, target: ComposedTarget, { session }: Config): Pro
   ];
 }
 
+function isOwnPath(returnTo: string): boolean {
+  return returnTo.startsWith('/.latchgate/');
+}
+
 interface PageParts {
   readonly cookies: SessionCookies;
   readonly live: ComposedSessions;
@@ -270,7 +287,8 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
     sessions: createExpressSessions({ cookies, store: sessions, config: config.session, clock }),
     sessionConfig: config.session,
     provisioner: engine,
-    targetOf: (returnTo) => routeOf(returnTo)?.target,
+    // Whoever is on the way to the operators' page waits for no target: it may be what they come for.
+    targetOf: (returnTo) => (isOwnPath(returnTo) ? undefined : routeOf(returnTo)?.target),
     loginOf: (returnTo) => routeOf(returnTo)?.login,
     publicKeys: async () => {
       if (!hasReaders(config)) return [];
@@ -293,6 +311,16 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
+  const { admin_url: adminUrl, operators } = config;
+  if (adminUrl !== undefined && operators !== undefined) {
+    const logins = createConsoleLogins({
+      adminUrl,
+      publicUrl: config.public_url,
+      handovers: directory.handovers,
+      clock,
+    });
+    app.use(ENTRANCE, createConsoleEntrance(options, logins, compileRoles(operators)));
+  }
   app.use('/.latchgate', createLoginRouter(options));
   const startsLogin = createLoginStart(options);
   return (req, res, requestId) => {

@@ -28,7 +28,6 @@ export const COMPLAINTS = {
   wrong_type: 'A value of another type is needed.',
   not_an_option: 'The value is not one of the words that this key takes.',
   invalid_value: 'The value has the right type but cannot be used.',
-  feature_missing: 'The key belongs to a feature that this version does not have. It is refused rather than ignored.',
   // Between keys
   unknown_target: 'No target of that name is configured.',
   unknown_origin: 'No login, source or SCIM client of that name is configured.',

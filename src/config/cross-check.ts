@@ -1,6 +1,7 @@
 import { checkAuthority } from './check-authority.ts';
 import { checkHosts } from './check-hosts.ts';
 import { checkLogins } from './check-logins.ts';
+import { checkOperators } from './check-operators.ts';
 import { checkPrivileged } from './check-privileged.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkRules } from './check-rules.ts';
@@ -25,6 +26,7 @@ const CHECKS: readonly Check[] = [
   checkWorkspaces,
   checkPrivileged,
   checkRoutes,
+  checkOperators,
   checkSyncs,
 ];
 

@@ -3,8 +3,8 @@ import { checkCertificates } from './check-certificates.ts';
 import { type Complaint, ConfigError, type Finding, type Path, showPath, sortComplaints } from './complaint.ts';
 import { crossCheck } from './cross-check.ts';
 import { declaredNames } from './declared.ts';
-import { refuseMissingFeatures, startsWith, without } from './features.ts';
 import { decodeText, readFileUpTo } from './files.ts';
+import { startsWith } from './paths.ts';
 import type { Config } from './schema.ts';
 import { isMap } from './schema-walk.ts';
 import { secretFiles } from './secret-files.ts';
@@ -57,15 +57,13 @@ export function examineConfig(file: string, sources: ConfigSources): ExaminedCon
 type ReadFile = NonNullable<ConfigSources['readFile']>;
 
 function examineValue(file: string, tree: Tree, value: Record<string, unknown>, readFile: ReadFile): ExaminedConfig {
-  const { findings: missing, dropped } = refuseMissingFeatures(value);
-  const isDropped = (path: Path): boolean => dropped.some((entry) => startsWith(path, entry));
   const isNew = ({ path, code }: Finding): boolean => {
-    if (isDropped(path) || tree.unresolved.some((hole) => startsWith(path, hole))) return false;
+    if (tree.unresolved.some((hole) => startsWith(path, hole))) return false;
     // Whether a map is right as a whole can't be said while a value in it is not there.
     return code !== 'invalid_value' || !tree.unresolved.some((hole) => startsWith(hole, path));
   };
-  const { findings, sound, config } = validate(without(value, dropped) as Record<string, unknown>, tree.sources);
-  leaveOutHoles(sound, tree.unresolved, dropped);
+  const { findings, sound, config } = validate(value, tree.sources);
+  leaveOutHoles(sound, tree.unresolved);
   const between = crossCheck(sound, declaredNames(value, tree.sources));
   const place = (finding: Finding): Complaint => ({
     ...finding,
@@ -73,8 +71,7 @@ function examineValue(file: string, tree: Tree, value: Record<string, unknown>, 
     file,
   });
   const complaints = sortComplaints([
-    ...tree.findings.filter((finding) => !isDropped(finding.path)).map((finding) => ({ ...finding, file })),
-    ...missing.map(place),
+    ...tree.findings.map((finding) => ({ ...finding, file })),
     ...[...findings, ...between.complaints].filter(isNew).map(place),
   ]);
   if (complaints.length > 0 || config === undefined) return { complaints, warnings: [] };
@@ -85,14 +82,13 @@ function examineValue(file: string, tree: Tree, value: Record<string, unknown>, 
 }
 
 /** What lost a value is not held against the rest: it would look like what it is not. */
-function leaveOutHoles(sound: Partial<Config>, unresolved: readonly Path[], dropped: readonly Path[]): void {
+function leaveOutHoles(sound: Partial<Config>, unresolved: readonly Path[]): void {
   const sections = sound as Record<string, unknown>;
   for (const [section, entry] of unresolved) {
     const entries = sections[String(section)];
     if (ENTRY_SECTIONS.has(String(section)) && isMap(entries)) delete entries[String(entry)];
     else delete sections[String(section)];
   }
-  for (const [section, index] of dropped) if (typeof index === 'number') delete sections[String(section)];
 }
 
 /** `${…}` in a grant is a capture of the rule, so that no variable of the environment can decide who gets what. */

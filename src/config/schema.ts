@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { auditSchema } from '../audit/schema.ts';
+import { operatorsSchema } from '../console/schema.ts';
 import { stateSchema } from '../directory/schema.ts';
 import { loginSchema } from '../login/schema.ts';
 import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../mapping/schema.ts';
@@ -48,7 +49,15 @@ export const configSchema = z.strictObject({
   shutdown: shutdownSchema.prefault({}).describe('How the gateway stops.'),
   admin_listen: listenAddress
     .prefault('127.0.0.1:4181')
-    .describe('Where health, readiness and metrics are served. Never make it public.'),
+    .describe('Where health, readiness, metrics and the operators’ page are served. Never make it public.'),
+  admin_url: httpOrigin.optional().meta({
+    description:
+      'The address by which operators’ browsers see `admin_listen`; needed with `operators`. Requests for any other host are refused there. Plain http is accepted on loopback only.',
+    examples: ['https://bi-admin.example.com'],
+  }),
+  operators: operatorsSchema
+    .optional()
+    .describe('Who may use the operators’ page, at `admin_url`. Absent: it is not served.'),
   workers: workersSchema
     .prefault(1)
     .describe('Processes that serve, on the same addresses. `auto`: one for each CPU that the process may use.'),

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Finding, type Path, showPath } from './complaint.ts';
 import { explainIssue, type IssueContext, meantKey, unknownKey } from './explain-issue.ts';
-import { without } from './features.ts';
+import { without } from './paths.ts';
 import { type Config, configSchema } from './schema.ts';
 import { isMap, isOptional } from './schema-walk.ts';
 import { withoutPeople } from './without-people.ts';

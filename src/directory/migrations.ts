@@ -1,5 +1,6 @@
 import { type Kysely, type Migration, sql } from 'kysely';
 import { createAuditCheckpoints } from './migrations-audit.ts';
+import { createConsoleSessions } from './migrations-console.ts';
 import { createPins } from './migrations-pins.ts';
 import { addScimOwed, createScim } from './migrations-scim.ts';
 import { AUDIT_HEAD_ID } from './tables.ts';
@@ -26,6 +27,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0011_handovers': { up: createHandovers },
     '0013_pins': { up: createPins },
     '0014_audit_checkpoints': { up: createAuditCheckpoints },
+    '0015_console_sessions': { up: createConsoleSessions },
   };
 }
 

@@ -305,6 +305,14 @@ export interface ScimTokenRow {
   last_used_at: number | null;
 }
 
+export interface ConsoleSessionRow {
+  /** Hash of the cookie. */
+  handle: string;
+  sealed: string;
+  idle_until: number;
+  ends_at: number;
+}
+
 /** Whom a client has deleted lately. */
 export interface ScimHeldRow {
   person_id: string;
@@ -346,4 +354,5 @@ export interface Tables {
   scim_members: ScimMemberRow;
   scim_tokens: ScimTokenRow;
   scim_held: ScimHeldRow;
+  console_sessions: ConsoleSessionRow;
 }

@@ -64,6 +64,19 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
     title: 'This link is over',
     text: 'An emergency link works once, and for fifteen minutes. Ask the people who run this service for another one.',
   },
+  operator_only: {
+    title: 'This page is for operators',
+    text: 'You are logged in, but nobody has made you a viewer or an operator of this service.',
+  },
+  operator_viewer: {
+    title: 'You may look, and change nothing',
+    text: 'Viewers see everything here. To change something, ask an operator.',
+  },
+  operator_login_invalid: LOGIN_OVER,
+  operator_form_stale: {
+    title: 'This form is out of date',
+    text: 'Nothing was changed. Go back, reload the page, and try again.',
+  },
   login_unknown: { title: 'There is no such login', text: 'The address names a login that is not set up here.' },
   provider_unavailable: {
     title: 'Your identity provider does not answer',

@@ -1,4 +1,5 @@
 import { type ErrorRow, row } from './error-row.ts';
+import { CONSOLE_ERRORS } from './errors-console.ts';
 import { REVIEW_ERRORS } from './errors-review.ts';
 import { SCIM_ERRORS } from './errors-scim.ts';
 
@@ -14,7 +15,6 @@ export const ERRORS = {
     'The configuration has complaints; each is printed with its place. Run `latchgate check`.',
   ),
   config_unreadable: row(500, false, 'The configuration file could not be read.'),
-  feature_missing: row(500, false, 'This key belongs to a feature that this version does not have.'),
   address_unavailable: row(
     500,
     false,
@@ -269,6 +269,7 @@ export const ERRORS = {
   plan_stale: row(409, false, 'The plan is not true any more: source, target or config have changed. Make a new one.'),
   plan_held: row(409, false, 'The plan waits for a person to approve it: see why with `latchgate plans show ID`.'),
   ...SCIM_ERRORS,
+  ...CONSOLE_ERRORS,
   // Proxy
   request_invalid: row(400, false, 'The request target or a header is not one that the gateway forwards.'),
   request_timeout: row(408, true, 'The request did not arrive whole in time.'),

@@ -10,12 +10,16 @@ import type { Session, SessionStore } from './store.ts';
 /** Verified cookies that are remembered, so that the hot path does neither HMAC nor hash. */
 const REMEMBERED = 3_000;
 
+const BARE_NAMES = [
+  'latchgate',
+  'latchgate-login',
+  'latchgate-last-login',
+  'latchgate-console',
+  'latchgate-console-login',
+];
+
 /** Every cookie name that is ours on some deployment: never forwarded to an upstream, never taken from one. */
-const RESERVED_NAMES = ['latchgate', 'latchgate-login', 'latchgate-last-login'].flatMap((name) => [
-  name,
-  `__Host-${name}`,
-  `__Secure-${name}`,
-]);
+const RESERVED_NAMES = BARE_NAMES.flatMap((name) => [name, `__Host-${name}`, `__Secure-${name}`]);
 
 export interface SessionCookiesOptions {
   readonly publicUrl: string;

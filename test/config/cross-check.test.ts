@@ -566,12 +566,37 @@ describe('targets and routes', () => {
   });
 });
 
-describe('features that are not there yet', () => {
-  it.each([['admin_url: "https://ops"', 'admin_url']])(
-    'are refused by name, and only that is said: %s',
-    (section, path) => {
-      const name = section.slice(0, section.indexOf(':'));
-      expect(complaints({ [name]: section })).toEqual([`feature_missing ${path}`]);
-    },
-  );
+describe('operators', () => {
+  const admin_url = 'admin_url: "https://ops.example.com"';
+  const operators = 'operators: { operator: { when: { groups: bi-admins } } }';
+
+  it('need an address of their own, and a condition that names somebody', () => {
+    expect(complaints({ operators, admin_url })).toEqual([]);
+    expect(complaints({ operators })).toEqual(['missing_key operators']);
+    expect(complaints({ operators, admin_url: 'admin_url: "http://ops.example.com"' })).toEqual([
+      'insecure_public_url admin_url',
+    ]);
+    expect(complaints({ operators, admin_url: 'admin_url: "http://127.0.0.1:4181"' })).toEqual([]);
+    expect(complaints({ operators: 'operators: {}', admin_url })).toEqual(['invalid_value operators']);
+    for (const when of ['{}', '{ not: { groups: guests } }']) {
+      const loose = `operators: { viewer: { when: ${when} } }`;
+      expect(complaints({ operators: loose, admin_url })).toEqual(['invalid_value operators.viewer.when']);
+    }
+  });
+
+  it('are not served where people are', () => {
+    const public_url = 'public_url: "https://ops.example.com"';
+    expect(complaints({ operators, admin_url, public_url })).toEqual(['listen_conflict admin_url']);
+  });
+
+  it('are named in the language of rules', () => {
+    const of = (when: string) => complaints({ operators: `operators: { viewer: { when: ${when} } }`, admin_url });
+    expect(of('{ nothing: x }')).toEqual(['unknown_attribute operators.viewer.when.nothing']);
+    expect(of('{ origin: nowhere }')).toEqual(['unknown_origin operators.viewer.when.origin.0']);
+    expect(of('{ groups: "~(" }')).toEqual(['pattern_invalid operators.viewer.when.groups.0']);
+  });
+
+  it('an address without them does nothing', () => {
+    expect(warnings({ admin_url })).toEqual(['no_effect admin_url']);
+  });
 });

@@ -1,0 +1,140 @@
+import type { DatedAccountLink, Person } from '../directory/directory.ts';
+import { html, type Markup } from '../login/html.ts';
+import { show } from '../mapping/visible.ts';
+import { type DatedGrant, entitlementKey } from '../model/entitlement.ts';
+import { LatchgateError } from '../model/errors.ts';
+import type { Page } from './page.ts';
+import { actionForm, actions, askFirst, card, code, facts, link, said, table, tag, timeOf } from './parts.ts';
+import { standingOf } from './people.ts';
+import { sessionHead, sessionRows } from './session-pages.ts';
+import type { Done, Visit } from './visit.ts';
+
+/** `/people/ID`: who it is, what they have and why, and what can be done about it. Never claims. */
+export async function personPage(visit: Visit): Promise<Page> {
+  const { deps, operator } = visit;
+  const person = await personOf(visit);
+  const { people, accounts, ledger } = deps.directory;
+  const [subjects, linked, grants, assertions, sessions] = await Promise.all([
+    people.subjects(person.id),
+    accounts.ofPerson(person.id),
+    ledger.ofPerson(person.id),
+    people.assertions(person.id),
+    deps.gatewaySessions.list(),
+  ]);
+  const own = sessions.filter((session) => session.person === person.id);
+  const at = addressOf(person.id);
+  const body = html`${card('About', about(person))}
+${actions(
+  person.disabled || person.leftAt !== undefined
+    ? askFirst(operator, 'Enable…', `${person.displayName} may log in again, and gets what the rules give.`, {
+        action: `${at}/enable`,
+        label: 'Enable',
+      })
+    : html``,
+  person.disabled
+    ? html``
+    : askFirst(
+        operator,
+        'Disable…',
+        `At once: no new login, every session ended, and the accounts switched off in every target.`,
+        { action: `${at}/disable`, label: 'Disable', style: 'danger' },
+      ),
+)}
+${card('Grants', grantTable(grants))}
+${card('Accounts', accountTable(linked))}
+${card(
+  'Sessions',
+  html`${table('Sessions', sessionHead(operator), sessionRows(operator, own, at), 'No session.')}
+${own.length > 1 ? actions(actionForm(operator, { action: `${at}/end-sessions`, label: 'End all sessions', style: 'danger' })) : undefined}`,
+)}
+${card(
+  'Subjects',
+  table(
+    'Subjects',
+    ['Subject', 'Origin', 'Issuer', 'Last said', 'Active'],
+    subjects.map(({ issuer, subject, origin }) => {
+      const last = assertions.find((one) => one.issuer === issuer && one.subject === subject && one.origin === origin);
+      const active = last === undefined ? undefined : last.active ? tag('yes', 'done') : tag('no', 'stop');
+      return [code(subject), said(origin), said(issuer), timeOf(last?.at), active];
+    }),
+    'None.',
+  ),
+)}
+<p class="actions">${link(`/audit?${new URLSearchParams({ person: person.id }).toString()}`, 'Everything in the audit about this person')}</p>`;
+  return { section: 'people', title: show(person.displayName), lead: standingOf(person), body };
+}
+
+export async function disablePerson(visit: Visit): Promise<Done> {
+  const { deps, operator, requestId } = visit;
+  const { id } = await personOf(visit);
+  const signal = new AbortController().signal;
+  const states = await deps.provisioner.disable(id, { actor: operator.person, requestId, signal });
+  const isDone = [...states.values()].every(({ status }) => status !== 'failed');
+  // Who puts themselves out has no page to come back to.
+  return { next: addressOf(id), note: isDone ? 'disabled' : 'disabled-partly' };
+}
+
+export async function enablePerson(visit: Visit): Promise<Done> {
+  const { deps, operator, requestId } = visit;
+  const { id } = await personOf(visit);
+  await deps.provisioner.enable(id, { actor: operator.person, requestId });
+  return { next: addressOf(id), note: 'enabled' };
+}
+
+export async function endSessionsOf(visit: Visit): Promise<Done> {
+  const { deps, operator, requestId } = visit;
+  const { id } = await personOf(visit);
+  const ended = await deps.gatewaySessions.destroyFor({ person: id });
+  await deps.audit.append([
+    { event: 'sessions.ended', actor: operator.person, person: id, after: { ended }, requestId },
+  ]);
+  return { next: addressOf(id), note: 'sessions-ended' };
+}
+
+async function personOf({ deps, part }: Visit): Promise<Person> {
+  const person = await deps.directory.people.get(part('id'));
+  if (person === undefined) throw new LatchgateError('not_found', 'nobody has this id');
+  return person;
+}
+
+function addressOf(id: string): string {
+  return `/people/${encodeURIComponent(id)}`;
+}
+
+function about(person: Person): Markup {
+  return facts([
+    ['Id', code(person.id)],
+    ['E-mail', person.email === undefined ? undefined : said(person.email)],
+    ['Known since', timeOf(person.createdAt)],
+    ['Last seen', timeOf(person.lastSeenAt)],
+    ['Listed by', person.owner === undefined ? undefined : said(person.owner)],
+    ['Left', person.leftAt === undefined ? undefined : timeOf(person.leftAt)],
+    ['Disabled', person.disabledAt === undefined ? undefined : timeOf(person.disabledAt)],
+  ]);
+}
+
+function grantTable(grants: readonly DatedGrant[]): Markup {
+  const rows = grants.map((grant) => [
+    html`${said(entitlementKey(grant))}${grant.label === undefined ? undefined : html` <span class="soft">${said(grant.label)}</span>`}`,
+    said(grant.target),
+    said(grant.rule),
+    said(grant.origin),
+    timeOf(grant.since),
+    grant.confirmed ? tag('given', 'done') : tag('not confirmed yet', 'wait'),
+  ]);
+  return table('Grants', ['What', 'Target', 'By rule', 'Because of', 'Since', 'State'], rows, 'Nothing was given.');
+}
+
+const ACCOUNT_TONES = { ready: 'done', intended: 'wait', disabled: 'stop', closed: 'stop' } as const;
+
+function accountTable(linked: readonly DatedAccountLink[]): Markup {
+  const rows = linked.map((account) => [
+    said(account.target),
+    said(account.userName),
+    account.accountId === undefined ? undefined : code(account.accountId),
+    tag(account.state, ACCOUNT_TONES[account.state]),
+    html`${account.created ? 'by us' : 'was there before'}`,
+    timeOf(account.updatedAt),
+  ]);
+  return table('Accounts', ['Target', 'User name', 'Id there', 'State', 'Made', 'Since'], rows, 'No account.');
+}

@@ -1,0 +1,258 @@
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { AxeResults } from 'axe-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { type ConsoleStage, HOSTILE, startConsoleStage } from '../console/stage.ts';
+import { until } from '../journey/harness.ts';
+import { startChromium } from '../services/chromium.ts';
+import { projectRoot } from '../services/project.ts';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const LOOKS = [
+  { name: 'light', colorScheme: 'light', width: 1280 },
+  { name: 'dark', colorScheme: 'dark', width: 1280 },
+  { name: 'narrow', colorScheme: 'light', width: 320 },
+] as const;
+
+const everybody = ['amy', 'ben', 'cat', 'dan', 'eli', 'fay'];
+
+let stage: ConsoleStage;
+let chromium: Browser;
+let context: BrowserContext;
+let page: Page;
+let complaints: string[];
+
+beforeAll(async () => {
+  [stage, chromium] = await Promise.all([startConsoleStage(), startChromium()]);
+  await Promise.all(['ann', 'eve'].map((sub) => stage.journey.logIn(sub)));
+  stage.list(Object.fromEntries(everybody.map((name) => [name, ['team-a']])));
+  await stage.journey.cli('apply', 'hr-to-gooddata');
+});
+beforeEach(() => open({}));
+afterEach(() => context.close());
+afterAll(async () => {
+  await chromium.close();
+  await stage.close();
+});
+
+async function open(options: Parameters<Browser['newContext']>[0]): Promise<void> {
+  await context?.close();
+  context = await chromium.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(30_000);
+  page = await context.newPage();
+  complaints = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text());
+  });
+}
+
+async function logIn(name: string, path = '/'): Promise<void> {
+  await page.goto(`${stage.admin}${path}`);
+  await page.getByRole('button', { name, exact: true }).click();
+  await page.waitForURL((url) => url.origin === stage.admin);
+}
+
+const menu = (name: string) => page.getByRole('navigation').getByRole('link', { name }).click();
+const heading = () => page.getByRole('heading', { level: 1 }).textContent();
+
+/** A plan that the brake holds: half of those who were listed are gone. */
+async function holdPlan(left: readonly string[]): Promise<string> {
+  stage.list(Object.fromEntries(left.map((name) => [name, ['team-a']])));
+  await stage.journey.cli('apply', 'hr-to-gooddata');
+  const { out } = await stage.journey.cli('plans', 'list', '--json');
+  return String(JSON.parse(out.split('\n')[0] ?? '').id);
+}
+
+it('an operator finds a person, sees why they have what they have, and puts them out and in again', async () => {
+  await logIn('olga');
+  expect(await heading()).toBe('Overview');
+  await menu('People');
+  await page.getByLabel('Name, or exactly').fill('ann@acme.test');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('link', { name: 'ann', exact: true }).click();
+  const grants = page.getByRole('region', { name: 'Grants' });
+  expect(await grants.getByRole('row', { name: 'group:team-b' }).textContent()).toContain('same-name');
+  await page.getByText('Disable…').click();
+  await page.getByRole('button', { name: 'Disable', exact: true }).click();
+  expect(await page.getByRole('status').textContent()).toMatch(/^Disabled: no new login.*request \w{16}/);
+  expect(await page.getByRole('region', { name: 'Sessions' }).count()).toBe(0);
+  await page.getByText('Enable…').click();
+  await page.getByRole('button', { name: 'Enable', exact: true }).click();
+  expect(await page.getByRole('status').textContent()).toContain('May log in again');
+  expect(complaints).toEqual([]);
+});
+
+it('an operator ends a session', async () => {
+  await stage.journey.logIn('ann');
+  await logIn('olga');
+  await menu('Sessions');
+  const own = page.getByRole('row', { name: /^ann/ });
+  await own.first().getByRole('button', { name: 'End' }).click();
+  expect(await page.getByRole('status').textContent()).toContain('The session has ended');
+  expect(await own.count()).toBe(0);
+});
+
+it('an operator reads a plan that is held, rejects it, and approves the next one', async () => {
+  const first = await holdPlan(['amy', 'ben', 'cat']);
+  await logIn('olga');
+  await page.getByRole('link', { name: first }).click();
+  expect(await page.getByRole('region', { name: 'The plan' }).textContent()).toContain('dan@acme.test');
+  await page.getByRole('button', { name: 'Reject' }).click();
+  expect(await page.getByRole('status').textContent()).toContain('Rejected');
+  const second = await holdPlan(['amy', 'ben']);
+  await menu('Plans');
+  await page.getByRole('link', { name: second }).click();
+  await page.getByText('Approve…').click();
+  await page.getByRole('button', { name: 'Approve and apply' }).click();
+  expect(await page.getByRole('status').textContent()).toContain('Approved.');
+  await until('the plan is applied', async () => {
+    await page.goto(`${stage.admin}/plans/${second}`);
+    return (await page.getByText('applied', { exact: true }).count()) > 0;
+  });
+  await menu('Syncs');
+  await page.getByRole('link', { name: 'hr-to-gooddata' }).click();
+  expect(await page.getByRole('region', { name: 'Runs' }).textContent()).toContain('olga');
+});
+
+it('a viewer searches the audit, reads why, and tries claims out, but finds no button that acts', async () => {
+  await logIn('vera');
+  await menu('Audit');
+  await page.getByLabel('Event, such as').fill('login.allowed');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('region', { name: 'Records' }).getByRole('row').nth(1).getByRole('link').last().click();
+  expect(await heading()).toBe('Why');
+  expect(await page.getByRole('main').textContent()).toContain('Groups from acme');
+  await menu('Try the mapping');
+  const claims = { sub: 'x', email: 'x@acme.test', 'urn.gooddata.user_groups': ['team-z'] };
+  await page.getByLabel('Claims').fill(JSON.stringify(claims));
+  await page.getByRole('button', { name: 'Try' }).click();
+  expect(await page.getByRole('heading', { name: 'Gets in' }).count()).toBe(1);
+  expect(await page.getByRole('region', { name: 'Account in gooddata' }).textContent()).toContain('group:team-z');
+  await menu('Sessions');
+  expect(await page.getByRole('button', { name: 'End' }).count()).toBe(0);
+  expect(complaints).toEqual([]);
+});
+
+it('a viewer who sends the form of an operator, and somebody whose session is over, change nothing', async () => {
+  await logIn('vera');
+  const id = JSON.parse((await stage.journey.cli('users', 'show', 'ann@acme.test', '--json')).out).id;
+  const send = async () => {
+    await page.evaluate((address) => {
+      const form = document.createElement('form');
+      form.method = 'post';
+      form.action = address;
+      form.append(...document.querySelectorAll('input[name=token]'));
+      document.body.append(form);
+      form.submit();
+    }, `/people/${id}/disable`);
+    await page.waitForURL(/\/disable$/);
+    return page.locator('dd').first().textContent();
+  };
+  expect(await send()).toBe('operator_viewer');
+  await page.goto(stage.admin);
+  await stage.journey.cli('sessions', 'end', '--user', 'vera@acme.test');
+  await until('the end is heard of', async () => {
+    const answer = await context.request.get(`${stage.admin}/people`, { maxRedirects: 0 });
+    return answer.status() === 302;
+  });
+  expect(await send()).toBe('login_required');
+  expect(JSON.parse((await stage.journey.cli('users', 'show', id, '--json')).out).disabled).toBe(false);
+});
+
+it('another site does nothing in the name of an operator', async () => {
+  await logIn('olga');
+  const id = JSON.parse((await stage.journey.cli('users', 'show', 'ann@acme.test', '--json')).out).id;
+  // localhost and 127.0.0.1 are two sites to a browser.
+  const elsewhere = stage.journey.idp.issuer.replace('127.0.0.1', 'localhost');
+  await page.goto(`${elsewhere}/nothing`);
+  await page.setContent(
+    `<form method="post" action="${stage.admin}/people/${id}/disable"><button>Win a prize</button></form><iframe src="${stage.admin}/people"></iframe>`,
+  );
+  await page.getByRole('button').click();
+  await page.waitForURL(/\/disable$/);
+  expect(['login_required', 'origin_not_allowed']).toContain(await page.locator('dd').first().textContent());
+  expect(JSON.parse((await stage.journey.cli('users', 'show', id, '--json')).out).disabled).toBe(false);
+});
+
+it('is used by keys alone: past the menu, to a person, and to what is asked first', async () => {
+  await logIn('olga', '/people?q=ann%40acme.test');
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to the content');
+  await page.keyboard.press('Enter');
+  for (let at = 0; at < 6; at += 1) {
+    await page.keyboard.press('Tab');
+    if ((await page.evaluate(() => document.activeElement?.textContent)) === 'ann') break;
+  }
+  expect(await page.evaluate(() => getComputedStyle(document.activeElement as Element).outlineStyle)).toBe('solid');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/\/people\/p_/);
+  await page.locator('summary', { hasText: 'Disable…' }).focus();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Disable');
+});
+
+it('has something of everything to look at', async () => {
+  const listed = ['gus', 'hal', 'ian', 'joe', 'kim', 'lou'];
+  stage.list(Object.fromEntries([...everybody, ...listed].map((name) => [name, ['team-a', 'team-c']])));
+  await stage.journey.cli('apply', 'hr-to-gooddata', '--approve');
+  await holdPlan(['gus', 'hal', 'ian']);
+  const { out } = await stage.journey.cli('plans', 'list', '--json');
+  expect(JSON.parse(out.split('\n')[0] ?? '')).toMatchObject({ state: 'held', code: expect.any(String) });
+});
+
+it.each(LOOKS)('looks right in $name, and axe finds nothing serious', async ({ name, colorScheme, width }) => {
+  await open({ colorScheme, viewport: { width, height: 900 }, bypassCSP: true });
+  await logIn('olga');
+  const ids = async (who: string) => JSON.parse((await stage.journey.cli('users', 'show', who, '--json')).out).id;
+  const { out } = await stage.journey.cli('plans', 'list', '--json');
+  const [record] = (await stage.journey.cli('audit', 'list', '--json')).out
+    .split('\n')
+    .flatMap((line) => (line.includes('"login.allowed"') ? [JSON.parse(line)] : []));
+  const paths = {
+    overview: '/',
+    people: '/people',
+    person: `/people/${await ids('ann@acme.test')}`,
+    hostile: `/people/${await ids('eve@acme.test')}`,
+    sessions: '/sessions',
+    plans: '/plans',
+    plan: `/plans/${JSON.parse(out.split('\n')[0] ?? '').id}`,
+    syncs: '/syncs',
+    runs: '/syncs/hr-to-gooddata',
+    audit: '/audit',
+    why: `/why?id=${record.requestId}`,
+    activity: '/activity?span=fortnight',
+    try: '/try',
+  };
+  for (const [shown, path] of Object.entries(paths)) {
+    await page.goto(`${stage.admin}${path}`);
+    if (shown === 'person') await page.getByText('Disable…').click();
+    if (shown === 'try') {
+      const claims = { sub: 'x', email: 'x@acme.test', name: HOSTILE, 'urn.gooddata.user_groups': ['team-z'] };
+      await page.getByLabel('Claims').fill(JSON.stringify(claims, null, 2));
+      await page.getByRole('button', { name: 'Try' }).click();
+    }
+    await shoot(`${shown}-${name}`);
+    expect([shown, await serious()]).toEqual([shown, []]);
+    // Nothing but tables scrolls sideways.
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect([shown, overflow <= 0]).toEqual([shown, true]);
+  }
+});
+
+async function serious(): Promise<string[]> {
+  await page.addScriptTag({ path: AXE });
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResults;
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical' || impact === 'moderate')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}
+
+/** Into ./screenshots, for people to look at. */
+async function shoot(name: string): Promise<void> {
+  const folder = join(projectRoot(), 'screenshots');
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `console-${name}.png`), animations: 'disabled', fullPage: true });
+}
