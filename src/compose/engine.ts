@@ -97,6 +97,7 @@ export function composeEngine(config: Config, state: State): Engines {
     audit,
     mapping,
     match: config.identity.match,
+    join: config.identity.join,
     privileged,
     neverTouch,
     leaseMs: LEASE_MS,

@@ -45,7 +45,8 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
   const tokens = createTokens(database, clock);
   const pushes = composePushes(scim, config, engines, clients);
   const preview: Engines['engine']['preview'] = (desired, target) => engines.engine.preview(desired, target);
-  const existing = { ...engines, database, directory: state.directory, clock, preview, waitMs: scim.wait };
+  const { join } = config.identity;
+  const existing = { ...engines, join, database, directory: state.directory, clock, preview, waitMs: scim.wait };
   const server = new ScimServer({
     config: scim,
     publicUrl: config.public_url,
@@ -110,7 +111,7 @@ function clientsOf(scim: ScimConfig, config: Config): ReadonlyMap<string, ScimCl
 function composePushes(
   scim: ScimConfig,
   config: Config,
-  { state, mapping, engine, targets }: Engines,
+  { state, mapping, engine, targets, privileged }: Engines,
   clients: ReadonlyMap<string, ScimClient>,
 ): Pushes {
   const { together, clock, database, sessions, log } = state;
@@ -118,6 +119,8 @@ function composePushes(
   return new Pushes({
     together,
     mapping,
+    join: config.identity.join,
+    privileged,
     clock,
     targets: [...targets.keys()],
     ...(leaver.now === 'delete' || leaver.deleteAfterMs !== undefined ? { deletions: stopIf.removals } : {}),
