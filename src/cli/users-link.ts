@@ -68,7 +68,7 @@ export async function usersLink(
 
 /**
  * `latchgate users release U`: forgets that the accounts of U are theirs, and what was given there, so that somebody else whom
- * they fit may have them: an address that was given to another human. No target is written to. Exit code 0. Throws
+ * they fit may have them: an address that was given to another human, and which is forgotten with them. No target is written to. Exit code 0. Throws
  * `not_found`, `usage` when U may still log in. With `json`: `id`, `released` with `target` and `userName`.
  */
 export async function usersRelease(
@@ -88,6 +88,7 @@ export async function usersRelease(
     ({ target }) => options.target === undefined || target === options.target,
   );
   for (const link of links) await release(deps, link);
+  await deps.people.forgetEmail(person.id);
   const released = links.map(({ target, userName }) => ({ target, userName }));
   if (options.json === true) io.out(JSON.stringify({ id: person.id, released }));
   else {

@@ -1,5 +1,6 @@
 import type { DecisionRecord, Decisions } from '../directory/directory.ts';
 import { renderTrace } from '../mapping/render.ts';
+import { remedies } from '../provisioning/remedies.ts';
 import type { Io } from './io.ts';
 import { printable, timeText } from './table.ts';
 
@@ -48,7 +49,15 @@ function lines(record: DecisionRecord, color: boolean): string[] {
   });
   return [
     ...head,
+    ...todo(record),
     ...(held.length === 0 ? [] : ['', 'Held', ...held]),
     ...(record.trace === undefined ? [] : ['', ...renderTrace(record.trace, { color }).trimEnd().split('\n')]),
   ];
+}
+
+/** The commands that settle whose account it is. */
+function todo({ code, person, detail }: DecisionRecord): readonly string[] {
+  const owner = detail?.['owner'];
+  if (code !== 'account_taken' || typeof owner !== 'string' || person === undefined) return [];
+  return ['', 'What to do', ...remedies(owner, person).map((line) => `  ${line}`)];
 }

@@ -98,6 +98,7 @@ export function composeEngine(config: Config, state: State): Engines {
     audit,
     mapping,
     match: config.identity.match,
+    join: config.identity.join,
     privileged,
     neverTouch,
     leaseMs: LEASE_MS,

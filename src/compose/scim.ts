@@ -48,7 +48,8 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
   const tokens = createTokens(database, clock);
   const pushes = composePushes(scim, config, engines, clients);
   const preview: Engines['engine']['preview'] = (desired, target) => engines.engine.preview(desired, target);
-  const existing = { ...engines, database, directory: state.directory, clock, preview, waitMs: scim.wait };
+  const { join } = config.identity;
+  const existing = { ...engines, join, database, directory: state.directory, clock, preview, waitMs: scim.wait };
   const server = new ScimServer({
     config: scim,
     publicUrl: config.public_url,
@@ -119,7 +120,7 @@ function clientsOf(scim: ScimConfig, config: Config): ReadonlyMap<string, ScimCl
 function composePushes(
   scim: ScimConfig,
   config: Config,
-  { state, mapping, engine, targets }: Engines,
+  { state, mapping, engine, targets, privileged }: Engines,
   clients: ReadonlyMap<string, ScimClient>,
 ): Pushes {
   const { together, clock, database, sessions, log } = state;
@@ -127,6 +128,8 @@ function composePushes(
   return new Pushes({
     together,
     mapping,
+    join: config.identity.join,
+    privileged,
     clock,
     targets: [...targets.keys()],
     ...(leaver.now === 'delete' || leaver.deleteAfterMs !== undefined ? { deletions: stopIf.removals } : {}),

@@ -70,6 +70,7 @@ function depsOf(config: Config, engines: Engines): SyncDeps {
     clock,
     mapping,
     match: identity.match,
+    join: identity.join,
     privileged,
     neverTouch,
     isManaged: managedBy(config),

@@ -35,6 +35,8 @@ export interface People {
   get(id: PersonId): Promise<Person | undefined>;
   /** By id, subject, e-mail, display name or an account's user name: for commands. Several may fit. */
   search(text: string, limit: number): Promise<readonly Person[]>;
+  /** Those by whose description this is their address, be it in other case. */
+  byEmail(email: string): Promise<readonly Person[]>;
   list(limit: number, after?: PersonId): Promise<readonly Person[]>;
   /**
    * What this origin last said; also what `displayName`, `email` and `lastSeenAt` are from. `groups` are the raw groups
@@ -62,6 +64,8 @@ export interface People {
   /** Who left or was disabled before, and still has an account somewhere; by id, those after `after`. */
   goneBefore(before: Date, limit: number, after?: PersonId): Promise<readonly Person[]>;
   setDisabled(person: PersonId, disabled: boolean): Promise<void>;
+  /** Nobody is found by the address any more, until an origin says it anew. */
+  forgetEmail(person: PersonId): Promise<void>;
 }
 
 /** A subject as a listing meets it: whose it is, and what its origin last said of it. */
@@ -74,6 +78,8 @@ export interface ListedSubject {
   readonly leftAt?: Date;
   /** Absent: this origin has not spoken of the subject. */
   readonly active?: boolean;
+  /** By what somebody is known of whom nobody has written down yet that the subject is theirs. */
+  readonly joinsBy?: 'external_id' | 'verified_email';
   readonly rememberedGroups?: readonly string[];
 }
 
@@ -88,6 +94,8 @@ export interface ListedClaims {
 export interface ListedAssertion {
   /** Absent: nobody has this subject yet. */
   readonly person?: PersonId;
+  /** The subject becomes one more of the person's. */
+  readonly joins?: boolean;
   readonly assertion: Assertion;
   /** As for `saveAssertion`. */
   readonly groups?: readonly string[];

@@ -13,7 +13,7 @@ import type {
   RememberedAssertion,
 } from './directory.ts';
 import { PAGE, pageOf, Same } from './pages.ts';
-import { ensureIn, shown, upsertAssertion } from './people.ts';
+import { ensureIn, insertSubject, shown, upsertAssertion } from './people.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
 import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
@@ -145,12 +145,14 @@ async function* others(
 async function saveListed(
   trx: Kysely<Tables>,
   clock: Clock,
-  { person, assertion, groups, description, owner }: ListedAssertion,
+  { person, joins, assertion, groups, description, owner }: ListedAssertion,
 ): Promise<Person> {
   const { origin } = assertion;
   const email = shown(description.email) ?? null;
+  // A subject that became somebody else's meanwhile stays theirs.
+  const isTheirs = person !== undefined && (joins !== true || (await insertSubject(trx, person, assertion, origin)));
   const before =
-    (person === undefined ? undefined : await rowOf(trx, person)) ??
+    (isTheirs ? await rowOf(trx, person) : undefined) ??
     (await ensureIn(trx, clock, assertion, origin, description.displayName, { email, owner }));
   await upsertAssertion(trx, before.id, assertion, groups);
   const row = {

@@ -22,6 +22,11 @@ export function createPeople(database: Database, clock: Clock): People {
         return row && toPerson(row);
       }),
     search: (text, limit) => database.run((db) => search(db, text.trim(), limit)),
+    byEmail: (email) =>
+      database.run(async (db) => {
+        const fits = sql<boolean>`lower(email) = lower(${email})`;
+        return (await db.selectFrom('people').selectAll().where(fits).orderBy('id').execute()).map(toPerson);
+      }),
     list: (limit, after) =>
       database.run(async (db) => {
         const from = db.selectFrom('people').selectAll().orderBy('id').limit(limit);
@@ -64,6 +69,10 @@ export function createPeople(database: Database, clock: Clock): People {
     absorb: (person, other) => absorb(database, person, other),
     goneBefore: (before, limit, after) => database.run((db) => goneBefore(db, before.getTime(), limit, after ?? '')),
     setDisabled: (person, disabled) => setDisabled(database, clock, person, disabled),
+    forgetEmail: (person) =>
+      database.run(async (db) => {
+        await db.updateTable('people').set({ email: null }).where('id', '=', person).execute();
+      }),
   };
 }
 
@@ -119,7 +128,8 @@ const addSubject = prepared((db, row: Tables['subjects']) =>
     .onConflict((conflict) => conflict.columns(['issuer', 'subject']).doNothing()),
 );
 
-async function insertSubject(
+/** False: it is somebody's already, and stays theirs. */
+export async function insertSubject(
   db: Kysely<Tables>,
   person: PersonId,
   { issuer, subject }: SubjectKey,

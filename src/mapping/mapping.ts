@@ -56,6 +56,8 @@ export interface Mapping {
   sentGroups(assertion: Assertion): readonly string[] | undefined;
   /** The `external_id` of an assertion; undefined when none was sent or what was sent is refused. */
   externalId(assertion: Assertion): string | undefined;
+  /** The e-mail of an assertion, when its origin may vouch for it and does. */
+  trustedEmail(assertion: Assertion): string | undefined;
 }
 
 /** Of as many different people the results of the rules are kept. */
@@ -75,6 +77,7 @@ export function compileMapping(config: MappingConfig): Mapping {
     map: (input) => compiled.map(input),
     sentGroups: (assertion) => compiled.sentGroups(assertion),
     externalId: (assertion) => compiled.externalId(assertion),
+    trustedEmail: (assertion) => compiled.trustedEmail(assertion),
   };
 }
 
@@ -131,6 +134,11 @@ class CompiledMapping {
     const origin = this.#origins.get(assertion.origin);
     const id = origin?.read(assertion.claims, assertion.subject).attributes['external_id'];
     return typeof id === 'string' ? filled(id) : undefined;
+  }
+
+  trustedEmail(assertion: Assertion): string | undefined {
+    const read = this.#origins.get(assertion.origin)?.read(assertion.claims, assertion.subject);
+    return read?.emailTrusted === true ? filled(read.attributes['email']) : undefined;
   }
 
   map({ person, assertions, current, only, hasAccount = false }: MappingInput): Decision {

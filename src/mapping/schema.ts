@@ -13,6 +13,12 @@ export const identitySchema = z.strictObject({
     .describe(
       'The source or SCIM client that owns the people it lists: whoever is gone there leaves everywhere. Default: of each person the first that listed them.',
     ),
+  join: z
+    .enum(['never', 'verified_email'])
+    .default('never')
+    .describe(
+      'Whether somebody who comes by a door for the first time is the person that another door brought with the same address: `verified_email` when both doors vouch for it (as for `match`), exactly one person fits, and has nothing privileged. Ids that `login` of a source or SCIM client shares count either way.',
+    ),
   authority: z
     .record(text, oneOrMore)
     .default({})

@@ -4,6 +4,7 @@ import type { ActualAccount } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
 import { type ActualEntitlement, entitlementKey, type Grant } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
+import type { PersonId } from '../model/person.ts';
 
 export type MatchBy = 'link' | 'external_id' | 'verified_email' | 'user_name';
 
@@ -14,7 +15,7 @@ export interface CorrelationInput {
   /** Every account of the target that fits the lookup by any key. */
   readonly found: readonly ActualAccount[];
   /** Whose accounts these are in our directory, by account id; other people's only. */
-  readonly ownedByOthers: ReadonlySet<string>;
+  readonly ownedByOthers: ReadonlyMap<string, PersonId>;
   readonly match: readonly MatchBy[];
   /** `superset:role:Admin` and the like. */
   readonly privileged: readonly string[];
@@ -95,8 +96,11 @@ function settle(by: MatchBy, candidates: readonly ActualAccount[], input: Correl
 
 function refuseForeign(by: MatchBy, account: ActualAccount, input: CorrelationInput): void {
   const detail = { target: input.desired.target, by, account: account.id };
-  if (input.ownedByOthers.has(account.id)) {
-    throw new LatchgateError('account_taken', 'the account that fits is linked to another person', { detail });
+  const owner = input.ownedByOthers.get(account.id);
+  if (owner !== undefined) {
+    throw new LatchgateError('account_taken', 'the account that fits is linked to another person', {
+      detail: { ...detail, owner },
+    });
   }
   if (account.isProtected || input.neverTouch(account)) {
     throw new LatchgateError('account_protected', 'the account that fits is protected', { detail });

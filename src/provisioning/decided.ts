@@ -49,7 +49,10 @@ export async function recordRefusal(
     detail: error.detail,
   });
   const event = EVENTS[occasion].refused;
-  await audit.append([{ event, actor: person?.id ?? 'unknown', ...who, origin, code: error.code, requestId }]);
+  const { owner } = error.detail;
+  const about = owner === undefined ? {} : { before: { owner } };
+  const facts = { ...who, origin, code: error.code, requestId, ...about };
+  await audit.append([{ event, actor: person?.id ?? 'unknown', ...facts }]);
 }
 
 /** The same for somebody who gets in. `target`: the one that was waited for. */

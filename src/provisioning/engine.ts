@@ -6,8 +6,10 @@ import type { Assertion, PersonId } from '../model/person.ts';
 import { Aliases } from './aliases.ts';
 import { recordAllowed, recordRefusal } from './decided.ts';
 import { LAST_RETRY_MS } from './failed.ts';
+import { refuseFormer } from './former.ts';
 import { allBut } from './heard.ts';
 import type { Leaving } from './job.ts';
+import { type JoiningDeps, personByEmail } from './joining.ts';
 import { type LeaverPolicy, personLeaves, unlessHeld } from './leaver.ts';
 import {
   denial,
@@ -26,7 +28,7 @@ import type { AccountState, AssertOptions, Provisioned, Provisioner } from './pr
 import { type ConfiguredTarget, Runs, type RunsDeps, withSignal } from './runs.ts';
 import { Said } from './said.ts';
 
-export interface EngineDeps extends RunsDeps {
+export interface EngineDeps extends RunsDeps, Pick<JoiningDeps, 'join'> {
   readonly mapping: Mapping;
   readonly leaver: LeaverPolicy;
   /** Logins whose people a source lists, by their `external_id`. */
@@ -63,7 +65,9 @@ export class Engine implements Provisioner {
     const { directory } = this.#deps;
     const { requestId, occasion = 'login', target } = options;
     const at = { occasion, requestId, assertion };
-    const known = (await directory.people.bySubject(assertion)) ?? (await this.#aliases.personOf(assertion));
+    const met = (await directory.people.bySubject(assertion)) ?? (await this.#aliases.personOf(assertion));
+    const joined = met === undefined ? await personByEmail(this.#deps, assertion) : undefined;
+    const known = met ?? joined;
     const out = whyOut(known);
     if (out !== undefined) {
       await recordRefusal(this.#deps, { ...at, person: known, decision: undefined }, out);
@@ -77,6 +81,7 @@ export class Engine implements Provisioner {
       throw error;
     }
     const person = known ?? (await directory.people.ensure(assertion, assertion.origin, displayName(assertion, heard)));
+    if (joined !== undefined) await this.#join(joined, assertion, requestId);
     await this.#aliases.addTo(person.id, assertion);
     const decision = person.id === known?.id ? heard : await this.#said.decide(person.id, assertion);
     const identity = identityOf(person, assertion, decision);
@@ -98,13 +103,21 @@ export class Engine implements Provisioner {
     }
     const states = this.#launch(person.id, decision, `${occasion}:${assertion.origin}`, requestId);
     const awaited = target === undefined ? undefined : await this.#awaited(states, target, options.signal);
-    const error = await this.#refusal(person.id, awaited, target ?? '');
+    const error = await this.#refusal(person.id, awaited, target, decision);
     if (error !== undefined) {
       await recordRefusal(this.#deps, { ...at, person, decision }, error, awaited);
       throw error;
     }
     await recordAllowed(this.#deps, { ...at, person, decision }, target, awaited);
     return { identity, decision, ...(awaited === undefined ? {} : { awaited }) };
+  }
+
+  /** From now on the door knows the person by this id. */
+  async #join({ id }: Person, { issuer, subject, origin }: Assertion, requestId: string): Promise<void> {
+    const { directory, audit } = this.#deps;
+    await directory.people.addSubject(id, { issuer, subject }, origin);
+    const entry = { event: 'person.joined', actor: origin, person: id, origin, requestId };
+    await audit.append([{ ...entry, after: { subject, by: 'verified_email' } }]);
   }
 
   async disable(
@@ -285,12 +298,18 @@ export class Engine implements Provisioner {
   async #refusal(
     person: PersonId,
     awaited: AccountState | undefined,
-    target: string,
+    target: string | undefined,
+    decision: Decision,
   ): Promise<LatchgateError | undefined> {
     const who = await this.#deps.directory.people.get(person);
     const out = whyOut(who);
     if (out !== undefined) return out;
-    return awaited === undefined ? undefined : refusal(awaited, target);
+    if (awaited !== undefined) return refusal(awaited, target ?? '');
+    const email = decision.attributes['email'];
+    return refuseFormer(this.#deps.directory, person, typeof email === 'string' ? email : undefined).then(
+      () => undefined,
+      (thrown: unknown) => toLatchgateError(thrown),
+    );
   }
 
   async #linkedTargets(person: PersonId): Promise<string[]> {

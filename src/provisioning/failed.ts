@@ -46,7 +46,11 @@ export async function writeFailure(
     await schedule(context, { person, target: target.name }, error.code, waiting);
   // Once: the retries that fail alike say nothing new.
   if (waiting?.code !== error.code && !isOut(error.code)) {
-    await audit.append([{ event: 'account.failed', actor, person, target: target.name, requestId, code: error.code }]);
+    const { owner } = error.detail;
+    const about = owner === undefined ? {} : { before: { owner } };
+    await audit.append([
+      { event: 'account.failed', actor, person, target: target.name, requestId, code: error.code, ...about },
+    ]);
   }
   if (!isFault || !isSafe || link?.state !== 'ready' || link.accountId === undefined) return undefined;
   const { accountId: id, userName } = link;

@@ -13,7 +13,7 @@ import type { Missing } from './plan.ts';
 /** What planning reads of the directory. */
 export interface PlanReads {
   readonly accounts: Pick<Directory['accounts'], 'get' | 'owner'>;
-  readonly people: Pick<Directory['people'], 'get' | 'subjects'>;
+  readonly people: Pick<Directory['people'], 'get' | 'subjects' | 'byEmail'>;
 }
 
 /** What planning goes by. */

@@ -77,7 +77,10 @@ export function refusal(state: AccountState, target: string): LatchgateError | u
   const code = isErrorCode(state.code) ? state.code : 'internal';
   // A backend that refuses us or talks nonsense is not the person's doing, and may be mended while they wait.
   const shown = isTargetFault(code) && code !== 'lease_lost' ? 'target_unavailable' : code;
-  return new LatchgateError(shown, 'the account could not be made ready', { detail: { target, reason: code } });
+  const owner = state.owner === undefined ? {} : { owner: state.owner };
+  return new LatchgateError(shown, 'the account could not be made ready', {
+    detail: { target, reason: code, ...owner },
+  });
 }
 
 function textOf(value: unknown): string | undefined {

@@ -5,6 +5,7 @@ import type { Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Lookup } from '../targets/target.ts';
 import { type Correlation, correlate, type MatchBy } from './correlate.ts';
+import { refuseFormer } from './former.ts';
 import { type Going, planGoing } from './going.ts';
 import type { Memory, PlanContext, PlanReads, ReconcileInput } from './job.ts';
 import { heed, pinText } from './pinned.ts';
@@ -76,6 +77,10 @@ async function planWanted(
     ({ accounts, found } = await find({ ...lookup, userNames: desired.userNames }));
   }
   const actual = found.account;
+  if (link === undefined) {
+    const email = desired.profile.email ?? desired.profileIfNew.email;
+    await refuseFormer(directory, person, email, { detail: { target: target.name } });
+  }
   // Rows are about one account: what we gave another one was never given to this one by us.
   const isOther = link === undefined || (link.accountId !== undefined && link.accountId !== actual?.id);
   const ours = isOther ? [] : rows;
@@ -124,14 +129,15 @@ async function othersAmong(
   person: PersonId,
   target: string,
   accounts: readonly ActualAccount[],
-): Promise<ReadonlySet<string>> {
-  const isOthers = await Promise.all(
-    accounts.map(async (account) => {
+): Promise<ReadonlyMap<string, PersonId>> {
+  const owners = await Promise.all(
+    accounts.map(async (account): Promise<readonly [string, PersonId] | undefined> => {
       const owner = await directory.accounts.owner(target, account.id);
-      return owner !== undefined && owner !== person && !(await isStaleOwner(directory, owner, target, account));
+      if (owner === undefined || owner === person) return undefined;
+      return (await isStaleOwner(directory, owner, target, account)) ? undefined : [account.id, owner];
     }),
   );
-  return new Set(accounts.filter((_, at) => isOthers[at]).map(({ id }) => id));
+  return new Map(owners.filter((one) => one !== undefined));
 }
 
 function notesOf({ by, notes, account }: Correlation): string[] {

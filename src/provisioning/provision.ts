@@ -18,6 +18,8 @@ export type AccountState =
       readonly status: 'failed';
       readonly code: string;
       readonly retryable: boolean;
+      /** Whose account it is so far, or whose address (`account_taken`). */
+      readonly owner?: PersonId;
       readonly held: readonly HeldChange[];
     };
 

@@ -168,8 +168,8 @@ export class Runs {
   }
 }
 
-function failedState({ code, retryable }: LatchgateError): AccountState {
-  return { status: 'failed', code, retryable, held: [] };
+function failedState({ code, retryable, detail: { owner } }: LatchgateError): AccountState {
+  return { status: 'failed', code, retryable, held: [], ...(typeof owner === 'string' ? { owner } : {}) };
 }
 
 function keyOf(target: string, person: PersonId): string {

@@ -5,6 +5,8 @@ import type { Decision, DesiredAccount } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import { sameEmail } from '../provisioning/correlate.ts';
+import { refuseFormer } from '../provisioning/former.ts';
+import { type JoiningDeps, personByEmail } from '../provisioning/joining.ts';
 import { isTargetFault } from '../provisioning/outcome.ts';
 import type { AccountPlan } from '../provisioning/plan.ts';
 import type { ConfiguredTarget } from '../provisioning/runs.ts';
@@ -14,9 +16,9 @@ import { personBefore } from './former.ts';
 import { groupsOf } from './store/members.ts';
 import type { Attributes } from './store/users.ts';
 
-export interface ExistingDeps {
+export interface ExistingDeps extends Pick<JoiningDeps, 'join' | 'privileged'> {
   readonly database: Database;
-  readonly directory: Pick<Directory, 'people' | 'accounts'>;
+  readonly directory: Pick<Directory, 'people' | 'accounts' | 'ledger'>;
   readonly mapping: Mapping;
   readonly targets: ReadonlyMap<string, ConfiguredTarget>;
   /** What would change in one target. Reads the target, writes nothing. */
@@ -41,8 +43,9 @@ export interface Coming {
 export async function refuseExisting(deps: ExistingDeps, client: ScimClient, coming: Coming): Promise<void> {
   if (coming.attributes['active'] === false) return;
   const { directory, targets } = deps;
-  const { person, decision } = await decide(deps, client, coming);
+  const { person, door, decision } = await decide(deps, client, coming);
   if (decision.decision === 'deny') return;
+  if (person === undefined) await refuseGone(directory, decision, door);
   await Promise.all(
     [...decision.accounts].map(async ([name, desired]) => {
       const configured = targets.get(name);
@@ -55,22 +58,37 @@ export async function refuseExisting(deps: ExistingDeps, client: ScimClient, com
 
 /** What the mapping would make of the user. */
 async function decide(
-  { database, directory, mapping, clock }: ExistingDeps,
+  deps: ExistingDeps,
   client: ScimClient,
   { attributes, id }: Coming,
-): Promise<{ readonly person: Person | undefined; readonly decision: Decision }> {
+): Promise<{ readonly person: Person | undefined; readonly door: string; readonly decision: Decision }> {
+  const { database, directory, mapping, clock } = deps;
   const { people } = directory;
   const { externalId } = attributes;
   const subject = subjectOf(client, id ?? 'new', externalId);
   const known = await people.bySubject(subject);
-  const person = known ?? (await database.run((db) => personBefore({ db, people }, client, externalId)));
+  const former = known ?? (await database.run((db) => personBefore({ db, people }, client, externalId)));
   const groups = id === undefined ? undefined : await database.run((db) => groupsOf(db, client.name, [id]));
   const claims = claimsOf(attributes, groups?.get(id ?? '') ?? []);
   const assertion = { ...subject, origin: client.name, active: true, claims, at: new Date(clock.now()) };
+  const person = former ?? (await personByEmail(deps, assertion));
   const before = person === undefined ? [] : await people.assertions(person.id);
   const others = before.filter((one) => one.origin !== client.name || one.subject !== subject.subject);
   const input = { person: person?.id ?? 'new', assertions: [...others, assertion], current: client.name };
-  return { person, decision: mapping.map(input) };
+  return { person, door: subject.issuer, decision: mapping.map(input) };
+}
+
+/** Somebody whom another door has let go does not come back by this one. */
+async function refuseGone(directory: ExistingDeps['directory'], { attributes }: Decision, door: string): Promise<void> {
+  const { email } = attributes;
+  if (typeof email !== 'string') return;
+  try {
+    await refuseFormer(directory, 'new', email, { door });
+  } catch (thrown) {
+    const { code, detail } = toLatchgateError(thrown);
+    if (code !== 'account_taken') throw thrown;
+    throw new LatchgateError('scim_account_exists', 'somebody who is out has the address', { detail });
+  }
 }
 
 async function refuseIn(

@@ -7,6 +7,7 @@ import type { ScimUserRow, Tables } from '../directory/tables.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import { scimIssuer } from '../model/origin.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
+import { type JoiningDeps, personByEmail } from '../provisioning/joining.ts';
 import { descriptionOf, isPolicy } from '../provisioning/outcome.ts';
 import { claimsOf } from './claims.ts';
 import { formerSubject, type ScimClient, subjectOf } from './client.ts';
@@ -20,7 +21,7 @@ export type Together = <T>(
   work: (stores: { readonly database: Database; readonly directory: Directory; readonly audit: Audit }) => Promise<T>,
 ) => Promise<T>;
 
-export interface SettleDeps extends ConcernDeps {
+export interface SettleDeps extends ConcernDeps, Pick<JoiningDeps, 'join' | 'privileged'> {
   readonly together: Together;
   readonly mapping: Mapping;
 }
@@ -151,7 +152,9 @@ class Settling {
       claims: claimsOf(attributes, groups),
       at: new Date(clock.now()),
     };
-    const before = await people.bySubject(subject);
+    const met = await people.bySubject(subject);
+    const joined = met === undefined ? await this.#joins(assertion) : undefined;
+    const before = met ?? joined;
     const others =
       before === undefined ? [] : (await people.assertions(before.id)).filter((one) => !isOf(one, assertion));
     const decision = mapping.map({
@@ -171,7 +174,7 @@ class Settling {
     const sent = mapping.sentGroups(assertion);
     const [after] = await listings.save([
       {
-        ...(before === undefined ? {} : { person: before.id }),
+        ...(before === undefined ? {} : { person: before.id, joins: joined !== undefined }),
         assertion,
         ...(sent === undefined ? {} : { groups: sent }),
         description: descriptionOf(assertion, decision),
@@ -182,6 +185,15 @@ class Settling {
     const wanted = isDenied || !assertion.active ? [] : [...decision.accounts.keys()];
     await this.concern.note(db, { user: id, before, after, isDenied: isDenied && assertion.active, wanted });
     return true;
+  }
+
+  /** Somebody whom another door brought, by their address. */
+  async #joins(assertion: Assertion): Promise<Person | undefined> {
+    const person = await personByEmail({ ...this.#deps, directory: this.#directory }, assertion);
+    if (person === undefined) return undefined;
+    const after = { subject: assertion.subject, by: 'verified_email' };
+    this.#audit({ event: 'person.joined', person: person.id, after });
+    return person;
   }
 
   async #gone(db: Kysely<Tables>, { client, id }: ScimUserRow, subject: SubjectKey): Promise<void> {

@@ -35,7 +35,7 @@ export class Held {
     const op = link === undefined ? 'create' : 'update';
     const names = 'desired' in goal ? goal.desired.userNames : [];
     const key = link?.userName ?? names[0] ?? subject;
-    const reason = whyHeld(error, person, subject, this.#memory);
+    const reason = whyHeld(error, person, subject);
     this.add(person, subject, { op, type: 'user', key, reason }, error.code);
   }
 

@@ -58,6 +58,7 @@ export async function readKnown(
       subject,
       person,
       disabled,
+      joinsBy: 'external_id',
       ...(disabledAt === undefined ? {} : { disabledAt }),
       ...(owner === undefined ? {} : { owner }),
       ...(leftAt === undefined ? {} : { leftAt }),

@@ -11,10 +11,12 @@ import { createBreath } from './breath.ts';
 import { type Decided, Deciding } from './deciding.ts';
 import { type Draft, type Leaver, type PlannedRow, standIn } from './draft.ts';
 import { Held, isOutBefore } from './held.ts';
+import { withJoined } from './joined.ts';
 import { readKnown } from './known.ts';
 import { type Lately, NOTHING_LATELY, writtenSince } from './lately.ts';
 import { listsEverybody, readListing } from './listing.ts';
 import { planReads, TargetMemory } from './memory.ts';
+import { withNewcomers } from './newcomers.ts';
 import { withOverlooked } from './overlooked.ts';
 import { SaidBefore } from './said-before.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
@@ -27,17 +29,19 @@ export async function draftSync(deps: SyncDeps, setup: SyncSetup, signal: AbortS
   const { directory, audit, mapping, origins, leaver, clock } = deps;
   const now = new Date(clock.now());
   const [listed, state] = await Promise.all([readListing(source, signal), planning.read({ kind: 'all' }, signal)]);
-  const known = await readKnown(directory, {
+  const met = await readKnown(directory, {
     origin: origin.name,
     issuer: origin.issuer,
     mapping,
     origins,
     ...(login === undefined ? {} : { login }),
   });
-  const deciding = new Deciding({ origin, target: planning.name, mapping, leaver, others: known.others, now });
+  const before = new Deciding({ origin, target: planning.name, mapping, leaver, others: met.others, now });
   const groupsOf = (person: ListedPerson) =>
-    mapping.sentGroups(deciding.assertionOf(person, known.subjects.get(person.subject)));
-  const listing = await withOverlooked(source, listed, { subjects: known.subjects, groupsOf }, signal);
+    mapping.sentGroups(before.assertionOf(person, met.subjects.get(person.subject)));
+  const listing = await withOverlooked(source, listed, { subjects: met.subjects, groupsOf }, signal);
+  const known = await withJoined(met, listing, before, deps);
+  const deciding = new Deciding({ origin, target: planning.name, mapping, leaver, others: known.others, now });
   const memory = await TargetMemory.read(directory, planning.name);
   const snapshot = new TargetSnapshot(planning, state);
   const read = { listing, known, memory, snapshot, deciding };
@@ -95,7 +99,7 @@ class Drafting {
   constructor(deps: SyncDeps, setup: SyncSetup, read: Read, { saidBefore, lately }: Besides) {
     const { match, privileged, neverTouch, isManaged, directory, holdsDeletion } = deps;
     this.#holdsDeletion = holdsDeletion;
-    const reads = planReads(directory, setup.planning.name, read.memory);
+    const reads = withNewcomers(planReads(directory, setup.planning.name, read.memory), setup.origin);
     this.#context = { directory: reads, match, privileged, neverTouch, isManaged };
     this.#setup = setup;
     this.#read = read;

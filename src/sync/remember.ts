@@ -11,12 +11,12 @@ const PAGE = 250;
 /** Says in the audit who has left, once, together with the word that they have. */
 export class Leavings {
   readonly #expected: Set<PersonId>;
-  readonly #about: { readonly actor: string; readonly origin: string; readonly requestId: string };
+  readonly about: { readonly actor: string; readonly origin: string; readonly requestId: string };
 
   /** `leaving`: who leaves by this plan, and had not before. */
   constructor(leaving: Iterable<PersonId>, about: { actor: string; origin: string; requestId: string }) {
     this.#expected = new Set(leaving);
-    this.#about = about;
+    this.about = about;
   }
 
   /** Of people as they were written just now, in the same transaction. */
@@ -25,7 +25,7 @@ export class Leavings {
       people.flatMap(({ id, leftAt }) => (leftAt !== undefined && this.#expected.has(id) ? id : [])),
     );
     if (left.size === 0) return;
-    await audit.append([...left].map((person) => ({ event: 'person.left', person, ...this.#about })));
+    await audit.append([...left].map((person) => ({ event: 'person.left', person, ...this.about })));
   }
 
   /** The transaction stands. */
@@ -61,6 +61,7 @@ export async function rememberListing(
     const people = await deps.together(async ({ directory, audit }) => {
       await keep(directory.leases);
       const saved = await directory.listings.save(rows);
+      await recordJoins(audit, rows, draft, leavings.about);
       await leavings.record(audit, saved);
       return saved;
     });
@@ -75,7 +76,7 @@ export async function rememberListing(
     const groups = deps.mapping.sentGroups(assertion);
     const decision = draft.deciding.decide(assertion, known?.person ?? 'new');
     page.push({
-      ...(known === undefined ? {} : { person: known.person }),
+      ...(known === undefined ? {} : { person: known.person, joins: known.joinsBy !== undefined }),
       assertion,
       ...(groups === undefined ? {} : { groups }),
       description: descriptionOf(assertion, decision),
@@ -85,6 +86,20 @@ export async function rememberListing(
   }
   await flush();
   return ids;
+}
+
+/** Says in the audit who is known by one more door. */
+async function recordJoins(
+  audit: Pick<Audit, 'append'>,
+  rows: readonly ListedAssertion[],
+  { known }: Draft,
+  about: Leavings['about'],
+): Promise<void> {
+  const joined = rows.flatMap(({ person, joins, assertion: { subject } }) => {
+    if (joins !== true || person === undefined) return [];
+    return [{ event: 'person.joined', person, after: { subject, by: known.subjects.get(subject)?.joinsBy }, ...about }];
+  });
+  if (joined.length > 0) await audit.append(joined);
 }
 
 /** Subjects of whom the source says what it said before. */

@@ -3,6 +3,7 @@ import type { Directory } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { PersonId } from '../model/person.ts';
 import type { ReconcileContext } from '../provisioning/job.ts';
+import type { JoiningDeps } from '../provisioning/joining.ts';
 import type { LeaverPolicy } from '../provisioning/leaver.ts';
 import type { Missing } from '../provisioning/plan.ts';
 import type { AccountState } from '../provisioning/provision.ts';
@@ -32,7 +33,7 @@ export interface SyncSetup {
 }
 
 /** What all syncs share. */
-export interface SyncDeps extends ReconcileContext {
+export interface SyncDeps extends ReconcileContext, Pick<JoiningDeps, 'join'> {
   readonly directory: Directory;
   readonly audit: Audit;
   readonly together: Together;

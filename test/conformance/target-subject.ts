@@ -148,7 +148,7 @@ export async function plan(
     link: person.link,
     ledger: [],
     found: accounts,
-    ownedByOthers: new Set(),
+    ownedByOthers: new Map(),
     match: ['link', 'external_id', 'user_name'],
     privileged: [],
     neverTouch: () => false,

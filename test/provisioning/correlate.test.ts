@@ -21,7 +21,7 @@ function linkByEmail(entitlement: ActualEntitlement, privileged: string): string
     entitlements: [entitlement],
     isProtected: false,
   };
-  const input = { desired, link: undefined, ledger: [], found: [account], ownedByOthers: new Set<string>() };
+  const input = { desired, link: undefined, ledger: [], found: [account], ownedByOthers: new Map<string, string>() };
   try {
     return (
       correlate({ ...input, match: ['verified_email'], privileged: [privileged], neverTouch: () => false }).by ?? ''

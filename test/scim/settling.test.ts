@@ -53,6 +53,7 @@ class Pushing {
           work({ database: within, directory: createDirectory(within, clock), audit: createAudit(within, clock) }),
         ),
       mapping: compileMapping(mappingConfigOf(config)),
+      privileged: [],
       clock,
       targets: ['bi'],
       database,

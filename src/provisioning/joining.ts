@@ -1,0 +1,43 @@
+import type { Directory, Person } from '../directory/directory.ts';
+import type { Mapping } from '../mapping/mapping.ts';
+import { compilePrivileged } from '../mapping/privileged.ts';
+import type { Assertion } from '../model/person.ts';
+import { sameEmail } from './correlate.ts';
+import { whyOut } from './outcome.ts';
+
+export interface JoiningDeps {
+  readonly directory: Pick<Directory, 'people' | 'ledger'>;
+  readonly mapping: Pick<Mapping, 'trustedEmail'>;
+  /** `identity.join`. Default `never`. */
+  readonly join?: 'never' | 'verified_email';
+  /** `safety.privileged`. */
+  readonly privileged: readonly string[];
+}
+
+/**
+ * Whom a door means that speaks of somebody for the first time: the one person whose address it is by the word of both,
+ * where `identity.join` lets an address say so. undefined, and so somebody new: when several fit, when the door knows the
+ * person by another id already, when the person is out, and when they have something privileged, which an address
+ * alone is not enough for.
+ */
+export async function personByEmail(
+  { directory: { people, ledger }, mapping, join, privileged }: JoiningDeps,
+  assertion: Assertion,
+): Promise<Person | undefined> {
+  const email = join === 'verified_email' && assertion.active ? mapping.trustedEmail(assertion) : undefined;
+  if (email === undefined) return undefined;
+  const fitting: Person[] = [];
+  for (const person of await people.byEmail(email)) {
+    const said = await people.assertions(person.id);
+    const isVouched = said.some((one) => one.active && sameEmail(mapping.trustedEmail(one), email));
+    if (isVouched) fitting.push(person);
+  }
+  const [person, ...more] = fitting;
+  if (person === undefined || more.length > 0 || whyOut(person) !== undefined) return undefined;
+  const subjects = await people.subjects(person.id);
+  if (subjects.some(({ issuer, origin }) => issuer === assertion.issuer || origin === assertion.origin))
+    return undefined;
+  const isPrivileged = compilePrivileged(privileged);
+  const grants = await ledger.ofPerson(person.id);
+  return grants.some((grant) => isPrivileged(grant.target, grant)) ? undefined : person;
+}
