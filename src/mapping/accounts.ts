@@ -14,7 +14,7 @@ export interface AccountIds {
 }
 
 /** What an account is made of besides what is given. */
-export interface AccountOwner extends AccountIds {
+export interface AccountOwner {
   readonly person: PersonId;
   readonly active: boolean;
   readonly attributes: Attributes;
@@ -34,23 +34,26 @@ const USER_NAME: Readonly<Record<MappedTarget['type'], readonly string[]>> = {
   scim: ['preferred_username', 'email'],
 };
 
+const NO_NOTES: readonly string[] = [];
+
 /** What one account should be, and which names were substituted for a new one. */
 export function desiredAccount(
   owner: AccountOwner,
+  ids: AccountIds,
   name: string,
   target: MappedTarget,
   given: readonly GrantedEntitlement[],
 ): { readonly account: DesiredAccount; readonly notes: readonly string[] } {
-  const { externalId } = owner;
-  const key = externalId ?? owner.subject;
-  const keepsIds = target.external_ids === undefined ? owner.isOnlyOrigin : target.external_ids === owner.origin;
+  const { externalId } = ids;
+  const key = externalId ?? ids.subject;
+  const keepsIds = target.external_ids === undefined ? owner.isOnlyOrigin : target.external_ids === ids.origin;
   const userNames = userNameCandidates(target.user_name ?? USER_NAME[target.type], owner.attributes, key);
   const said = profileOf(owner.attributes);
-  const forNew = owner.hasAccount ? { profile: said, notes: [] } : profileForNew(owner.attributes, userNames[0]);
+  const forNew = owner.hasAccount ? { profile: said, notes: NO_NOTES } : profileForNew(owner.attributes, userNames[0]);
   const account: DesiredAccount = {
     person: owner.person,
     target: name,
-    externalId: keepsIds ? key : `${owner.origin}|${key}`,
+    externalId: keepsIds ? key : `${ids.origin}|${key}`,
     matchExternalId: keepsIds && externalId !== undefined,
     key,
     userNames,
@@ -61,13 +64,17 @@ export function desiredAccount(
     entitlements: withoutRepeats(given),
     leaveAlone: owner.leaveAlone,
   };
-  const substituted = externalId === undefined ? ['external_id: the subject stands in, because it was not sent'] : [];
-  return { account, notes: [...forNew.notes, ...substituted] };
+  if (externalId !== undefined) return { account, notes: forNew.notes };
+  return { account, notes: [...forNew.notes, 'external_id: the subject stands in, because it was not sent'] };
 }
 
 function userNameCandidates(names: readonly string[], attributes: Attributes, key: string): readonly string[] {
-  const values = names.map((name) => (name === 'external_id' ? key : filled(attributes[name])));
-  return [...new Set(values.filter((value) => value !== undefined))];
+  const values: string[] = [];
+  for (const name of names) {
+    const value = name === 'external_id' ? key : filled(attributes[name]);
+    if (value !== undefined && !values.includes(value)) values.push(value);
+  }
+  return values;
 }
 
 /** What one rule gave, in order: most people are given the same list. */

@@ -46,12 +46,33 @@ const TRIMMED = new Set(['given_name', 'family_name', 'name']);
  */
 export function compileAttributes(claims: ClaimsConfig, rules: AttributeRules): AttributeReader {
   const wanted = Object.entries(claims).filter(([name]) => name !== 'groups');
-  const compiled = wanted.map(([name, names]) => ({ name, names: names.map(compileClaimName) }));
+  const compiled = wanted.map(([name, names]) => compileAttribute(name, names));
   return (values, subject) => {
     const reading = new Reading(values, subject);
-    for (const { name, names } of compiled) reading.read(name, names);
+    for (const attribute of compiled) reading.read(attribute);
     return reading.finish(rules);
   };
+}
+
+/** One of our attributes, with the lines of the trace, which are alike for everybody. */
+interface CompiledAttribute {
+  readonly name: string;
+  readonly claims: readonly {
+    /** Undefined: `sub`, the subject that was verified, whatever else the claims hold under that name. */
+    readonly names: readonly [ClaimName] | undefined;
+    readonly byName: AttributeTrace;
+    readonly byPath: AttributeTrace;
+  }[];
+  readonly absent: AttributeTrace;
+}
+
+function compileAttribute(name: string, names: readonly string[]): CompiledAttribute {
+  const claims = names.map((claim) => ({
+    names: claim === 'sub' ? undefined : ([compileClaimName(claim)] as const),
+    byName: { name, claim, by: 'name' as const },
+    byPath: { name, claim, by: 'path' as const },
+  }));
+  return { name, claims, absent: { name, claim: null, by: 'absent' } };
 }
 
 /** One pass over one set of claims. */
@@ -76,22 +97,17 @@ class Reading {
     }
   }
 
-  read(name: string, names: readonly ClaimName[]): void {
-    const found = this.#find(names);
-    this.#trace.push({ name, claim: found?.claim ?? null, by: found?.by ?? 'absent' });
-    if (found === undefined) return;
-    if (name === 'email_verified') this.#attributes.set(name, this.#verified(found.value));
-    else this.#take(name, found.value);
-  }
-
-  /** `sub` is the subject that was verified, whatever else the claims hold under that name. */
-  #find(names: readonly ClaimName[]): ReturnType<typeof findClaim> {
-    for (const name of names) {
-      if (name.name === 'sub') return { value: this.#subject, claim: 'sub', by: 'name' };
-      const found = findClaim(this.#claims, [name]);
-      if (found !== undefined) return found;
+  read({ name, claims, absent }: CompiledAttribute): void {
+    for (const { names, byName, byPath } of claims) {
+      const found = names === undefined ? undefined : findClaim(this.#claims, names);
+      if (names !== undefined && found === undefined) continue;
+      this.#trace.push(found?.by === 'path' ? byPath : byName);
+      const value = found === undefined ? this.#subject : found.value;
+      if (name === 'email_verified') this.#attributes.set(name, this.#verified(value));
+      else this.#take(name, value);
+      return;
     }
-    return undefined;
+    this.#trace.push(absent);
   }
 
   #verified(value: unknown): AttributeValue {

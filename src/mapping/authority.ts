@@ -21,6 +21,8 @@ export interface Authority {
   seenByRules(own: Attributes, merged: Merged): Attributes;
 }
 
+const BY_ONE: Merged['from'] = new Map();
+
 /** The line of `identity.authority` for attributes without one of their own. */
 export const DEFAULT_LINE = 'default';
 
@@ -45,9 +47,9 @@ export function compileAuthority({ identity, origins, ranks }: MappingConfig): A
       return isBetter ? one : found;
     }, undefined);
   const merge = (readings: readonly Reading[]): Merged => {
-    const [only, ...more] = readings;
-    if (only !== undefined && more.length === 0) {
-      return { attributes: only.read.attributes, from: new Map(), emailTrusted: only.read.emailTrusted };
+    const [only] = readings;
+    if (only !== undefined && readings.length === 1) {
+      return { attributes: only.read.attributes, from: BY_ONE, emailTrusted: only.read.emailTrusted };
     }
     const attributes = new Map<string, AttributeValue>();
     const from = new Map<string, string>();

@@ -1,8 +1,12 @@
-import type { Attributes, Decision, DesiredAccount, OriginTrace, RuleTrace } from '../model/desired.ts';
+import type { Decision, DesiredAccount, OriginTrace, RuleTrace } from '../model/desired.ts';
 import type { GrantedEntitlement } from '../model/entitlement.ts';
 import type { Merged } from './authority.ts';
 import type { Reading } from './reading.ts';
 import type { Refusal } from './refusal.ts';
+
+/** Most people are said the whole of: what is alike for them is made once. */
+const NOBODY: readonly string[] = [];
+const ALONE: Merged['from'] = new Map();
 
 /** A decision in the making. */
 export class Draft {
@@ -21,7 +25,7 @@ export class Draft {
     this.current = current;
     this.readings = [current];
     const { attributes, emailTrusted } = current.read;
-    this.merged = { attributes, emailTrusted, from: new Map() };
+    this.merged = { attributes, emailTrusted, from: ALONE };
     this.notes = [...current.read.notes];
   }
 
@@ -36,6 +40,7 @@ export class Draft {
 
   /** Those that can be read and speak for the person; the current one when none does. */
   speaking(): readonly Reading[] {
+    if (this.readings.length === 1) return this.readings;
     const sound = this.readings.filter(({ refusals, assertion }) => refusals.length === 0 && assertion.active);
     return sound.length > 0 ? sound : [this.current];
   }
@@ -51,10 +56,9 @@ export class Draft {
   }
 
   leaveAlone(): readonly string[] {
-    const kept = this.readings
-      .filter(({ groupsAbsent }) => groupsAbsent === 'keep' || groupsAbsent === 'unheard')
-      .map(({ assertion }) => assertion.origin);
-    return [...new Set([...kept, ...this.#spoiled])].sort();
+    const kept = this.readings.filter(({ groupsAbsent }) => groupsAbsent === 'keep' || groupsAbsent === 'unheard');
+    if (kept.length === 0 && this.#spoiled.size === 0) return NOBODY;
+    return [...new Set([...kept.map(({ assertion }) => assertion.origin), ...this.#spoiled])].sort();
   }
 
   refused(refusals: readonly Refusal[]): Decision {
@@ -65,24 +69,25 @@ export class Draft {
   }
 
   decision(): Decision {
-    const attributes: Attributes = this.merged.attributes;
-    const authority = [...this.merged.from].map(([name, origin]) => ({ name, origin }));
-    return {
-      decision: this.denial === undefined ? 'allow' : 'deny',
-      ...(this.denial === undefined ? {} : { code: this.denial.code }),
-      ...(this.denial?.message === undefined ? {} : { message: this.denial.message }),
-      accounts: this.accounts,
+    const { denial, accounts, rules } = this;
+    const from = this.merged.from;
+    const trace = { origins: this.readings.map(originTrace), rules, notes: withoutRepeats(this.notes) };
+    const decision: Decision = {
+      decision: denial === undefined ? 'allow' : 'deny',
+      accounts,
       leaveAlone: this.leaveAlone(),
-      attributes,
+      attributes: this.merged.attributes,
       groups: this.current.groups.names,
-      trace: {
-        origins: this.readings.map(originTrace),
-        rules: this.rules,
-        ...(authority.length === 0 ? {} : { authority }),
-        notes: [...new Set(this.notes)],
-      },
+      trace: from.size === 0 ? trace : { ...trace, authority: [...from].map(([name, origin]) => ({ name, origin })) },
     };
+    if (denial === undefined) return decision;
+    const { code, message } = denial;
+    return message === undefined ? { ...decision, code } : { ...decision, code, message };
   }
+}
+
+function withoutRepeats(notes: readonly string[]): readonly string[] {
+  return notes.length < 2 ? notes : [...new Set(notes)];
 }
 
 function originTrace({ assertion, read, groups, groupsAbsent }: Reading): OriginTrace {

@@ -55,11 +55,15 @@ export function checkGroups(values: readonly string[], options: Pick<ReadGroupsO
   return checkShape(values, { ...options, names: [], separator: undefined });
 }
 
+const NOTHING_LEFT_OUT: ReadonlySet<string> = new Set();
+
 /**
  * Claims that the provider left out on purpose: `_claim_names` (OIDC Core §5.6.2) and Entra's `hasgroups`, which
  * stands for `groups` in tokens of the implicit flow.
  */
 function leftOutNames(claims: Readonly<Record<string, unknown>>): ReadonlySet<string> {
+  const isWhole = !Object.hasOwn(claims, '_claim_names') && !Object.hasOwn(claims, 'hasgroups');
+  if (isWhole) return NOTHING_LEFT_OUT;
   const names = new Set<string>();
   const claimNames = Object.hasOwn(claims, '_claim_names') ? claims['_claim_names'] : undefined;
   if (isObject(claimNames)) for (const name of Object.keys(claimNames)) names.add(name);
@@ -88,12 +92,14 @@ function checkShape(value: unknown, options: ReadGroupsOptions): SentGroups {
     return refused('groups_too_many', `groups: ${values.length} of them, and groups.max is ${options.max}`);
   }
   const longest = options.dn === 'cn' ? MAX_DN_CHARACTERS : MAX_NAME_CHARACTERS;
-  for (const [index, group] of values.entries()) {
+  for (let index = 0; index < values.length; index += 1) {
+    const group: unknown = values[index];
     if (typeof group !== 'string' || isUnclean(group) || isLongerThan(group, longest)) {
       return refused('groups_invalid', `groups: item ${index + 1} of ${values.length} is ${shapeOf(group)}`);
     }
   }
-  return { kind: 'list', values: [...new Set(values as readonly string[])] };
+  const texts = values as readonly string[];
+  return { kind: 'list', values: texts.length < 2 ? texts : [...new Set(texts)] };
 }
 
 /** An empty text is "no groups": that is what providers send who join a list of none. */

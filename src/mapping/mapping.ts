@@ -60,7 +60,7 @@ export interface Mapping {
   trustedEmail(assertion: Assertion): string | undefined;
 }
 
-/** Of as many different people the results of the rules are kept. */
+/** Of as many different people with the same groups the results of the rules are kept. */
 const RESULTS_KEPT = 2_000;
 
 interface CompiledOrigin {
@@ -89,12 +89,14 @@ class CompiledMapping {
   readonly #authority: Authority;
   readonly #isPrivileged: IsPrivileged;
   readonly #isOnlyOrigin: boolean;
+  readonly #targets: readonly (readonly [string, MappedTarget])[];
   /** Attributes that some rule looks at. */
   readonly #looksAt: readonly string[];
-  readonly #results = new Map<string, readonly RuleResult[]>();
+  readonly #results = new WeakMap<readonly string[], Map<string, readonly RuleResult[]>>();
 
   constructor(config: MappingConfig) {
     this.#config = config;
+    this.#targets = Object.entries(config.targets);
     this.#rules = compileRules(config);
     this.#authority = compileAuthority(config);
     this.#looksAt = [...new Set(this.#rules.rules.flatMap(({ condition }) => attributesOf(condition)))];
@@ -142,7 +144,7 @@ class CompiledMapping {
   }
 
   map({ person, assertions, current, only, hasAccount = false }: MappingInput): Decision {
-    const mine = latest(assertions.filter((assertion) => assertion.origin === current));
+    const mine = latestOf(current, assertions);
     const origin = this.#origins.get(current);
     if (mine === undefined || origin === undefined) {
       throw new LatchgateError('internal', 'the mapping was asked about an origin without an assertion', {
@@ -152,19 +154,17 @@ class CompiledMapping {
     const reading = this.#read(mine, origin);
     const draft = new Draft(reading);
     if (reading.refusals.length > 0) return draft.refused(reading.refusals);
-    this.#readOthers(
-      draft,
-      assertions.filter((assertion) => assertion !== mine),
-    );
-    draft.merged = this.#authority.merge(draft.speaking());
+    this.#readOthers(draft, assertions, mine);
+    if (draft.readings.length > 1) draft.merged = this.#authority.merge(draft.speaking());
     this.#applyRules(draft);
     if (draft.denial === undefined) this.#applyDefault(draft);
     if (draft.denial === undefined) this.#makeAccounts(draft, person, only, hasAccount);
     return draft.decision();
   }
 
-  #readOthers(draft: Draft, others: readonly RememberedAssertion[]): void {
-    for (const assertion of others) {
+  #readOthers(draft: Draft, assertions: readonly RememberedAssertion[], mine: RememberedAssertion): void {
+    for (const assertion of assertions) {
+      if (assertion === mine) continue;
       const origin = this.#origins.get(assertion.origin);
       if (origin === undefined) {
         draft.notes.push(`${assertion.origin}: not an origin of this config, so what it said gives nothing`);
@@ -181,14 +181,15 @@ class CompiledMapping {
     const groupsAbsent = notSent(sent, remembered, origin.config);
     const isKept = groupsAbsent === 'keep' || groupsAbsent === 'unheard';
     const used = isKept ? checkGroups(remembered ?? [], origin.groups) : sent;
-    const refusals = [...read.refusals, ...this.#groupRefusals(sent, used)];
+    const ofGroups = this.#groupRefusals(sent, used);
+    const refusals = ofGroups.length === 0 ? read.refusals : [...read.refusals, ...ofGroups];
     return { assertion, read, groups: this.#filter(used.kind === 'list' ? used.values : []), groupsAbsent, refusals };
   }
 
   #groupRefusals(sent: SentGroups, used: SentGroups): readonly Refusal[] {
     if (used.kind === 'refused') return [used.refusal];
     if (used.kind === 'unheard') return [{ code: 'groups_unavailable', note: UNHEARD }];
-    if (sent.kind !== 'absent' || !this.#config.identity.require.includes('groups')) return [];
+    if (sent.kind !== 'absent' || !this.#config.identity.require.includes('groups')) return NO_REFUSALS;
     return [{ code: 'attribute_missing', note: 'groups: not sent, and identity.require asks for it' }];
   }
 
@@ -198,9 +199,11 @@ class CompiledMapping {
       const attributes = this.#authority.seenByRules(read.attributes, draft.merged);
       const subject = { groups: groups.names, trustedGroups, attributes, origin: assertion.origin };
       const isSound = refusals.length === 0;
-      for (const [at, { trace, given }] of this.#resultsFor(subject).entries()) {
-        const rule = this.#rules.rules[at];
-        if (rule === undefined || (!isSound && rule.deny === undefined)) continue;
+      const results = this.#resultsFor(subject);
+      for (const [at, rule] of this.#rules.rules.entries()) {
+        const result = results[at];
+        if (result === undefined || (!isSound && rule.deny === undefined)) continue;
+        const { trace, given } = result;
         draft.rules.push(trace);
         if (trace.matched && rule.deny !== undefined) draft.deny('denied_by_rule', rule.deny);
         for (const [target, entitlements] of given) draft.give(target, entitlements);
@@ -220,14 +223,22 @@ class CompiledMapping {
 
   /** Most people are in the same few groups, and a rule looks at little else: what it came to is kept for the next one. */
   #resultsFor(subject: ConditionSubject): readonly RuleResult[] {
-    const attributes = this.#looksAt.map((name) => subject.attributes[name] ?? null);
-    const key = JSON.stringify([subject.origin, subject.groups, subject.trustedGroups ?? null, attributes]);
-    const known = this.#results.get(key);
+    const key = this.#resultsKey(subject);
+    const byKey = this.#results.get(subject.groups) ?? new Map<string, readonly RuleResult[]>();
+    const known = byKey.get(key);
     if (known !== undefined) return known;
     const results = this.#rules.rules.map((rule) => applyRule(rule, subject, this.#isPrivileged));
-    if (this.#results.size >= RESULTS_KEPT) this.#results.clear();
-    this.#results.set(key, results);
+    if (byKey.size >= RESULTS_KEPT) byKey.clear();
+    byKey.set(key, results);
+    // The filter gives the same list for the same groups as long as it keeps it.
+    this.#results.set(subject.groups, byKey);
     return results;
+  }
+
+  /** What besides the groups results depend on. */
+  #resultsKey({ origin, trustedGroups, attributes }: ConditionSubject): string {
+    if (trustedGroups === undefined && this.#looksAt.length === 0) return origin;
+    return JSON.stringify([origin, trustedGroups ?? null, this.#looksAt.map((name) => attributes[name] ?? null)]);
   }
 
   /** The default belongs to every origin that speaks for the person now, so that no single login moves it. */
@@ -258,10 +269,10 @@ class CompiledMapping {
       isOnlyOrigin: this.#isOnlyOrigin,
       hasAccount,
     };
-    for (const [name, target] of Object.entries(this.#config.targets)) {
+    for (const [name, target] of this.#targets) {
       const given = only === undefined || only === name ? draft.given.get(name) : undefined;
       if (given === undefined) continue;
-      const { account, notes } = desiredAccount({ ...owner, ...this.#idsFor(draft, target) }, name, target, given);
+      const { account, notes } = desiredAccount(owner, this.#idsFor(draft, target), name, target, given);
       draft.accounts.set(name, account);
       draft.notes.push(...notes);
     }
@@ -271,17 +282,16 @@ class CompiledMapping {
   /** By which ids a target knows the person: those of the login whose ids it keeps, when that speaks. */
   #idsFor(draft: Draft, { external_ids: keeps }: MappedTarget): AccountIds {
     const speaking = draft.speaking();
-    const kept = speaking.filter(({ assertion }) => this.#speaksFor(assertion.origin) === keeps);
+    const kept =
+      speaking.length === 1 ? speaking : speaking.filter((one) => this.#speaksFor(one.assertion.origin) === keeps);
     const { assertion, read } = this.#authority.identified(kept.length > 0 ? kept : speaking);
     const externalId = filled(read.attributes['external_id']);
-    return {
-      origin: this.#speaksFor(assertion.origin),
-      subject: assertion.subject,
-      ...(externalId === undefined ? {} : { externalId }),
-    };
+    const ids = { origin: this.#speaksFor(assertion.origin), subject: assertion.subject };
+    return externalId === undefined ? ids : { ...ids, externalId };
   }
 }
 
+const NO_REFUSALS: readonly Refusal[] = [];
 const UNHEARD = 'groups: the provider left them out, where they are nobody answers, and there are none of last time';
 
 /** Why there are no groups in what was said. Who was never heard of has nothing to keep: undefined then too. */
@@ -294,9 +304,10 @@ function notSent(
   return sent.kind === 'absent' ? config.groups_absent : undefined;
 }
 
-function latest(assertions: readonly RememberedAssertion[]): RememberedAssertion | undefined {
-  return assertions.reduce<RememberedAssertion | undefined>(
-    (found, assertion) => (found === undefined || assertion.at >= found.at ? assertion : found),
-    undefined,
-  );
+function latestOf(origin: string, assertions: readonly RememberedAssertion[]): RememberedAssertion | undefined {
+  let found: RememberedAssertion | undefined;
+  for (const assertion of assertions) {
+    if (assertion.origin === origin && (found === undefined || assertion.at >= found.at)) found = assertion;
+  }
+  return found;
 }

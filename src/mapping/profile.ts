@@ -8,20 +8,26 @@ export function profileOf(attributes: Attributes): Profile {
   const familyName = textOrNull(attributes['family_name']);
   const displayName = saidDisplayName(textOrNull(attributes['name']), givenName, familyName);
   const email = textOrNull(attributes['email']);
-  return {
-    ...(givenName === undefined ? {} : { givenName }),
-    ...(familyName === undefined ? {} : { familyName }),
-    ...(displayName === undefined ? {} : { displayName }),
-    ...(email === undefined ? {} : { email }),
-    ...workOf(attributes),
-  };
+  return withWork({ givenName, familyName, displayName, email }, attributes);
 }
 
-/** The same for a new account and for one that is there: nothing stands in for these. */
-function workOf(attributes: Attributes): Pick<Profile, 'title' | 'department'> {
-  const title = textOrNull(attributes['title']);
-  const department = textOrNull(attributes['department']);
-  return { ...(title === undefined ? {} : { title }), ...(department === undefined ? {} : { department }) };
+type Writable = { -readonly [Member in keyof Profile]: Profile[Member] };
+
+const NAMES = ['givenName', 'familyName', 'displayName', 'email'] as const;
+/** Alike for a new account and for one that is there: nothing stands in for these. */
+const WORK = ['title', 'department'] as const;
+
+function withWork(said: Readonly<Record<(typeof NAMES)[number], Said>>, attributes: Attributes): Profile {
+  const profile: Writable = {};
+  for (const member of NAMES) {
+    const value = said[member];
+    if (value !== undefined) profile[member] = value;
+  }
+  for (const member of WORK) {
+    const value = textOrNull(attributes[member]);
+    if (value !== undefined) profile[member] = value;
+  }
+  return profile;
 }
 
 /** Half a name must not overwrite a whole one: given and family name make a display name only together. */
@@ -58,13 +64,7 @@ export function profileForNew(attributes: Attributes, userName: string | undefin
   const givenName = fill('givenName', 'given_name', parts.given);
   const familyName = fill('familyName', 'family_name', parts.family);
   const displayName = said.displayName ?? joined(givenName, familyName);
-  const profile = {
-    ...(givenName === undefined ? {} : { givenName }),
-    ...(familyName === undefined ? {} : { familyName }),
-    ...(displayName === undefined ? {} : { displayName }),
-    ...(said.email === undefined ? {} : { email: said.email }),
-    ...workOf(attributes),
-  };
+  const profile = withWork({ givenName, familyName, displayName, email: said.email }, attributes);
   return { profile, notes };
 }
 

@@ -29,7 +29,7 @@ export function isPlainlySettled(
   return (
     saysTheSame(desired, account, can) &&
     ledger.every((grant) => grant.confirmed && isGiven(grant, desired) && hasById(account, grant)) &&
-    desired.entitlements.every((wanted) => isThere(wanted, { desired, memory: { link, ledger }, account, can })) &&
+    desired.entitlements.every((wanted) => isThere(wanted, ledger, account)) &&
     account.entitlements.every(
       (one) => ledger.some(({ entitlementId }) => entitlementId === one.id) || !isManaged(desired.target, one),
     )
@@ -48,7 +48,11 @@ function isGiven(grant: Entitlement & { readonly origin: string }, desired: Desi
 }
 
 /** Given by us and in the ledger, or there before us and none of ours. */
-function isThere(wanted: DesiredAccount['entitlements'][number], { memory: { ledger }, account }: PlainInput): boolean {
+function isThere(
+  wanted: DesiredAccount['entitlements'][number],
+  ledger: Memory['ledger'],
+  account: ActualAccount,
+): boolean {
   let isOurs = false;
   for (const grant of ledger) {
     if (!isSame(wanted, grant)) continue;

@@ -26,7 +26,8 @@ export async function carriedElsewhere(
   const { listings } = directory;
   const { known, deciding } = draft;
   const parts = { listings, origin, known, mapping };
-  const listed = new Map(draft.listing.people.map((person) => [person.subject, person]));
+  const listed = new Map<string, ListedPerson>();
+  for (const person of draft.listing.people) listed.set(person.subject, person);
   for (const subject of draft.unheard) listed.delete(subject);
   const changed = new Map<PersonId, ListedPerson[]>();
   for await (const page of listings.claims(origin.issuer, origin.name)) {

@@ -37,6 +37,8 @@ export interface DecidingParts {
   readonly now: Date;
 }
 
+const NOTHING_SAID: readonly RememberedAssertion[] = [];
+
 type Known = Omit<ListedSubject, 'subject' | 'person'>;
 
 /** What the mapping makes of people, listed or missing. Pure. */
@@ -57,9 +59,10 @@ export class Deciding {
     const isOwner = owner === origin.name;
     if (known?.disabled === true) return out(personLeaves(leaver, known, now.getTime()), false);
     if (!isOwner && known?.leftAt !== undefined) return out(personLeaves(leaver, known, now.getTime()), false);
-    const active = listed.filter((one) => one.active);
-    if (active.length === 0) return isOwner ? this.#leaves(known, owner) : this.#byOthers(person);
-    const assertions = [...(others.get(person) ?? []), ...active.map((one) => this.assertionOf(one, known))];
+    const assertions: RememberedAssertion[] = [];
+    for (const one of listed) if (one.active) assertions.push(this.assertionOf(one, known));
+    if (assertions.length === 0) return isOwner ? this.#leaves(known, owner) : this.#byOthers(person);
+    assertions.unshift(...(others.get(person) ?? NOTHING_SAID));
     const { mapping, target } = this.#parts;
     const hasAccount = account !== undefined;
     return this.#goal(mapping.map({ person, assertions, current: origin.name, only: target, hasAccount }));
@@ -77,9 +80,10 @@ export class Deciding {
 
   assertionOf({ subject, active, claims }: ListedPerson, known: Known | undefined): RememberedAssertion {
     const { origin, now } = this.#parts;
-    const assertion = { origin: origin.name, issuer: origin.issuer, subject, active, claims, at: now };
+    const { name, issuer } = origin;
     const rememberedGroups = known?.rememberedGroups;
-    return rememberedGroups === undefined ? assertion : { ...assertion, rememberedGroups };
+    if (rememberedGroups === undefined) return { origin: name, issuer, subject, active, claims, at: now };
+    return { origin: name, issuer, subject, active, claims, at: now, rememberedGroups };
   }
 
   /** For what the directory remembers of somebody: the names by which people find them. */

@@ -234,4 +234,4 @@ it('the audit says once that somebody left, wherever the run was killed', async 
     });
     if (!isOver) await world.close();
   }
-});
+}, 60_000);
