@@ -30,12 +30,10 @@ export async function writeFailure(
   error: LatchgateError,
 ): Promise<AccountState | undefined> {
   const { directory, audit } = context;
-  const [link, ledger, pins, waiting] = await Promise.all([
-    directory.accounts.get(person, target.name),
-    directory.ledger.ofAccount(person, target.name),
-    directory.pins.ofAccount(person, target.name),
-    directory.retries.get(person, target.name),
-  ]);
+  const link = await directory.accounts.get(person, target.name);
+  const ledger = await directory.ledger.ofAccount(person, target.name);
+  const pins = await directory.pins.ofAccount(person, target.name);
+  const waiting = await directory.retries.get(person, target.name);
   const isFault = isTargetFault(error.code);
   const isSafe = takesNothing(target, goal, ledger, pins);
   // Whoever has a session elsewhere is kept out too while something that has to go is still there.

@@ -27,11 +27,10 @@ export async function recall(
   directory: Pick<Directory, 'accounts' | 'ledger' | 'pins'>,
   { person, target }: Pick<ReconcileInput, 'person' | 'target'>,
 ): Promise<Memory> {
-  const [link, ledger, pins] = await Promise.all([
-    directory.accounts.get(person, target.name),
-    directory.ledger.ofAccount(person, target.name),
-    directory.pins.ofAccount(person, target.name),
-  ]);
+  // One after the other: in a transaction nothing may be under way when it ends.
+  const link = await directory.accounts.get(person, target.name);
+  const ledger = await directory.ledger.ofAccount(person, target.name);
+  const pins = await directory.pins.ofAccount(person, target.name);
   return { link, ledger, pins };
 }
 

@@ -23,7 +23,7 @@ it.each(Object.keys(EXAMPLES))('%s has one heading, a title, a language, and not
 
 /** Of commands, syncs and the SCIM API: whoever logs in never meets them. */
 const ELSEWHERE =
-  /^(usage$|audit_|plan_|run_stalled$|scim_|source_|sync_late$|target_incomplete$|too_many_(removals|new_users)$)/;
+  /^(usage$|audit_|plan_|review_|run_stalled$|scim_|source_|sync_late$|target_incomplete$|too_many_(removals|new_users)$|undo_)/;
 const LOGIN_CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
   (code) => ![500].includes(ERRORS[code].status) && !ELSEWHERE.test(code),
 );
