@@ -1,8 +1,6 @@
 import { closeSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { importGrafana } from '../import/grafana.ts';
-import { importOauth2Proxy } from '../import/oauth2-proxy.ts';
-import { importSuperset } from '../import/superset.ts';
+import type { Made } from '../import/migration.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Io } from './io.ts';
 
@@ -11,31 +9,34 @@ export interface ImportOptions {
   readonly from: string;
   readonly file: string;
   readonly out?: string;
+  /** One JSON object: `config`, `todo`, `options`. */
+  readonly json?: boolean;
 }
 
 const MOST_BYTES = 1_048_576;
 
-/** By the name of the program that a file is of. */
-export const IMPORTERS: Readonly<Record<string, (text: string, file: string) => string>> = {
-  superset: importSuperset,
-  'oauth2-proxy': importOauth2Proxy,
-  grafana: importGrafana,
+type Importer = (text: string, file: string) => Made;
+
+/** By the name of the program that a file is of. Loaded when asked for: a gateway that serves imports nothing. */
+export const IMPORTERS: Readonly<Record<string, () => Promise<Importer>>> = {
+  superset: async () => (await import('../import/superset.ts')).importSuperset,
+  'oauth2-proxy': async () => (await import('../import/oauth2-proxy.ts')).importOauth2Proxy,
+  grafana: async () => (await import('../import/grafana.ts')).importGrafana,
 };
 
 /**
  * `latchgate import superset|oauth2-proxy|grafana FILE`: prints a configuration of ours made of one of theirs, with what
  * became of every option in comments. Reads the file and runs nothing of it; copies no secret. Exit code 0. Throws `usage`.
  */
-export async function importFile({ from, file, out }: ImportOptions, io: Io): Promise<number> {
-  const importer = IMPORTERS[from];
-  if (importer === undefined) throw new LatchgateError('internal', 'there is no such importer');
+export async function importFile({ from, file, out, json }: ImportOptions, io: Io): Promise<number> {
+  const load = IMPORTERS[from];
+  if (load === undefined) throw new LatchgateError('internal', 'there is no such importer');
+  const importer = await load();
   const made = importer(textOf(file), basename(file));
-  if (out === undefined) {
-    io.out(made.trimEnd());
-    return 0;
-  }
-  write(out, made);
-  io.out(`${out}: go through its TO DO, then latchgate check --config ${out}`);
+  if (out !== undefined) write(out, made.config);
+  if (json === true) io.out(JSON.stringify(made));
+  else if (out === undefined) io.out(made.config.trimEnd());
+  else io.out(`${out}: ${made.todo.length} to do, named at its head; then latchgate check --config ${out}`);
   return 0;
 }
 

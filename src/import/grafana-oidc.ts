@@ -1,6 +1,6 @@
 import { claimName, GrafanaLogin, words } from './grafana-login.ts';
 import { ISSUER, isPrivileged, ROLES } from './grafana-rules.ts';
-import { configText, escaped, exactly, plainFlag, quoted, secretReference } from './literals.ts';
+import { addressText, configText, escaped, exactly, plainFlag, quoted, secretReference } from './literals.ts';
 import { readClaimPath, readRolePath } from './role-path.ts';
 import { roleRules } from './role-rules.ts';
 
@@ -32,7 +32,7 @@ export class GrafanaOidc extends GrafanaLogin {
   }
 
   #issuer(): string {
-    const address = this.text('auth_url') ?? this.text('token_url') ?? '';
+    const address = addressText(this.value('auth_url')) ?? addressText(this.value('token_url')) ?? '';
     const issuer = ISSUERS.flatMap(([pattern, make]) => {
       const match = pattern.exec(address);
       return match === null ? [] : [make(match)];
@@ -45,7 +45,7 @@ export class GrafanaOidc extends GrafanaLogin {
         ? 'the issuer of the provider, which the file does not say'
         : 'was made from the addresses of the provider; compare with its discovery document';
     this.all.migration.todo(`login.${this.login}.issuer: ${todo}.`);
-    return known === undefined ? ISSUER : escaped(known);
+    return known ?? ISSUER;
   }
 
   #claimPath(option: string, attribute: string): void {

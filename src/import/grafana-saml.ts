@@ -1,11 +1,11 @@
 import { GrafanaLogin, listed } from './grafana-login.ts';
-import { escaped, plainFlag, plainText } from './literals.ts';
+import { addressText, escaped, plainFlag, plainText } from './literals.ts';
 import { nameOf } from './names.ts';
 
 /** The section `auth.saml`. */
 export class GrafanaSaml extends GrafanaLogin {
   entry(): Record<string, unknown> {
-    const url = this.text('idp_metadata_url');
+    const url = addressText(this.value('idp_metadata_url'));
     const path = this.text('idp_metadata_path');
     this.carried('idp_metadata_url', 'metadata');
     if (url === undefined) this.carried('idp_metadata_path', 'metadata');
@@ -32,7 +32,7 @@ export class GrafanaSaml extends GrafanaLogin {
     return {
       type: 'saml',
       ...this.label(),
-      metadata: url === undefined ? `\${file:${path ?? '/etc/latchgate/idp-metadata.xml'}}` : escaped(url),
+      metadata: url === undefined ? `\${file:${path ?? '/etc/latchgate/idp-metadata.xml'}}` : url,
       ...(url === undefined ? {} : { idp_entity_id: '${SAML_IDP_ENTITY_ID:-https://id.example.com}' }),
       ...(entity === undefined ? {} : { entity_id: escaped(entity) }),
       ...(keyPath === undefined ? {} : { signing_key: `\${file:${keyPath}}` }),

@@ -3,8 +3,8 @@ import { GrafanaRules, ISSUER, isPrivileged, ROLES, TARGET } from './grafana-rul
 import { GrafanaSaml } from './grafana-saml.ts';
 import { ASIDE, LEFT } from './grafana-unmatched.ts';
 import { readIni } from './ini.ts';
-import { type Literal, type Option, plainFlag, plainText } from './literals.ts';
-import { Migration, type Sections } from './migration.ts';
+import { type Literal, leavesOf, type Option, plainFlag, plainText } from './literals.ts';
+import { type Made, Migration, type Sections } from './migration.ts';
 
 const STAYS = 'not about who logs in: it stays in Grafana';
 /** Sections that are about logins. */
@@ -12,12 +12,12 @@ const ABOUT_LOGINS = /^auth(?:\.|$)|^users\.(?:allow_sign_up|auto_assign)/;
 const OIDC = ['generic_oauth', 'azuread', 'okta', 'google', 'gitlab', 'grafana_com', 'github'] as const;
 
 /** `grafana.ini` to a config of ours. `file`: its name for comments. Never throws. */
-export function importGrafana(text: string, file: string): string {
+export function importGrafana(text: string, file: string): Made {
   const options = readIni(text);
-  const migration = new Migration('grafana', file, options);
+  const migration = new Migration('grafana', file, options.flatMap(leavesOf));
   const sections = new GrafanaImport(migration, options).sections();
   for (const name of migration.unspoken()) speakFor(migration, name);
-  return migration.render(sections);
+  return migration.finish(sections);
 }
 
 function speakFor(migration: Migration, name: string): void {

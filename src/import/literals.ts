@@ -75,6 +75,12 @@ export function configText(value: Literal | undefined): string | undefined {
   return text === undefined ? undefined : escaped(text);
 }
 
+/** The same of an address; undefined also where it holds a user name or password. */
+export function addressText(value: Literal | undefined): string | undefined {
+  const text = configText(value);
+  return text !== undefined && /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*@/i.test(text) ? undefined : text;
+}
+
 /** A reference to a secret, never the secret: a variable or file as it was, else a file of this name. */
 export function secretReference(value: Literal | undefined, file: string): string {
   if (value?.kind === 'env') return `\${${value.name}}`;

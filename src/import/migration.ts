@@ -1,5 +1,20 @@
 import { stringify } from 'yaml';
-import { leavesOf, type Option } from './literals.ts';
+import type { Option } from './literals.ts';
+
+/** What one file of another program became. */
+export interface Made {
+  /** The whole file of config, comments included. */
+  readonly config: string;
+  /** What somebody has to do; `line` 0: of no line of the file. */
+  readonly todo: readonly { readonly line: number; readonly text: string }[];
+  /** Every option, in the order of the file. */
+  readonly options: readonly {
+    readonly line: number;
+    readonly name: string;
+    readonly fate: Fate['kind'];
+    readonly text: string;
+  }[];
+}
 
 /** What became of one option. */
 interface Fate {
@@ -28,7 +43,7 @@ export class Migration {
   constructor(program: string, file: string, options: readonly Option[]) {
     this.#program = program;
     this.#file = oneLine(file);
-    this.#options = options.flatMap(leavesOf);
+    this.#options = options;
   }
 
   /** Options of this name or below it. */
@@ -63,30 +78,26 @@ export class Migration {
     return this.#options.filter((option) => !this.#fates.has(option)).map(({ name }) => name);
   }
 
-  /** The whole file of config, comments included. */
-  render(sections: Sections): string {
-    const fates = this.#options.map((option) => ({ option, fate: this.#fates.get(option) ?? UNSPOKEN }));
-    const left = fates.filter(({ fate }) => fate.kind === 'left');
-    const todos = [
-      ...this.#todos.map(({ line, text }) => `${line === 0 ? '' : `line ${line}: `}${text}`),
-      ...left.map(({ option, fate }) => `line ${option.line}: ${option.name}: ${fate.text}`),
-    ];
+  finish(sections: Sections): Made {
+    const options = this.#options.map((option) => {
+      const { kind: fate, text } = this.#fates.get(option) ?? UNSPOKEN;
+      return { line: option.line, name: oneLine(option.name), fate, text };
+    });
+    const left = options.filter(({ fate }) => fate === 'left');
+    const todo = [...this.#todos, ...left.map(({ line, name, text }) => ({ line, text: `${name}: ${text}` }))];
     const head = [
       `Made from ${this.#file} by \`latchgate import ${this.#program}\`. Secrets were not copied.`,
       'Go through what is to do, put the secrets where they are looked for, then run `latchgate check`.',
     ];
-    const fateLines = fates.map(
-      ({ option, fate }) => `line ${option.line}: ${option.name} (${fate.kind}): ${fate.text}`,
-    );
-    return [
+    const fates = options.map(({ line, name, fate, text }) => `line ${line}: ${name} (${fate}): ${text}`);
+    const todoLines = todo.map(({ line, text }) => `- ${line === 0 ? '' : `line ${line}: `}${text}`);
+    const parts = [
       comment(head),
-      ...(todos.length === 0 ? [] : [comment(['', 'TO DO', ...todos.map((todo) => `- ${todo}`)])]),
-      ...Object.entries(sections).map(
-        ([name, value]) =>
-          `\n${stringify({ [name]: value }, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd()}`,
-      ),
-      `\n${comment([`Every option of ${this.#file}, in its order:`, ...fateLines])}\n`,
-    ].join('\n');
+      ...(todo.length === 0 ? [] : [comment(['', 'TO DO', ...todoLines])]),
+      ...Object.entries(sections).map(([name, value]) => `\n${yaml({ [name]: value })}`),
+      `\n${comment([`Every option of ${this.#file}, in its order:`, ...fates])}\n`,
+    ];
+    return { config: parts.join('\n'), todo, options };
   }
 
   #say(name: string, fate: Fate): void {
@@ -95,6 +106,10 @@ export class Migration {
 }
 
 const UNSPOKEN: Fate = { kind: 'left', text: 'not known to this importer; nothing here corresponds to it' };
+
+function yaml(section: object): string {
+  return stringify(section, { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd();
+}
 
 function comment(lines: readonly string[]): string {
   return lines

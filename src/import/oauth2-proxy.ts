@@ -1,5 +1,15 @@
-import { configText, escaped, exactly, plainFlag, plainText, quoted, secretReference } from './literals.ts';
-import { Migration, type Sections } from './migration.ts';
+import {
+  addressText,
+  configText,
+  escaped,
+  exactly,
+  leavesOf,
+  plainFlag,
+  plainText,
+  quoted,
+  secretReference,
+} from './literals.ts';
+import { type Made, Migration, type Sections } from './migration.ts';
 import { nameOf } from './names.ts';
 import { ProxyFile } from './oauth2-proxy-file.ts';
 import { readProxyOptions } from './oauth2-proxy-options.ts';
@@ -7,12 +17,12 @@ import { ProxyRoutes, TARGET } from './oauth2-proxy-routes.ts';
 import { ASIDE, LEFT, LEFT_PREFIXES } from './oauth2-proxy-unmatched.ts';
 
 /** Options of oauth2-proxy to a config of ours. `file`: its name for comments. Throws `usage`. */
-export function importOauth2Proxy(text: string, file: string): string {
+export function importOauth2Proxy(text: string, file: string): Made {
   const { options, isAlpha } = readProxyOptions(text);
-  const migration = new Migration('oauth2-proxy', file, options);
+  const migration = new Migration('oauth2-proxy', file, options.flatMap(leavesOf));
   const sections = new ProxyImport(new ProxyFile(migration, options, isAlpha)).sections();
   for (const name of migration.unspoken()) speakFor(migration, name);
-  return migration.render(sections);
+  return migration.finish(sections);
 }
 
 function speakFor(migration: Migration, name: string): void {
@@ -118,7 +128,7 @@ class ProxyImport {
   }
 
   #issuer(provider: string, name: string): string {
-    const issuer = configText(this.#file.find('oidc_issuer_url')?.value);
+    const issuer = addressText(this.#file.find('oidc_issuer_url')?.value);
     this.#file.carried('oidc_issuer_url', `login.${name}.issuer`);
     if (issuer !== undefined) return issuer;
     const tenant = plainText(this.#file.find('azure_tenant')?.value);

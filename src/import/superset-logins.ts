@@ -1,4 +1,4 @@
-import { configText, type Literal, memberOf, plainText, secretReference } from './literals.ts';
+import { addressText, configText, type Literal, memberOf, plainText, secretReference } from './literals.ts';
 import type { Migration } from './migration.ts';
 import { nameOf } from './names.ts';
 
@@ -106,11 +106,11 @@ function placeholder(name: string): Record<string, string> {
 
 /** By what the addresses of the provider have in common with its issuer. */
 function issuerOf(provider: string, app: Literal): string | undefined {
-  const metadata = configText(memberOf(app, 'server_metadata_url'));
+  const metadata = addressText(memberOf(app, 'server_metadata_url'));
   if (metadata?.endsWith('/.well-known/openid-configuration'))
     return metadata.slice(0, -'/.well-known/openid-configuration'.length);
   const addresses = ['api_base_url', 'access_token_url', 'authorize_url'].flatMap(
-    (name) => configText(memberOf(app, name)) ?? [],
+    (name) => addressText(memberOf(app, name)) ?? [],
   );
   for (const address of addresses) {
     const issuer = ISSUERS.flatMap(([pattern, make]) => {

@@ -1,5 +1,5 @@
-import { exactly, type Literal, type Option, plainFlag, plainText, plainTexts } from './literals.ts';
-import { Migration, type Sections } from './migration.ts';
+import { exactly, type Literal, leavesOf, type Option, plainFlag, plainText, plainTexts } from './literals.ts';
+import { type Made, Migration, type Sections } from './migration.ts';
 import { nameOf } from './names.ts';
 import { readPython } from './python.ts';
 import { readRolePath } from './role-path.ts';
@@ -13,15 +13,20 @@ const ADMIN = 'Admin';
 const STAYS = 'not about who logs in: it stays in superset_config.py';
 
 /** `superset_config.py` to a config of ours. `file`: its name for comments. Never throws. */
-export function importSuperset(text: string, file: string): string {
+export function importSuperset(text: string, file: string): Made {
   const options = readPython(text);
-  const migration = new Migration(TARGET, file, options);
+  const migration = new Migration(TARGET, file, options.flatMap(partsOf));
   const find = (name: string): Literal | undefined =>
     options.findLast((one) => one.name === name && isTopLevel(one, options))?.value;
   const superset = new SupersetImport(migration, find);
   const sections = superset.sections();
   for (const name of migration.unspoken()) speakFor(migration, name);
-  return migration.render(sections);
+  return migration.finish(sections);
+}
+
+/** Keys of what is not about logins may be secrets themselves: of that the name is enough. */
+function partsOf(option: Option): readonly Option[] {
+  return /^(?:AUTH|OAUTH|SAML|OPENID)_/.test(option.name) ? leavesOf(option) : [option];
 }
 
 /** Of several lines the last one counts; one in a block only where there is no other. */

