@@ -40,6 +40,7 @@ module.exports = {
     only('proxy', ['provisioning', 'mapping', 'targets', 'session', 'ops', 'model']),
     only('console', ['sync', 'provisioning', 'mapping', 'login', 'directory', 'audit', 'session', 'ops', 'model']),
     only('config', ['mapping', 'ops', 'model']),
+    only('import', ['model']),
     {
       name: 'scim-protocol-is-pure',
       comment: 'what RFC 7643 and 7644 say, as functions of values: no storage, no HTTP, no engine',

@@ -8,6 +8,7 @@ import { LatchgateError } from '../model/errors.ts';
 import { check } from './check.ts';
 import { type Add, group, json, type Options, type Work } from './commands/add.ts';
 import { addAuditCommands } from './commands/audit.ts';
+import { addImportCommands } from './commands/import.ts';
 import { addPeopleCommands } from './commands/people.ts';
 import { addReviewCommands } from './commands/review.ts';
 import { addScimCommands } from './commands/scim.ts';
@@ -102,6 +103,7 @@ function addCommands(program: Command, add: Add, io: Io): void {
     withState(options, io, ({ directory }) => why(String(id), directory, io, options)),
   ).option(...json);
 
+  addImportCommands(program, add, io);
   addSyncCommands(program, add, io);
   addReviewCommands(program, add, io);
   addScimCommands(program, add, io);

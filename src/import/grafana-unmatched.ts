@@ -1,0 +1,56 @@
+const DISCOVERED = 'read from the discovery document';
+const NO_ROLES = 'backends have no organisations of Grafana: a group for each, or leave it out';
+
+/** Options of a login without a counterpart that nobody misses, and why. */
+export const ASIDE: Readonly<Record<string, string>> = {
+  name: 'login.NAME.label',
+  icon: 'not needed',
+  auth_url: DISCOVERED,
+  token_url: DISCOVERED,
+  api_url: DISCOVERED,
+  teams_url: DISCOVERED,
+  empty_scopes: 'not needed',
+  use_pkce: 'always',
+  auto_login: 'with one login nobody is asked',
+  login_prompt: 'the provider decides',
+  id_token_attribute_name: 'always id_token',
+  auth_style: 'what the provider says it takes',
+  client_authentication: 'client_secret, or private_key',
+  use_refresh_token: 'login.NAME.refresh, and the scope offline_access',
+  signout_redirect_url: 'read from the discovery document, by which people are logged out at the provider',
+  max_issue_delay: 'an assertion holds for as long as it says, and clock_skew',
+  metadata_valid_duration: 'not needed',
+  relay_state: 'of ours, sealed',
+  skip_org_role_sync: 'roles follow what the provider says',
+};
+
+/** Options of a login that somebody has to look at, and why. */
+export const LEFT: Readonly<Record<string, string>> = {
+  tls_skip_verify_insecure: 'certificates are always checked',
+  tls_client_cert: 'private_key in place of a client certificate',
+  tls_client_key: 'private_key in place of a client certificate',
+  tls_client_ca: 'an authority of your own: NODE_EXTRA_CA_CERTS in the environment',
+  team_ids: 'a rule by groups',
+  team_ids_attribute_path: 'a rule by groups',
+  allowed_organizations: 'a rule with `deny`, by an attribute of the claim',
+  assertion_attribute_org: NO_ROLES,
+  org_attribute_path: NO_ROLES,
+  org_mapping: NO_ROLES,
+  login_attribute_path: 'an expression: name the claim under `claims.preferred_username`',
+  name_attribute_path: 'an expression: name the claim under `claims.name`',
+  email_attribute_path: 'an expression: name the claim under `claims.email`',
+  groups_attribute_path: 'an expression: name the claim under `claims.groups`',
+  email_attribute_name: 'an attribute of the answer of the API: name the claim under `claims.email`',
+  force_use_graph_api: 'login.NAME.overage, docs/groups.md',
+  jwk_set_url: DISCOVERED,
+  validate_hd: 'a rule with `deny`, by an attribute of the claim hd',
+  hosted_domain: 'a rule with `deny`, by an attribute of the claim hd',
+  private_key: 'signing_key and decryption_key: "${file:…}", of a file',
+  certificate: 'signing_key: "${file:…}", with the certificate behind the key',
+  certificate_path: 'signing_key: the certificate stands behind the key in the same file',
+  idp_metadata: 'metadata: "${file:…}", of a file with the XML',
+  signature_algorithm: 'always SHA-256',
+  domain_hint: 'the provider decides',
+  federated_credential_audience: 'client_secret, or private_key',
+  managed_identity_client_id: 'client_secret, or private_key',
+};

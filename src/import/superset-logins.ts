@@ -1,0 +1,138 @@
+import { addressText, configText, type Literal, memberOf, plainText, secretReference } from './literals.ts';
+import type { Migration } from './migration.ts';
+import { nameOf } from './names.ts';
+
+/** Where Flask-AppBuilder finds `role_keys`, by the name of the provider. */
+const ROLE_KEYS: Readonly<Record<string, string>> = {
+  azure: 'roles',
+  okta: 'groups',
+  auth0: 'groups',
+  keycloak: 'groups',
+  keycloak_before_17: 'groups',
+  authentik: 'groups',
+  openshift: 'groups',
+};
+
+/** Entries of `login`, of OAUTH_PROVIDERS or to be filled in. */
+export function supersetLogins(
+  migration: Migration,
+  find: (name: string) => Literal | undefined,
+): Record<string, Record<string, unknown>> {
+  const type = find('AUTH_TYPE');
+  const named = type?.kind === 'scalar' ? (TYPES[String(type.value)] ?? String(type.value)) : 'AUTH_DB';
+  const providers = find('OAUTH_PROVIDERS');
+  if (named === 'AUTH_OAUTH' && providers?.kind === 'list' && providers.items.length > 0) {
+    migration.carried('AUTH_TYPE', '`login`; in superset_config.py the lines of docs/superset.md take its place');
+    return Object.fromEntries(providers.items.map((provider, index) => loginOf(migration, provider, index)));
+  }
+  migration.left(
+    'AUTH_TYPE',
+    `${named}: a provider of OpenID Connect or SAML takes its place; \`login.sso\` has to be filled in`,
+  );
+  migration.todo('login.sso: issuer, client id and secret of your identity provider.');
+  return { sso: placeholder('sso') };
+}
+
+function loginOf(migration: Migration, provider: Literal, index: number): [string, Record<string, unknown>] {
+  const base = `OAUTH_PROVIDERS[${index}]`;
+  const original = plainText(memberOf(provider, 'name')) ?? `provider-${index + 1}`;
+  const name = nameOf(original, `provider-${index + 1}`);
+  const app = memberOf(provider, 'remote_app') ?? provider;
+  const at = memberOf(provider, 'remote_app') === undefined ? base : `${base}.remote_app`;
+  const issuer = issuerOf(original, app);
+  const line = provider.line;
+  if (issuer === undefined) {
+    migration.todo(`login.${name}.issuer: the issuer of the provider; it could not be told from its addresses.`, line);
+  } else
+    migration.todo(
+      `login.${name}.issuer: was made from the addresses of the provider; compare with its discovery document.`,
+      line,
+    );
+  const clientId = configText(memberOf(app, 'client_id'));
+  const scope = plainText(memberOf(memberOf(app, 'client_kwargs'), 'scope'));
+  const groups = ROLE_KEYS[original];
+  if (groups === undefined) {
+    migration.todo(
+      `login.${name}.claims.groups: where the provider has the groups; Superset took them from role_keys of your own code, or had none.`,
+      line,
+    );
+  }
+  migration.carried(
+    `${base}.name`,
+    `login.${name}; rules and redirect address have it: register \`/.latchgate/callback/${name}\` at the provider`,
+  );
+  migration.carried(`${at}.client_id`, `login.${name}.client_id`);
+  migration.carried(
+    `${at}.client_secret`,
+    `login.${name}.client_secret, as a reference: the secret itself was not copied`,
+  );
+  migration.carried(`${at}.client_kwargs.scope`, `login.${name}.scopes`);
+  for (const part of ['server_metadata_url', 'api_base_url', 'access_token_url', 'authorize_url', 'jwks_uri']) {
+    migration.carried(`${at}.${part}`, `login.${name}.issuer: addresses are read from its discovery document`);
+  }
+  migration.aside(base, 'not needed: discovery and OpenID Connect say it');
+  return [
+    name,
+    {
+      issuer: issuer ?? placeholder(name)['issuer'],
+      client_id: clientId ?? placeholder(name)['client_id'],
+      client_secret: secretReference(memberOf(app, 'client_secret'), name),
+      ...(scope === undefined
+        ? {}
+        : { scopes: [...new Set(['openid', ...scope.split(/[\s,]+/).filter((one) => one !== '')])] }),
+      ...(groups === undefined || groups === 'groups' ? {} : { claims: { groups } }),
+      groups_absent: 'empty',
+    },
+  ];
+}
+
+/** Numbers of the constants of flask_appbuilder.const. */
+const TYPES: Readonly<Record<string, string>> = {
+  0: 'AUTH_OID',
+  1: 'AUTH_DB',
+  2: 'AUTH_LDAP',
+  3: 'AUTH_REMOTE_USER',
+  4: 'AUTH_OAUTH',
+  5: 'AUTH_SAML',
+};
+
+function placeholder(name: string): Record<string, string> {
+  return {
+    issuer: '${OIDC_ISSUER:-https://id.example.com}',
+    client_id: '${OIDC_CLIENT_ID:-latchgate}',
+    client_secret: `\${file:/run/secrets/${name}}`,
+  };
+}
+
+/** By what the addresses of the provider have in common with its issuer. */
+function issuerOf(provider: string, app: Literal): string | undefined {
+  const metadata = addressText(memberOf(app, 'server_metadata_url'));
+  if (metadata?.endsWith('/.well-known/openid-configuration'))
+    return metadata.slice(0, -'/.well-known/openid-configuration'.length);
+  const addresses = ['api_base_url', 'access_token_url', 'authorize_url'].flatMap(
+    (name) => addressText(memberOf(app, name)) ?? [],
+  );
+  for (const address of addresses) {
+    const issuer = ISSUERS.flatMap(([pattern, make]) => {
+      const match = pattern.exec(address);
+      return match === null ? [] : [make(match)];
+    })[0];
+    if (issuer !== undefined) return issuer;
+  }
+  return provider === 'google' ? 'https://accounts.google.com' : undefined;
+}
+
+const ISSUERS: readonly (readonly [RegExp, (match: RegExpExecArray) => string])[] = [
+  [/^(https:\/\/.+\/realms\/[^/]+)\/protocol\/openid-connect/, ([, realm = '']) => realm],
+  [
+    /^https:\/\/login\.microsoftonline\.com\/([^/]+)\/oauth2/,
+    ([, tenant = '']) => `https://login.microsoftonline.com/${tenant}/v2.0`,
+  ],
+  [
+    /^https:\/\/(?:accounts\.google\.com|www\.googleapis\.com|oauth2\.googleapis\.com)\//,
+    () => 'https://accounts.google.com',
+  ],
+  [/^(https:\/\/[^/]+\/oauth2\/(?!v\d)[^/]+)\/v1/, ([, server = '']) => server],
+  [/^(https:\/\/[^/]+)\/oauth2\/v1/, ([, organisation = '']) => organisation],
+  [/^(https:\/\/[^/]+\.auth0\.com)(?:\/|$)/, ([, tenant = '']) => `${tenant}/`],
+];

@@ -1,0 +1,284 @@
+import fc from 'fast-check';
+import { mappingConfigOf } from '../../src/mapping/config.ts';
+import { compileMapping } from '../../src/mapping/mapping.ts';
+import { assertionOf } from '../mapping/config-of.ts';
+import { checked, importGrafana, importOauth2Proxy, importSuperset, inputOf } from './examples.ts';
+
+/*
+ * What is made means the same: for what a provider says, our mapping gives what the other program would have given.
+ */
+type Claims = Readonly<Record<string, unknown>>;
+
+/** Names that one is given, or the code by which one is refused. */
+function decider(made: string): (claims: Claims, origin?: string) => readonly string[] | string {
+  const { config, complaints } = checked(made);
+  if (config === undefined) throw new Error(JSON.stringify(complaints));
+  const mapping = compileMapping(mappingConfigOf(config));
+  return (claims, origin = Object.keys(config.login)[0] ?? '') => {
+    const said = assertionOf({ email: 'ann@example.com', email_verified: true, ...claims }, { origin });
+    const { code, accounts } = mapping.map({ person: 'p_1', assertions: [said], current: origin });
+    return code ?? [...(accounts.get('superset')?.entitlements ?? [])].map(({ name }) => name).sort();
+  };
+}
+
+describe('superset_config.py', () => {
+  const oauth = decider(importSuperset(inputOf('superset-oauth.py'), 'superset_config.py'));
+  /** As the file has it; Flask-AppBuilder gives the role for registering beside what the groups give. */
+  const MAPPING: Readonly<Record<string, readonly string[]>> = {
+    superset_users: ['Gamma', 'Alpha'],
+    superset_admins: ['Admin'],
+    'team*': ['Team'],
+    'finance, EMEA': ['Finance'],
+  };
+
+  it('AUTH_ROLES_MAPPING: every group adds its roles, and everybody has the role for registering', () => {
+    const groups = fc.subarray([
+      ...Object.keys(MAPPING),
+      'unused',
+      'Superset_users',
+      'teams',
+      'finance',
+      'EMEA',
+      'toString',
+    ]);
+    fc.assert(
+      fc.property(groups, (keys) => {
+        const given = keys.flatMap((key) => (Object.hasOwn(MAPPING, key) ? (MAPPING[key] ?? []) : []));
+        expect(oauth({ groups: keys })).toEqual([...new Set([...given, 'Public'])].sort());
+      }),
+    );
+  });
+
+  it.each<[Claims, readonly string[]]>([
+    [{ groups: ['bi-admins'] }, ['Admin']],
+    [{ groups: ['bi-admins'], email: 'boss@acme.test' }, ['Admin']],
+    [{ groups: ['bi-admins-x'] }, ['Gamma']],
+    [{ groups: [], email: 'boss@acme.test' }, ['Alpha']],
+    [{ groups: ['other'] }, ['Gamma']],
+    [{}, ['Gamma']],
+  ])('AUTH_USER_REGISTRATION_ROLE_JMESPATH: %j', (claims, roles) => {
+    expect(decider(importSuperset(inputOf('superset-keycloak.py'), 'superset_config.py'))(claims)).toEqual(roles);
+  });
+
+  it('groups of LDAP are known by their whole name, and nobody is registered', () => {
+    const made = importSuperset(inputOf('superset-ldap.py'), 'superset_config.py');
+    expect(decider(made)({ groups: ['cn=fab_users,ou=groups,dc=example,dc=com'] })).toEqual(['User']);
+    expect(decider(made)({ groups: ['fab_users', 'cn=fab_users,ou=other,dc=example,dc=com'] })).toEqual([]);
+    expect(checked(made).config?.targets['superset']).toMatchObject({ missing: { users: 'refuse' } });
+  });
+
+  it('azure has its groups in roles', () => {
+    const made = importSuperset(
+      `AUTH_TYPE = AUTH_OAUTH
+AUTH_USER_REGISTRATION = True
+AUTH_USER_REGISTRATION_ROLE = "Admin"
+AUTH_ROLES_MAPPING = {"Analyst": ["Alpha"]}
+OAUTH_PROVIDERS = [{"name": "azure", "remote_app": {"client_id": "x", "client_secret": "y", "api_base_url": "https://login.microsoftonline.com/TENANT/oauth2"}}]`,
+      'superset_config.py',
+    );
+    expect(decider(made)({ roles: ['Analyst'], groups: ['Other'] })).toEqual(['Alpha']);
+    expect(checked(made).config?.login['azure']).toMatchObject({
+      issuer: 'https://login.microsoftonline.com/TENANT/v2.0',
+    });
+    // Everybody an administrator: never, whatever the file says.
+    expect(decider(made)({ roles: [] })).toEqual([]);
+    expect(made).toContain('line 3: AUTH_USER_REGISTRATION_ROLE (left)');
+  });
+});
+
+describe('grafana.ini', () => {
+  const ini = (more: string) =>
+    importGrafana(`[auth.generic_oauth]\nenabled = true\nclient_id = x\n${more}\n`, 'grafana.ini');
+  const path = (expression: string, more = '') => decider(ini(`role_attribute_path = ${expression}\n${more}`));
+
+  it.each<[string, string, Claims, readonly string[] | string]>([
+    [
+      'roles',
+      "contains(info.roles[*], 'admin') && 'Admin' || contains(info.roles[*], 'editor') && 'Editor' || 'Viewer'",
+      { info: { roles: ['engineer', 'admin'] } },
+      ['Admin'],
+    ],
+    [
+      'the first that fits',
+      "contains(info.roles[*], 'admin') && 'Admin' || contains(info.roles[*], 'editor') && 'Editor' || 'Viewer'",
+      { info: { roles: ['editor', 'admin'] } },
+      ['Admin'],
+    ],
+    [
+      'the second',
+      "contains(info.roles[*], 'admin') && 'Admin' || contains(info.roles[*], 'editor') && 'Editor' || 'Viewer'",
+      { info: { roles: ['editor'] } },
+      ['Editor'],
+    ],
+    [
+      'the last',
+      "contains(info.roles[*], 'admin') && 'Admin' || contains(info.roles[*], 'editor') && 'Editor' || 'Viewer'",
+      { info: { roles: [] } },
+      ['Viewer'],
+    ],
+    ['nothing sent', "contains(groups[*], 'admin') && 'Admin' || 'Viewer'", {}, ['Viewer']],
+    ['everybody', `"'Editor'"`, { groups: ['x'] }, ['Editor']],
+    [
+      'an administrator of Grafana',
+      "contains(groups[*], 'root') && 'GrafanaAdmin' || 'Viewer'",
+      { groups: ['root'] },
+      ['Admin'],
+    ],
+    [
+      'several groups for one role',
+      "(contains(groups[*], 'a') || contains(groups[*], 'b')) && 'Editor' || 'Viewer'",
+      { groups: ['b'] },
+      ['Editor'],
+    ],
+    [
+      'a group and an address',
+      "contains(groups[*], 'a') && email == 'ann@example.com' && 'Editor' || 'Viewer'",
+      { groups: ['a'] },
+      ['Editor'],
+    ],
+    [
+      'a group and another address',
+      "contains(groups[*], 'a') && email == 'bob@example.com' && 'Editor' || 'Viewer'",
+      { groups: ['a'] },
+      ['Viewer'],
+    ],
+    ['a part of an address', "contains(email, '@example.com') && 'Editor' || 'Viewer'", {}, ['Editor']],
+    ['no role', "contains(groups[*], 'out') && 'None' || 'Viewer'", { groups: ['out'] }, []],
+    [
+      'a claim with a dot in its name',
+      "contains(resource_access.\"grafana.prod\".roles[*], 'e') && 'Editor' || 'Viewer'",
+      { resource_access: { 'grafana.prod': { roles: ['e'] } } },
+      ['Editor'],
+    ],
+    [
+      'the name of a group in another case',
+      "contains(groups[*], 'admin') && 'Admin' || 'Viewer'",
+      { groups: ['Admin'] },
+      ['Viewer'],
+    ],
+    ['a group like a pattern', "contains(groups[*], '*') && 'Editor' || 'Viewer'", { groups: ['a'] }, ['Viewer']],
+    ['a group that is a pattern', "contains(groups[*], '*') && 'Editor' || 'Viewer'", { groups: ['*'] }, ['Editor']],
+    // Less than there: an administrator by an address alone is none here.
+    ['an administrator by an address', "email == 'ann@example.com' && 'Admin' || 'Viewer'", {}, ['Viewer']],
+    [
+      'an expression of another shape',
+      "groups[?@ == 'a'] | [0] && 'Admin' || 'Viewer'",
+      { groups: ['a'] },
+      'denied_by_default',
+    ],
+    [
+      'a branch that cannot be said',
+      "contains(groups[*], 'a') && contains(groups[*], 'b') && 'None' || 'Editor'",
+      { groups: ['a'] },
+      'denied_by_default',
+    ],
+  ])('role_attribute_path: %s', (_, expression, claims, roles) => {
+    expect(path(expression)(claims)).toEqual(roles);
+  });
+
+  it('without a role by the expression: that of everybody else, or nobody gets in', () => {
+    const expression = "contains(groups[*], 'editors') && 'Editor'";
+    expect(path(expression)({ groups: [] })).toEqual(['Viewer']);
+    expect(path(expression, '[users]\nauto_assign_org_role = Reader')({ groups: [] })).toEqual(['Reader']);
+    expect(path(expression, 'role_attribute_strict = true')({ groups: [] })).toBe('denied_by_default');
+    expect(path(expression, 'role_attribute_strict = true')({ groups: ['editors'] })).toEqual(['Editor']);
+  });
+
+  it('any chain of groups gives the role of the first that fits', () => {
+    const group = fc.constantFrom('a', 'b', 'c', 'd');
+    const branch = fc.record({ group, role: fc.constantFrom('Admin', 'Editor', 'Viewer', 'Reader') });
+    fc.assert(
+      fc.property(
+        fc.array(branch, { minLength: 1, maxLength: 6 }),
+        fc.uniqueArray(group),
+        fc.boolean(),
+        (branches, groups, withOrgs) => {
+          const expression = branches.map((one) => `contains(groups[*], '${one.group}') && '${one.role}'`).join(' || ');
+          const orgs = withOrgs ? 'org_mapping = *:Main:Viewer' : '';
+          const expected = branches.find((one) => groups.includes(one.group))?.role ?? 'Last';
+          const given = path(`${expression} || 'Last'`, orgs)({ groups });
+          expect(given).toEqual([expected, ...(withOrgs ? ['Main:Viewer'] : [])].sort());
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each<[Claims, readonly string[] | string]>([
+    [{ groups: ['/bi'] }, ['Main Org.:Viewer', 'Viewer']],
+    [
+      { groups: ['/finance'], resource_access: { 'grafana.prod': { roles: ['editor'] } } },
+      ['Editor', 'Finance:Editor', 'Main Org.:Viewer'],
+    ],
+    [
+      { groups: ['/bi'], resource_access: { 'grafana.prod': { roles: ['grafanaadmin'] } } },
+      ['Admin', 'GrafanaAdmin', 'Main Org.:Viewer'],
+    ],
+    // Roles of the client are no groups.
+    [{ groups: ['/bi', 'grafanaadmin'] }, ['Main Org.:Viewer', 'Viewer']],
+    [{ groups: ['/other'] }, 'denied_by_rule'],
+    [{ groups: ['/bi'], email: 'ann@EXAMPLE.org' }, ['Main Org.:Viewer', 'Viewer']],
+    [{ groups: ['/bi'], email: 'ann@example.com.evil.example' }, 'denied_by_rule'],
+  ])('the example of Keycloak: %j', (claims, roles) => {
+    expect(decider(importGrafana(inputOf('grafana-keycloak.ini'), 'grafana.ini'))(claims)).toEqual(roles);
+  });
+
+  it.each<[Claims, readonly string[] | string]>([
+    [{ roles: ['Editor', 'Admin'] }, ['Admin']],
+    [{ roles: ['Viewer'] }, ['Viewer']],
+    [{ roles: ['None'] }, []],
+    [{ roles: ['viewer'], groups: ['Admin'] }, 'denied_by_default'],
+  ])('the example of Azure AD, with its app roles: %j', (claims, roles) => {
+    expect(decider(importGrafana(inputOf('grafana-azuread.ini'), 'grafana.ini'))(claims)).toEqual(roles);
+  });
+
+  it.each<[Claims, readonly string[]]>([
+    [{ Role: ['developer', 'operator'] }, ['Admin']],
+    [{ Role: 'developer' }, ['Editor']],
+    [{ Role: ['guest'], Group: ['admin'] }, ['Viewer']],
+  ])('the example of SAML: %j', (claims, roles) => {
+    const said = { mail: 'ann@example.com', ...claims };
+    expect(decider(importGrafana(inputOf('grafana-saml.ini'), 'grafana.ini'))(said)).toEqual(roles);
+  });
+});
+
+describe('oauth2-proxy', () => {
+  const decide = decider(importOauth2Proxy(inputOf('oauth2-proxy.cfg'), 'oauth2-proxy.cfg'));
+
+  it.each<[Claims, readonly string[] | string]>([
+    [{ groups: ['/bi-users'], email: 'ann@yourcompany.com' }, ['Gamma']],
+    [{ groups: ['/bi-users'], email: 'Ann@YourCompany.COM' }, ['Gamma']],
+    [{ groups: ['bi*admins'], email: 'ann@sub.partner.example' }, ['Gamma']],
+    [{ groups: ['bi-admins'], email: 'ann@yourcompany.com' }, 'denied_by_default'],
+    [{ groups: ['other'], email: 'ann@yourcompany.com' }, 'denied_by_default'],
+    [{ email: 'ann@yourcompany.com' }, 'denied_by_default'],
+    [{ groups: ['/bi-users'], email: 'ann@notyourcompany.com' }, 'denied_by_rule'],
+    [{ groups: ['/bi-users'], email: 'ann@yourcompany.com.evil.example' }, 'denied_by_rule'],
+    [{ groups: ['/bi-users'], email: 'yourcompany.com@evil.example' }, 'denied_by_rule'],
+  ])('allowed_groups and email_domains: %j', (claims, outcome) => {
+    expect(decide(claims)).toEqual(outcome);
+  });
+
+  it.each([
+    ['^/static/', '/static'],
+    ['^/static/.*', '/static'],
+    ['^/static', '/static'],
+    ['^/healthz$', '/healthz'],
+    [String.raw`^/favicon\.ico$`, '/favicon.ico'],
+    ['^/embed$', undefined],
+    ['/static', undefined],
+    ['^/(a|b)', undefined],
+    ['^/.*', undefined],
+    ['^/', undefined],
+    ['.*', undefined],
+    ['^/a/[^/]+$', undefined],
+    ['^/a/../b', undefined],
+    ['^/a?', undefined],
+  ])('skip_auth_routes: %s opens %s', (expression, path) => {
+    const made = importOauth2Proxy(`skip_auth_routes = [ ${JSON.stringify(expression)} ]`, 'oauth2-proxy.cfg');
+    const open = checked(made)
+      .config?.routes.filter((route) => route.public)
+      .map((route) => route.path);
+    expect(open).toEqual(path === undefined ? [] : [path]);
+  });
+});
