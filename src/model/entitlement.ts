@@ -43,3 +43,15 @@ export function entitlementKey(entitlement: Entitlement): string {
   const scope = entitlement.scope === undefined ? '' : `@${entitlement.scope}`;
   return `${entitlement.kind}:${entitlement.name}${scope}`;
 }
+
+/** The reverse; undefined for a text that is no such key. What follows the last `@` of a permission is its scope. */
+export function entitlementOf(key: string): Entitlement | undefined {
+  const at = key.indexOf(':');
+  const kind = key.slice(0, at);
+  const name = key.slice(at + 1);
+  if (at === -1 || name === '') return undefined;
+  if (kind === 'group' || kind === 'role') return { kind, name };
+  if (kind !== 'permission') return undefined;
+  const scope = name.lastIndexOf('@');
+  return scope === -1 ? { kind, name } : { kind, name: name.slice(0, scope), scope: name.slice(scope + 1) };
+}

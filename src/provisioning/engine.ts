@@ -215,6 +215,12 @@ export class Engine implements Provisioner {
     return goal === undefined ? { status: 'none' } : this.#runs.run(person, target, goal, actor, requestId);
   }
 
+  /** Whether the person is to have an account there, by what everybody who speaks of them says by now. */
+  async wants(person: PersonId, target: string): Promise<boolean> {
+    const goal = await this.#goalNow(person, target).catch(() => undefined);
+    return goal !== undefined && 'desired' in goal;
+  }
+
   async #retry(person: PersonId, target: string): Promise<void> {
     const { directory, targets } = this.#deps;
     const who = await directory.people.get(person);

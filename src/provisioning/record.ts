@@ -35,7 +35,8 @@ export function auditEntries(recorded: Recorded): AuditEntry[] {
   const mark = applied?.outcome === 'already' ? { already: true } : {};
   const done = plan.changes.map((change): AuditEntry => {
     const isSwitchedOff = isLeft && change.op === 'delete';
-    return { ...changeEntry(isSwitchedOff ? { ...change, op: 'disable' } : change, recorded.account, mark), ...base };
+    const entry = changeEntry(isSwitchedOff ? { ...change, op: 'disable' } : change, recorded.account, mark);
+    return { ...entry, ...givenName(change, recorded.ledger), ...base };
   });
   const held = plan.held.map(
     (change): AuditEntry => ({ ...changeEntry(change), ...base, event: 'change.held', code: change.code }),
@@ -44,6 +45,7 @@ export function auditEntries(recorded: Recorded): AuditEntry[] {
     ...recovered(recorded).map((entry) => ({ ...entry, ...base })),
     ...done,
     ...gone(recorded).map((entry) => ({ ...entry, ...base })),
+    ...reasons(recorded).map((entry) => ({ ...entry, ...base })),
     ...held,
   ];
 }
@@ -83,6 +85,43 @@ function gone({ plan, account, ledger, stale }: Recorded): Fact[] {
     origin: grant.origin,
     after: { gone: true },
   }));
+}
+
+/**
+ * Further rules and origins by which somebody has what they have: an entitlement that two give is given once, and goes
+ * with the last of them.
+ */
+function reasons({ plan, ledger, account }: Recorded): Fact[] {
+  const shown = new Set(
+    plan.changes.flatMap(({ op, entitlement, origin }) =>
+      op === 'grant' && entitlement !== undefined ? [`${origin} ${entitlementKey(entitlement)}`] : [],
+    ),
+  );
+  const added = plan.gives.filter((grant) => !shown.has(`${grant.origin} ${entitlementKey(grant)}`));
+  const taken = new Set(plan.takes.map(({ key, origin }) => `${origin} ${key}`));
+  const isTaken = (grant: Grant): boolean => taken.has(`${grant.origin} ${entitlementKey(grant)}`);
+  const staying = new Set(ledger.filter((grant) => !isTaken(grant)).map((grant) => entitlementKey(grant)));
+  for (const grant of plan.gives) staying.add(entitlementKey(grant));
+  const withdrawn = account === undefined ? [] : ledger.filter(isTaken);
+  const gone = withdrawn.filter((grant) => grant.confirmed && staying.has(entitlementKey(grant)));
+  const fact = (event: string, grant: Pick<Grant, 'rule' | 'origin' | 'kind' | 'name' | 'scope'>): Fact => ({
+    event,
+    key: entitlementKey(grant),
+    rule: grant.rule,
+    origin: grant.origin,
+  });
+  return [
+    ...added.map((grant) => fact('grant.reason_added', grant)),
+    ...gone.map((grant) => fact('grant.reason_gone', grant)),
+  ];
+}
+
+/** What is taken is named as it was when we gave it, whatever it is called in the target by now. */
+function givenName({ op, entitlement }: Change, ledger: readonly Grant[]): Partial<AuditEntry> {
+  if (op !== 'revoke' || entitlement?.id === undefined) return {};
+  const grant = ledger.find(({ entitlementId, kind }) => entitlementId === entitlement.id && kind === entitlement.kind);
+  if (grant === undefined || entitlementKey(grant) === entitlementKey(entitlement)) return {};
+  return { key: entitlementKey(grant), after: { named: entitlement.name } };
 }
 
 const EVENTS: Readonly<Record<Change['op'], string>> = {

@@ -63,6 +63,8 @@ const COMMANDS = [
   ['why', 'abc'],
   ['audit', 'list'],
   ['audit', 'verify'],
+  ['audit', 'who-had', 'Admin', '--at', '30d'],
+  ['audit', 'undo', '1'],
   ['sessions', 'list'],
   ['sessions', 'end', '--all'],
   ['users', 'list'],

@@ -191,7 +191,7 @@ export class World {
         if (typeof name === 'symbol' || path.startsWith('leases')) return member;
         if (typeof member === 'object' && member !== null) return this.#watched(member, `${path}${name}.`);
         if (typeof member !== 'function' || name === 'close') return member;
-        if (name === 'ofTarget') {
+        if (name === 'ofTarget' || name === 'dated') {
           return (...args: unknown[]): unknown => {
             this.onCall(`${path}${name}`, 'before');
             return Reflect.apply(member, inner, args);

@@ -11,6 +11,8 @@ export interface Options {
   readonly new?: string;
   readonly entitlement?: string;
   readonly load?: string;
+  readonly at?: string;
+  readonly dryRun?: boolean;
   readonly origin?: string;
   readonly claims?: string;
   readonly token?: string;

@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import { auditList } from '../audit.ts';
 import { auditCheckpoint } from '../audit-checkpoint.ts';
 import { auditExport } from '../audit-export.ts';
+import { auditUndo } from '../audit-undo.ts';
 import { auditKey, auditVerify } from '../audit-verify.ts';
+import { auditWhoHad } from '../audit-who-had.ts';
 import type { Io } from '../io.ts';
-import { withState } from '../with-state.ts';
+import { withEngines, withState } from '../with-state.ts';
 import { type Add, group, json } from './add.ts';
 
 /** `audit …`. */
@@ -17,6 +19,40 @@ export function addAuditCommands(program: Command, add: Add, io: Io): void {
   )
     .option('--user <user>', 'of one person')
     .option('--since <time>', 'a date, or how long ago: 30d')
+    .option(...json);
+  add(
+    audit,
+    'who-had <entitlement>',
+    'say who had it at a time, by which rule, since when and until when',
+    (options, [what]) =>
+      withState(options, io, ({ directory, audit: log, clock }, { targets }) =>
+        auditWhoHad(
+          String(what),
+          options,
+          { directory, people: directory.people, audit: log, clock, targets: Object.keys(targets) },
+          io,
+        ),
+      ),
+  )
+    .requiredOption('--at <time>', 'a date, or how long ago: 30d')
+    .option('--target <name>', 'in this target alone')
+    .option(...json);
+  add(audit, 'undo <record>', 'do the opposite of one record, if nothing has moved since', (options, [change]) =>
+    withEngines(options, io, ({ state, engine }) =>
+      auditUndo(
+        String(change),
+        options,
+        {
+          ...state,
+          provisioner: engine,
+          again: (...args) => engine.again(...args),
+          wants: (...args) => engine.wants(...args),
+        },
+        io,
+      ),
+    ),
+  )
+    .option('--dry-run', 'say what would be done, and do nothing')
     .option(...json);
   add(audit, 'verify', 'walk the hash chain, and hold it against what was signed of it', (options) =>
     withState(options, io, (state) => auditVerify(state, io, options)),

@@ -1,0 +1,330 @@
+import type { Audit, AuditRecord } from '../audit/audit.ts';
+import type { Directory, Person } from '../directory/directory.ts';
+import { type Entitlement, entitlementKey, entitlementOf } from '../model/entitlement.ts';
+import { LatchgateError } from '../model/errors.ts';
+import type { PersonId } from '../model/person.ts';
+import type { Pin } from '../model/pin.ts';
+import type { Clock } from '../ops/clock.ts';
+import { whyOut } from '../provisioning/outcome.ts';
+import type { AccountState, Provisioner } from '../provisioning/provision.ts';
+
+type Stores = { readonly directory: Directory; readonly audit: Audit };
+
+export interface UndoDeps extends Stores {
+  readonly together: <T>(work: (stores: Stores) => Promise<T>) => Promise<T>;
+  readonly clock: Clock;
+  readonly provisioner: Pick<Provisioner, 'disable' | 'enable'>;
+  /** Brings somebody to what counts for them now. */
+  readonly again: (person: PersonId, target: string, actor: string, requestId: string) => Promise<AccountState>;
+  /** Whether an account of theirs is wanted there now. */
+  readonly wants: (person: PersonId, target: string) => Promise<boolean>;
+}
+
+export interface UndoOptions {
+  readonly actor: string;
+  readonly requestId: string;
+  /** Says what would be done, and does nothing. */
+  readonly dryRun: boolean;
+}
+
+export interface Undone {
+  readonly record: AuditRecord;
+  /** A sentence. */
+  readonly did: string;
+  /** Why it is not in the target yet; it is tried again in the background. */
+  readonly pending?: string;
+}
+
+/** What is to be done about one record. */
+interface Step {
+  readonly did: string;
+  /** Done before what follows from it, together with the record that says so. */
+  readonly write?: (directory: Directory) => Promise<void>;
+  /** Returns why it is not done yet. */
+  readonly follow: () => Promise<{ readonly pending?: string; readonly did?: string }>;
+}
+
+const FOLLOW_UP_MS = 15_000;
+
+/**
+ * Does the opposite of what one record of the audit says, through the engine, and writes that down as a record of its own.
+ * Throws `not_found`, `undo_impossible` for a kind of record that has no opposite, `undo_stale` when what it is about has
+ * changed since: then nothing was done.
+ */
+export async function undo(deps: UndoDeps, seq: number, options: UndoOptions): Promise<Undone> {
+  const { record, later } = await readRecord(deps.audit, seq);
+  const step = await new Undoing(deps, record, later, options).step();
+  if (options.dryRun) return { record, did: step.did };
+  const { person, target, key, event, hash } = record;
+  const about = { actor: options.actor, requestId: options.requestId, ...(person === undefined ? {} : { person }) };
+  await deps.together(async ({ directory, audit }) => {
+    await step.write?.(directory);
+    await audit.append([
+      {
+        event: 'change.undone',
+        ...about,
+        ...(target === undefined ? {} : { target }),
+        ...(key === undefined ? {} : { key }),
+        before: { seq, event, hash },
+      },
+    ]);
+  });
+  return { record, did: step.did, ...(await step.follow()) };
+}
+
+async function readRecord(audit: Pick<Audit, 'list'>, seq: number) {
+  let record: AuditRecord | undefined;
+  const later: AuditRecord[] = [];
+  for await (const one of audit.list({})) {
+    if (one.seq === seq) record = one;
+    else if (record !== undefined && one.person === record.person) later.push(one);
+  }
+  if (record === undefined) throw new LatchgateError('not_found', `the audit has no record ${seq}, or not any more`);
+  return { record, later };
+}
+
+const ABOUT_GRANT: ReadonlySet<string> = new Set([
+  'grant.given',
+  'grant.adopted',
+  'grant.taken',
+  'grant.pinned',
+  'pin.lifted',
+]);
+const ABOUT_ACCOUNT: ReadonlySet<string> = new Set(['account.deleted', 'account.released', 'account.disabled']);
+
+class Undoing {
+  readonly #deps: UndoDeps;
+  readonly #record: AuditRecord;
+  readonly #later: readonly AuditRecord[];
+  readonly #options: UndoOptions;
+
+  constructor(deps: UndoDeps, record: AuditRecord, later: readonly AuditRecord[], options: UndoOptions) {
+    this.#deps = deps;
+    this.#record = record;
+    this.#later = later;
+    this.#options = options;
+  }
+
+  async step(): Promise<Step> {
+    const { event, person: id } = this.#record;
+    const undone = this.#later.find(
+      ({ event: other, before }) => other === 'change.undone' && seqOf(before) === this.#record.seq,
+    );
+    if (undone !== undefined) throw stale(`record ${undone.seq} has undone it already`);
+    const steps: Readonly<Record<string, (person: Person) => Promise<Step>>> = {
+      'grant.given': (person) => this.#take(person),
+      'grant.adopted': (person) => this.#take(person),
+      'grant.taken': (person) => this.#giveBack(person),
+      'grant.pinned': (person) => this.#lift(person),
+      'pin.lifted': (person) => this.#pinAgain(person),
+      'account.disabled': (person) => this.#switchOn(person),
+      'person.disabled': (person) => this.#enable(person),
+      'person.enabled': (person) => this.#disable(person),
+    };
+    const make = Object.hasOwn(steps, event) ? steps[event] : undefined;
+    if (make === undefined || id === undefined) {
+      throw new LatchgateError('undo_impossible', `record ${this.#record.seq} is ${event}, which has no opposite`);
+    }
+    const person = await this.#deps.directory.people.get(id);
+    if (person === undefined) throw stale('the person is not known any more');
+    return make(person);
+  }
+
+  /** Something was given: it is withheld from now on. */
+  async #take(person: Person): Promise<Step> {
+    const { target, entitlement } = this.#about();
+    this.#refuseMovedGrant();
+    if (!(await this.#isGranted())) throw stale('it is not given any more');
+    const link = await this.#deps.directory.accounts.get(person.id, target);
+    if (link?.state === 'disabled')
+      throw stale('the account is switched off by now, and keeps what it has until it is on');
+    return {
+      did: `${entitlementKey(entitlement)} is taken, and pinned so that it is not given again`,
+      write: (directory) => this.#pin(directory, person, 'withheld'),
+      follow: async () => {
+        const state = await this.#again(person, target);
+        return (await this.#isGranted()) ? { pending: codeOf(state) } : {};
+      },
+    };
+  }
+
+  /** Something was taken: given again by the rules if they give it, else kept. */
+  async #giveBack(person: Person): Promise<Step> {
+    const { target, entitlement } = this.#about();
+    this.#refuseMovedGrant();
+    await this.#refuseOut(person, target);
+    if (await this.#isGranted()) throw stale('it is given again already');
+    const key = entitlementKey(entitlement);
+    const pin = await this.#pinNow();
+    const did = pin === undefined ? `${key} is given again` : `${key} is given again: the pin by ${pin.by} is lifted`;
+    return {
+      did,
+      write: async (directory) => {
+        if (pin !== undefined) await directory.pins.lift(person.id, target, entitlement);
+      },
+      follow: async () => {
+        await this.#again(person, target);
+        if (await this.#isGranted()) return {};
+        await this.#pin(this.#deps.directory, person, 'kept');
+        const state = await this.#again(person, target);
+        const kept = `${did}, and pinned: the rules would take it again`;
+        return (await this.#isGranted()) ? { did: kept } : { did: kept, pending: codeOf(state) };
+      },
+    };
+  }
+
+  async #lift(person: Person): Promise<Step> {
+    const { target, entitlement } = this.#about();
+    this.#refuseMoved((one) => this.#isSameGrant(one) && one.event !== 'grant.taken' && ABOUT_GRANT.has(one.event));
+    const pin = await this.#pinNow();
+    if (pin === undefined) throw stale('it is not pinned any more');
+    return {
+      did: `the pin by ${pin.by} is lifted: the rules decide about ${entitlementKey(entitlement)} again`,
+      write: async (directory) => void (await directory.pins.lift(person.id, target, entitlement)),
+      follow: async () => pendingOf(await this.#again(person, target)),
+    };
+  }
+
+  async #pinAgain(person: Person): Promise<Step> {
+    const { target, entitlement } = this.#about();
+    this.#refuseMoved((one) => this.#isSameGrant(one) && (one.event === 'grant.pinned' || one.event === 'pin.lifted'));
+    if ((await this.#pinNow()) !== undefined) throw stale('it is pinned again already');
+    const { effect = 'withheld', reason } = (this.#record.before ?? {}) as Partial<Pick<Pin, 'effect' | 'reason'>>;
+    return {
+      did: `${entitlementKey(entitlement)} is pinned again (${effect})`,
+      write: (directory) => this.#pin(directory, person, effect, reason),
+      follow: async () => pendingOf(await this.#again(person, target)),
+    };
+  }
+
+  async #switchOn(person: Person): Promise<Step> {
+    const target = this.#target();
+    this.#refuseMoved(({ event, target: other, after }) => {
+      const isOn = event === 'account.updated' && (after as { active?: unknown } | undefined)?.active === true;
+      return other === target && (isOn || ABOUT_ACCOUNT.has(event));
+    });
+    await this.#refuseOut(person, target);
+    const link = await this.#deps.directory.accounts.get(person.id, target);
+    if (link?.state !== 'disabled') throw stale('the account is not one that we have switched off any more');
+    return {
+      did: `the account ${link.userName} is switched on again`,
+      follow: async () => pendingOf(await this.#again(person, target)),
+    };
+  }
+
+  async #enable(person: Person): Promise<Step> {
+    this.#refuseMoved(({ event }) => event === 'person.enabled' || event === 'person.disabled');
+    if (!person.disabled) throw stale('the person is not disabled any more');
+    if (person.leftAt !== undefined) throw stale(`${person.owner ?? 'their source'} says that the person has left`);
+    const { directory, provisioner } = this.#deps;
+    return {
+      did: 'the person may log in again, and the accounts are what the rules say',
+      follow: async () => {
+        const { actor, requestId } = this.#options;
+        await provisioner.enable(person.id, { actor, requestId });
+        let pending: string | undefined;
+        for (const { target } of await directory.accounts.ofPerson(person.id)) {
+          pending ??= pendingOf(await this.#again(person, target)).pending;
+        }
+        return pending === undefined ? {} : { pending };
+      },
+    };
+  }
+
+  async #disable(person: Person): Promise<Step> {
+    this.#refuseMoved(({ event }) => event === 'person.enabled' || event === 'person.disabled');
+    if (person.disabled) throw stale('the person is disabled again already');
+    return {
+      did: 'the person is disabled again',
+      follow: async () => {
+        const { actor, requestId } = this.#options;
+        const signal = new AbortController().signal;
+        const states = await this.#deps.provisioner.disable(person.id, { actor, requestId, signal });
+        const failed = [...states.values()].find(({ status }) => status === 'failed');
+        return failed === undefined ? {} : pendingOf(failed);
+      },
+    };
+  }
+
+  #target(): string {
+    const { target } = this.#record;
+    if (target === undefined) throw new LatchgateError('undo_impossible', 'the record names no target');
+    return target;
+  }
+
+  #about(): { readonly target: string; readonly entitlement: Entitlement } {
+    const entitlement = entitlementOf(this.#record.key ?? '');
+    if (entitlement === undefined) throw new LatchgateError('undo_impossible', 'the record names no entitlement');
+    return { target: this.#target(), entitlement };
+  }
+
+  #isSameGrant({ target, key }: AuditRecord): boolean {
+    return target === this.#record.target && key === this.#record.key;
+  }
+
+  #refuseMovedGrant(): void {
+    this.#refuseMoved(
+      (one) =>
+        (ABOUT_GRANT.has(one.event) && this.#isSameGrant(one)) ||
+        ((one.event === 'account.deleted' || one.event === 'account.released') && one.target === this.#record.target),
+    );
+  }
+
+  #refuseMoved(isAbout: (record: AuditRecord) => boolean): void {
+    const moved = this.#later.find(isAbout);
+    if (moved === undefined) return;
+    throw stale(`record ${moved.seq} (${moved.event}, ${moved.at.toISOString()}) came after it`);
+  }
+
+  /** Whoever is to have nothing there, by the rules or by an operator, would lose it again at once. */
+  async #refuseOut(person: Person, target: string): Promise<void> {
+    const out = whyOut(person);
+    if (out !== undefined) {
+      const last = this.#later.findLast(({ event }) => event === 'person.disabled' || event === 'person.left');
+      throw stale(`${out.message}${last === undefined ? '' : ` (record ${last.seq})`}`);
+    }
+    if (await this.#deps.wants(person.id, target)) return;
+    throw stale('the rules give the person nothing there now, and would take it again at once');
+  }
+
+  async #isGranted(): Promise<boolean> {
+    const { target, entitlement } = this.#about();
+    const grants = await this.#deps.directory.ledger.ofAccount(String(this.#record.person), target);
+    return grants.some((grant) => entitlementKey(grant) === entitlementKey(entitlement));
+  }
+
+  async #pinNow(): Promise<Pin | undefined> {
+    const { target, entitlement } = this.#about();
+    const pins = await this.#deps.directory.pins.ofAccount(String(this.#record.person), target);
+    return pins.find((pin) => entitlementKey(pin) === entitlementKey(entitlement));
+  }
+
+  async #pin(directory: Directory, { id: person }: Person, effect: Pin['effect'], reason?: string): Promise<void> {
+    const { target, entitlement } = this.#about();
+    const now = this.#deps.clock.now();
+    const by = `undo ${this.#record.seq}`;
+    const why = reason === undefined ? {} : { reason };
+    await directory.pins.set({ ...entitlement, ...why, person, target, effect, by, at: new Date(now) });
+    await directory.retries.put(person, target, 'target_pending', new Date(now + FOLLOW_UP_MS));
+  }
+
+  #again({ id }: Person, target: string): Promise<AccountState> {
+    return this.#deps.again(id, target, this.#options.actor, this.#options.requestId);
+  }
+}
+
+function stale(why: string): LatchgateError {
+  return new LatchgateError('undo_stale', `${why}; nothing was done`);
+}
+
+function codeOf(state: AccountState): string {
+  return state.status === 'failed' ? state.code : 'target_pending';
+}
+
+function pendingOf(state: AccountState): { readonly pending?: string } {
+  return state.status === 'failed' ? { pending: state.code } : {};
+}
+
+function seqOf(before: unknown): unknown {
+  return typeof before === 'object' && before !== null ? (before as { readonly seq?: unknown }).seq : undefined;
+}

@@ -1,0 +1,164 @@
+import { undo } from '../../src/review/undo.ts';
+import { SyncWorld } from '../sync/world.ts';
+
+/*
+ * A record of the audit is undone through the engine: what is in the target is what was there before, or it is said what
+ * has moved since, and nothing is done.
+ */
+let world: SyncWorld;
+beforeEach(async () => {
+  world = await new SyncWorld().open();
+  world.hr.add('ann', { groups: ['User'], preferred_username: 'ann' });
+  world.hr.add('bob', { groups: ['User'], preferred_username: 'bob' });
+  await world.apply();
+});
+afterEach(() => world.close());
+
+async function records() {
+  const all = [];
+  for await (const record of world.audit.list({})) all.push(record);
+  return all;
+}
+
+async function personOf(name: string): Promise<string> {
+  const people = await world.directory.people.list(10);
+  return people.find(({ displayName }) => displayName.startsWith(name))?.id ?? '';
+}
+
+async function last(event: string, key?: string): Promise<number> {
+  const person = await personOf('ann');
+  const found = (await records()).findLast(
+    (one) => one.event === event && one.person === person && (key === undefined || one.key === key),
+  );
+  if (found === undefined) throw new Error(`no record of ${event}`);
+  return found.seq;
+}
+
+function undoing(seq: number, dryRun = false) {
+  const { directory, audit, engine, deps } = world;
+  return undo(
+    {
+      directory,
+      audit,
+      together: deps.together,
+      clock: { now: () => world.now },
+      provisioner: engine,
+      again: (...args) => engine.again(...args),
+      wants: (...args) => engine.wants(...args),
+    },
+    seq,
+    { actor: 'operator', requestId: 'undo-1', dryRun },
+  );
+}
+
+const given = () => world.bi.given('ann');
+const BEFORE = ['group:analysts', 'role:Alpha'];
+const isOn = () => [...world.bi.accounts.values()].find(({ userName }) => userName === 'ann')?.active;
+const disable = async () =>
+  world.engine.disable(await personOf('ann'), {
+    actor: 'operator',
+    requestId: 'r',
+    signal: AbortSignal.timeout(5_000),
+  });
+
+it('takes what was given, which no sync gives again, and gives it back when that is undone', async () => {
+  await undoing(await last('grant.given', 'role:Alpha'));
+  expect(given()).toEqual(['group:analysts']);
+  await world.apply();
+  expect(given()).toEqual(['group:analysts']);
+  const seq = await last('grant.given', 'role:Alpha');
+  expect(await last('change.undone')).toBeGreaterThan(seq);
+  expect((await records()).find(({ event }) => event === 'change.undone')).toMatchObject({
+    actor: 'operator',
+    requestId: 'undo-1',
+    key: 'role:Alpha',
+    before: { seq, event: 'grant.given', hash: expect.stringMatching(/^[0-9a-f]{64}$/) },
+  });
+  const { did } = await undoing(await last('grant.taken', 'role:Alpha'));
+  expect(did).toBe(`role:Alpha is given again: the pin by undo ${seq} is lifted`);
+  expect(given()).toEqual(BEFORE);
+  expect(await world.directory.pins.ofPerson(await personOf('ann'))).toEqual([]);
+});
+
+it('gives back what the rules have taken, pinned, and says that they would take it again', async () => {
+  world.hr.add('ann', { groups: ['User', 'team-a'], preferred_username: 'ann' });
+  await world.apply();
+  world.hr.add('ann', { groups: ['User'], preferred_username: 'ann' });
+  await world.apply();
+  expect(given()).toEqual(BEFORE);
+  const seq = await last('grant.taken', 'group:team-a');
+  expect((await undoing(seq)).did).toBe('group:team-a is given again, and pinned: the rules would take it again');
+  expect(given()).toEqual(['group:analysts', 'group:team-a', 'role:Alpha']);
+  await world.apply();
+  expect(given()).toEqual(['group:analysts', 'group:team-a', 'role:Alpha']);
+});
+
+it('switches on who was disabled, and off again', async () => {
+  await disable();
+  expect(isOn()).toBe(false);
+  await undoing(await last('person.disabled'));
+  expect({ on: isOn(), given: given() }).toEqual({ on: true, given: BEFORE });
+  await undoing(await last('person.enabled'));
+  expect(isOn()).toBe(false);
+});
+
+it('says what would be done, and does nothing', async () => {
+  const before = (await records()).length;
+  const { did } = await undoing(await last('grant.given', 'role:Alpha'), true);
+  expect(did).toBe('role:Alpha is taken, and pinned so that it is not given again');
+  expect({ given: given(), records: (await records()).length }).toEqual({ given: BEFORE, records: before });
+});
+
+describe('what has moved since', () => {
+  async function refused(seq: number): Promise<string> {
+    const before = { accounts: JSON.stringify([...world.bi.accounts]), records: (await records()).length };
+    const message = await undoing(seq).then(
+      () => 'it was undone',
+      (error: { code?: string; message: string }) => `${error.code}: ${error.message}`,
+    );
+    expect({ accounts: JSON.stringify([...world.bi.accounts]), records: (await records()).length }).toEqual(before);
+    return message;
+  }
+
+  it('is said, and nothing is done', async () => {
+    const seq = await last('grant.given', 'role:Alpha');
+    world.hr.add('ann', { groups: ['Admin'], preferred_username: 'ann' });
+    await world.apply();
+    expect(await refused(seq)).toMatch(/^undo_stale: record \d+ \(grant\.taken, .*\) came after it; nothing was done$/);
+    const admin = await last('grant.given', 'role:Admin');
+    world.hr.add('ann', { groups: [], preferred_username: 'ann' });
+    await world.apply();
+    expect(await refused(admin)).toMatch(/^undo_stale: the account is switched off by now/);
+  });
+
+  it('is that it was undone already', async () => {
+    const seq = await last('grant.given', 'role:Alpha');
+    await undoing(seq);
+    expect(await refused(seq)).toMatch(/^undo_stale: record \d+ has undone it already/);
+  });
+
+  it('is that the person was disabled, has left, or is given nothing there', async () => {
+    world.hr.add('ann', { groups: ['User', 'team-a'], preferred_username: 'ann' });
+    await world.apply();
+    world.hr.add('ann', { groups: ['User'], preferred_username: 'ann' });
+    await world.apply();
+    const seq = await last('grant.taken', 'group:team-a');
+    await disable();
+    const disabled = await last('person.disabled');
+    expect(await refused(seq)).toBe(`undo_stale: this person was disabled (record ${disabled}); nothing was done`);
+    expect(await refused(await last('account.disabled'))).toMatch(/^undo_stale: this person was disabled/);
+    await undoing(disabled);
+    world.hr.add('ann', { groups: ['suspended'], preferred_username: 'ann' });
+    await world.apply();
+    expect(await refused(await last('account.disabled'))).toMatch(
+      /^undo_stale: the rules give the person nothing there/,
+    );
+  });
+
+  it('is that there is no such record, or that its kind has no opposite', async () => {
+    expect(await refused(999_999)).toMatch(/^not_found: /);
+    expect(await refused(await last('account.created'))).toMatch(/^undo_impossible: record \d+ is account.created/);
+    await undoing(await last('grant.given', 'role:Alpha'));
+    expect(await refused(await last('change.undone'))).toMatch(/^undo_impossible: /);
+  });
+});
