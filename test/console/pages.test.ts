@@ -241,7 +241,11 @@ it('shows a held plan, rejects it, and applies another one that is approved', as
 
 it('searches the audit by person, event, time and request, and shows the trace behind a request', async () => {
   const count = async (query: Record<string, string>) =>
-    [...(await olga.visit(`/audit?${new URLSearchParams(query)}`)).text.matchAll(/<th scope="row">/g)].length;
+    [
+      ...(await olga.visit(`/audit?${new URLSearchParams(query)}`)).text.matchAll(
+        /<tr role="row"><th role="rowheader"/g,
+      ),
+    ].length;
   const [record] = await audited('login.allowed');
   expect(await count({ request: record.requestId, event: 'login.allowed' })).toBe(1);
   expect(await count({ event: 'person.disabled' })).toBe(1);
