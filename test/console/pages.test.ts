@@ -1,4 +1,8 @@
 import { CONSOLE_ROUTES } from '../../src/console/console.ts';
+import { openDatabase } from '../../src/directory/database.ts';
+import type { Directory } from '../../src/directory/directory.ts';
+import { createDirectory } from '../../src/directory/kysely-directory.ts';
+import { systemClock } from '../../src/ops/clock.ts';
 import { gooddataUser } from '../journey/company.ts';
 import { until } from '../journey/harness.ts';
 import { type ConsoleStage, HOSTILE_GROUP, reasonOn, Seat, startConsoleStage, tokenOn } from './stage.ts';
@@ -24,6 +28,13 @@ beforeAll(async () => {
   }
 });
 afterAll(() => stage.close());
+
+/** As another instance writes it. */
+async function inState(work: (directory: Directory) => Promise<void>): Promise<void> {
+  const database = await openDatabase(`sqlite:${stage.journey.folder}/latchgate.db`);
+  await work(createDirectory(database, systemClock));
+  await database.close();
+}
 
 /** A path of the page with something real in its places. */
 const filled = (path: string) => path.replace(':id', ids['ann'] ?? '').replace(':name', 'hr-to-gooddata');
@@ -118,14 +129,28 @@ it('finds people, and shows what they have and why', async () => {
   expect(person).not.toContain('Adams');
 });
 
+it('shows what was decided by hand, and what settles whose account it is', async () => {
+  await inState(async ({ pins, decisions }) => {
+    const pin = { person: ids['ann'] ?? '', target: 'gooddata', kind: 'group', name: 'team-q' } as const;
+    await pins.set({ ...pin, effect: 'withheld', by: 'review rv_1', reason: '<b>left the team', at: new Date() });
+    const detail = { owner: ids['eve'] ?? '' };
+    const refused = { outcome: 'deny', code: 'account_taken', person: ids['ann'] ?? '', detail } as const;
+    await decisions.save({ requestId: 'zzzzzzzzzzzzzzzz', at: new Date(), ...refused });
+  });
+  const person = (await vera.visit(`/people/${ids['ann']}`)).text;
+  for (const part of ['Decided by hand', 'group:team-q', 'withheld', 'review rv_1', '&lt;b&gt;left the team']) {
+    expect(person).toContain(part);
+  }
+  const why = (await vera.visit('/why?id=zzzzzzzzzzzzzzzz')).text;
+  expect(why).toContain(`latchgate users link ${ids['eve']} ${ids['ann']}`);
+  expect(why).toContain(`/people/${ids['eve']}`);
+});
+
 it('goes through everybody page by page', async () => {
-  const { openDatabase } = await import('../../src/directory/database.ts');
-  const { createDirectory } = await import('../../src/directory/kysely-directory.ts');
-  const { systemClock } = await import('../../src/ops/clock.ts');
-  const database = await openDatabase(`sqlite:${stage.journey.folder}/latchgate.db`);
-  const { people } = createDirectory(database, systemClock);
-  for (let at = 0; at < 60; at += 1) await people.ensure({ issuer: 'x', subject: `more-${at}` }, 'acme', `More ${at}`);
-  await database.close();
+  await inState(async ({ people }) => {
+    for (let at = 0; at < 60; at += 1)
+      await people.ensure({ issuer: 'x', subject: `more-${at}` }, 'acme', `More ${at}`);
+  });
   const seen: string[] = [];
   for (let address: string | undefined = '/people'; address !== undefined; ) {
     const { text } = await olga.visit(address);
