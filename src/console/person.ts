@@ -21,9 +21,8 @@ export async function personPage(visit: Visit): Promise<Page> {
     ledger.ofPerson(person.id),
     pins.ofPerson(person.id),
     people.assertions(person.id),
-    deps.gatewaySessions.list(),
+    deps.gatewaySessions.list(person.id),
   ]);
-  const own = sessions.filter((session) => session.person === person.id);
   const at = addressOf(person.id);
   const body = html`${card('About', about(person))}
 ${actions(
@@ -47,8 +46,8 @@ ${pinned.length === 0 ? undefined : card('Decided by hand', pinTable(pinned))}
 ${card('Accounts', accountTable(linked))}
 ${card(
   'Sessions',
-  html`${table('Sessions', sessionHead(operator), sessionRows(operator, own, at), 'No session.')}
-${own.length > 1 ? actions(actionForm(operator, { action: `${at}/end-sessions`, label: 'End all sessions', style: 'danger' })) : undefined}`,
+  html`${table('Sessions', sessionHead(operator), sessionRows(operator, sessions, at), 'No session.')}
+${sessions.length > 1 ? actions(actionForm(operator, { action: `${at}/end-sessions`, label: 'End all sessions', style: 'danger' })) : undefined}`,
 )}
 ${card(
   'Subjects',

@@ -194,11 +194,22 @@ it('ends one session, and all of a person', async () => {
   const browser = stage.journey.browser();
   await browser.logIn(stage.journey.url, 'ann');
   const [first] = await sessionsOf(ids['ann']);
-  const one = await olga.post('/sessions/end', { handle: first.id, next: `/people/${ids['ann']}` });
+  const one = await olga.post('/sessions/end', {
+    handle: first.id,
+    person: ids['ann'] ?? '',
+    next: `/people/${ids['ann']}`,
+  });
   expect(one.url.pathname).toBe(`/people/${ids['ann']}`);
   expect(one.text).toContain('The session has ended');
   expect((await sessionsOf(ids['ann'])).map(({ id }) => id)).not.toContain(first.id);
-  expect(reasonOn(await olga.post('/sessions/end', { handle: first.id }))).toBe('not_found');
+  const [other] = await sessionsOf(ids['ann']);
+  for (const [handle, person] of [
+    [first.id, ids['ann']],
+    [other.id, ids['eve']],
+    [other.id, ''],
+  ]) {
+    expect(reasonOn(await olga.post('/sessions/end', { handle, person: person ?? '' }))).toBe('not_found');
+  }
   expect(reasonOn(await olga.post('/sessions/end', { handle: "' or 1=1 --" }))).toBe('not_found');
   await olga.post(`/people/${ids['ann']}/end-sessions`);
   expect(await sessionsOf(ids['ann'])).toEqual([]);
