@@ -18,25 +18,23 @@ export async function auditPage({ deps, query }: Visit): Promise<Page> {
   const asked = Object.fromEntries(FIELDS.map((name) => [name, query.get(name)?.trim() ?? ''])) as Asked;
   const person = asked.person === '' ? undefined : await personMeant(deps.directory.people, asked.person);
   const before = Number(query.get('before') ?? Number.NaN);
-  const found =
+  const page =
     asked.person !== '' && person === undefined
-      ? []
+      ? { records: [] }
       : await deps.auditSearch.find(
-          { ...queryOf(asked, person), ...(Number.isSafeInteger(before) ? { before } : {}) },
-          PAGE + 1,
+          { ...queryOf(asked, person), ...(Number.isSafeInteger(before) && before > 0 ? { before } : {}) },
+          PAGE,
         );
-  const shown = found.slice(0, PAGE);
   const names = await namesOf(
     deps.directory.people,
-    shown.flatMap((record) => [record.actor, record.person]),
+    page.records.flatMap((record) => [record.actor, record.person]),
   );
   const head = ['Time', 'Event', 'About', 'By', 'What', 'Why', 'Request', 'No.'];
-  const rows = shown.map((record) => rowOf(record, names));
-  const last = shown.at(-1);
+  const rows = page.records.map((record) => rowOf(record, names));
   const next =
-    found.length > PAGE && last !== undefined
-      ? html`<div class="pages"><a class="quiet" href="/audit?${addressOf(asked, String(last.seq))}">Older</a></div>`
-      : undefined;
+    page.before === undefined
+      ? undefined
+      : html`<div class="pages"><a class="quiet" href="/audit?${addressOf(asked, String(page.before))}">Older</a></div>`;
   const body = html`${card('Search', form(asked))}
 ${card('Trace of a request', whyForm(''))}
 ${card('Records', html`${table('Records', head, rows, 'No record fits.')}${next}`)}`;

@@ -19,10 +19,10 @@ export interface Chart {
 
 const WIDTH = 720;
 const HEIGHT = 180;
-const LEFT = 36;
+const LEFT = 56;
 const RIGHT = 16;
-const BOTTOM = 22;
-const TOP = 8;
+const BOTTOM = 28;
+const TOP = 20;
 const DAY_MS = 86_400_000;
 
 /** Stacked bars as SVG, with a sentence and a table for those who do not see them. */
@@ -40,9 +40,9 @@ export function chart({ title, series, starts, spanMs, counts }: Chart): Markup 
       html`<li><svg class="${style}" viewBox="0 0 12 12" aria-hidden="true"><rect class="${style}" width="12" height="12" rx="3"/></svg>${String(totals[at])} ${name}</li>`,
   );
   return html`<ul class="key">${key}</ul>
-<div class="scroll" role="region" aria-label="${title} as a chart" tabindex="0"><svg class="chart" viewBox="0 0 ${String(WIDTH)} ${String(HEIGHT)}" role="img" aria-label="${label}">${axis(most)}${values.map(
+<svg class="chart" viewBox="0 0 ${String(WIDTH)} ${String(HEIGHT)}" role="img" aria-label="${label}">${axis(most)}${values.map(
     (row, at) => bars(row, { at, of: starts.length, most, start: starts[at] ?? 0, spanMs, series }),
-  )}</svg></div>
+  )}</svg>
 <details><summary>As a table</summary>${numbers({ title, series, starts, spanMs }, values)}</details>`;
 }
 

@@ -192,6 +192,7 @@ function onError({ log }: ConsoleDeps): ErrorRequestHandler {
         : toLatchgateError(thrown);
     const requestId = requestIdOf(res);
     if (error.status >= 500) log.error('a page for operators failed', { requestId, code: error.code, error });
+    else if (error.status === 403) log.warn('refused at the operators’ page', { requestId, code: error.code });
     if (res.headersSent) return;
     const { title, text } = sentenceFor(error.code);
     const body = html`<section class="card"><dl><dt>Reason</dt><dd><code>${error.code}</code></dd><dt>Request</dt><dd><code>${requestId}</code></dd></dl></section><div class="actions"><a class="button" href="/">To the overview</a></div>`;

@@ -1,5 +1,5 @@
 import { type Request, type Response, Router } from 'express';
-import { sendFailure, sendRedirect, setOwnHeaders } from '../login/answer.ts';
+import { requestIdOf, sendFailure, sendRedirect, setOwnHeaders } from '../login/answer.ts';
 import { type LoginRoutesOptions, loginAddress, originAsked, sendThrown } from '../login/context.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { sessionHandle } from '../session/seal.ts';
@@ -41,6 +41,8 @@ async function enter(
   if (live === undefined) return sendRedirect(res, 302, loginAddress(`${ENTRANCE}?${query}`));
   if (roleOf(live.session.identity) === undefined) {
     const error = new LatchgateError('operator_only', 'no condition of operators fits');
+    const { person } = live.session.identity;
+    options.log.warn('the operators’ page is not for them', { requestId: requestIdOf(res), person, code: error.code });
     return sendFailure(req, res, error, { switchAddress: '/.latchgate/logout' });
   }
   const address = await logins.handOver(id, query);

@@ -45,13 +45,17 @@ export function table(
 ): Markup {
   if (rows.length === 0) return html`<p class="soft">${empty}</p>`;
   const lines = rows.map(([first, ...rest]) => {
-    const cells = rest.map((cell) => html`<td>${cell ?? html`<span class="soft">–</span>`}</td>`);
-    return html`<tr><th scope="row">${first}</th>${cells}</tr>`;
+    const cells = rest.map(
+      (cell, at) =>
+        html`<td role="cell" data-label="${head[at + 1]}">${cell ?? html`<span class="soft">–</span>`}</td>`,
+    );
+    return html`<tr role="row"><th role="rowheader" scope="row">${first}</th>${cells}</tr>`;
   });
-  // What scrolls has to be reached by keys.
-  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0"><table>
-<thead><tr>${head.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-<tbody>${lines}</tbody>
+  const heads = head.map((name) => html`<th role="columnheader" scope="col">${name}</th>`);
+  // The roles say what it is where narrow windows show each row as a block. What scrolls has to be reached by keys.
+  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0"><table class="stacks" role="table" aria-label="${label}">
+<thead role="rowgroup"><tr role="row">${heads}</tr></thead>
+<tbody role="rowgroup">${lines}</tbody>
 </table></div>`;
 }
 

@@ -3,6 +3,7 @@ import { html, type Markup } from '../login/html.ts';
 import { show } from '../mapping/visible.ts';
 import { type DatedGrant, entitlementKey } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
+import type { Pin } from '../model/pin.ts';
 import type { Page } from './page.ts';
 import { actionForm, actions, askFirst, card, code, facts, link, said, table, tag, timeOf } from './parts.ts';
 import { standingOf } from './people.ts';
@@ -13,15 +14,15 @@ import type { Done, Visit } from './visit.ts';
 export async function personPage(visit: Visit): Promise<Page> {
   const { deps, operator } = visit;
   const person = await personOf(visit);
-  const { people, accounts, ledger } = deps.directory;
-  const [subjects, linked, grants, assertions, sessions] = await Promise.all([
+  const { people, accounts, ledger, pins } = deps.directory;
+  const [subjects, linked, grants, pinned, assertions, sessions] = await Promise.all([
     people.subjects(person.id),
     accounts.ofPerson(person.id),
     ledger.ofPerson(person.id),
+    pins.ofPerson(person.id),
     people.assertions(person.id),
-    deps.gatewaySessions.list(),
+    deps.gatewaySessions.list(person.id),
   ]);
-  const own = sessions.filter((session) => session.person === person.id);
   const at = addressOf(person.id);
   const body = html`${card('About', about(person))}
 ${actions(
@@ -41,11 +42,12 @@ ${actions(
       ),
 )}
 ${card('Grants', grantTable(grants))}
+${pinned.length === 0 ? undefined : card('Decided by hand', pinTable(pinned))}
 ${card('Accounts', accountTable(linked))}
 ${card(
   'Sessions',
-  html`${table('Sessions', sessionHead(operator), sessionRows(operator, own, at), 'No session.')}
-${own.length > 1 ? actions(actionForm(operator, { action: `${at}/end-sessions`, label: 'End all sessions', style: 'danger' })) : undefined}`,
+  html`${table('Sessions', sessionHead(operator), sessionRows(operator, sessions, at), 'No session.')}
+${sessions.length > 1 ? actions(actionForm(operator, { action: `${at}/end-sessions`, label: 'End all sessions', style: 'danger' })) : undefined}`,
 )}
 ${card(
   'Subjects',
@@ -123,6 +125,20 @@ function grantTable(grants: readonly DatedGrant[]): Markup {
     grant.confirmed ? tag('given', 'done') : tag('not confirmed yet', 'wait'),
   ]);
   return table('Grants', ['What', 'Target', 'By rule', 'Because of', 'Since', 'State'], rows, 'Nothing was given.');
+}
+
+/** What counts whatever the rules say. */
+function pinTable(pinned: readonly Pin[]): Markup {
+  const rows = pinned.map((pin) => [
+    said(entitlementKey(pin)),
+    said(pin.target),
+    pin.effect === 'kept' ? tag('kept', 'done') : tag('withheld', 'stop'),
+    said(pin.by),
+    timeOf(pin.at),
+    pin.reason === undefined ? undefined : said(pin.reason),
+  ]);
+  const head = ['What', 'Target', 'Decision', 'By', 'Since', 'Reason'];
+  return html`<p class="soft">Whatever the rules say, until <code>latchgate pins lift</code>.</p>${table('Decided by hand', head, rows, 'None.')}`;
 }
 
 const ACCOUNT_TONES = { ready: 'done', intended: 'wait', disabled: 'stop', closed: 'stop' } as const;

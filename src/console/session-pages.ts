@@ -39,25 +39,27 @@ export function sessionHead({ role }: Operator): string[] {
 
 /** `next`: the page to come back to. */
 export function sessionRows(operator: Operator, sessions: readonly SessionInfo[], next: string): Markup[][] {
-  return sessions.map(({ handle, origin, createdAt, lastSeenAt, endsAt }) => [
+  return sessions.map(({ handle, person, origin, createdAt, lastSeenAt, endsAt }) => [
     timeOf(createdAt),
     said(origin),
     timeOf(lastSeenAt),
     timeOf(endsAt),
-    ...(operator.role === 'operator' ? [endForm(operator, handle, next)] : []),
+    ...(operator.role === 'operator' ? [endForm(operator, { handle, person, next })] : []),
   ]);
 }
 
-function endForm(operator: Operator, handle: string, next: string): Markup {
-  const fields = { handle, next };
+function endForm(operator: Operator, fields: Readonly<Record<string, string>>): Markup {
   return actionForm(operator, { action: '/sessions/end', label: 'End', style: 'danger small', fields });
 }
 
 export async function endSession({ deps, operator, requestId }: Visit, form: URLSearchParams): Promise<Done> {
   const handle = form.get('handle') ?? '';
   if (!HANDLE_SHAPE.test(handle)) throw new LatchgateError('not_found', 'no session of that name');
-  const person = (await deps.gatewaySessions.list()).find((session) => session.handle === handle)?.person;
-  if (person === undefined) throw new LatchgateError('not_found', 'the session has ended already');
+  const person = form.get('person') ?? '';
+  const own = await deps.gatewaySessions.list(person);
+  if (!own.some((session) => session.handle === handle && session.person === person)) {
+    throw new LatchgateError('not_found', 'the session has ended already');
+  }
   const ended = await deps.gatewaySessions.destroyFor({ handle });
   await deps.audit.append([{ event: 'sessions.ended', actor: operator.person, person, after: { ended }, requestId }]);
   const isOfPerson = form.get('next') === `/people/${encodeURIComponent(person)}`;

@@ -77,7 +77,7 @@ pre{margin:0;padding:1rem;overflow:auto;max-height:40rem;border:1px solid var(--
 .list>li:first-child{border-top:0;padding-top:0}
 .plainlist{margin:.25rem 0 0;padding-left:1.25rem}
 .big{font-size:1.75rem;font-weight:650;line-height:1.2;font-variant-numeric:tabular-nums}
-.chart{display:block;width:100%;min-width:36rem;height:auto;margin:.25rem 0 .75rem}
+.chart{display:block;width:100%;height:auto;margin:.25rem 0 .75rem}
 .chart .grid-line{stroke:var(--line)}.chart text{fill:var(--soft);font-size:11px}
 .chart .a{fill:var(--main)}.chart .b{fill:var(--stop)}.chart .c{fill:var(--wait)}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;margin:0 0 .5rem;padding:0;font-size:.875rem;color:var(--soft)}
@@ -87,6 +87,6 @@ pre{margin:0;padding:1rem;overflow:auto;max-height:40rem;border:1px solid var(--
 .pages{display:flex;gap:.75rem;margin:1rem 0 0}
 footer{padding-bottom:2rem;color:var(--soft);font-size:.8125rem}
 footer code{user-select:all}
-@media (max-width:40rem){.bar,main,footer{padding-inline:1rem}.card{padding:1rem}.scroll{margin:0 -1rem;padding:0 1rem}dl{grid-template-columns:1fr;gap:0}dt{font-size:.875rem}dd{margin:0 0 .625rem}h1{font-size:1.375rem}.who{margin-left:0;flex-basis:100%;padding:0 0 .625rem}}
+@media (max-width:40rem){.chart text{font-size:22px}.stacks,.stacks tbody,.stacks tr{display:block}.stacks thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.stacks tr{padding:.625rem 0;border-top:1px solid var(--line)}.stacks tr:first-child{border-top:0;padding-top:0}.stacks td,.stacks tbody th{display:grid;grid-template-columns:6.5rem minmax(0,1fr);gap:.75rem;padding:.125rem 0;border:0;overflow-wrap:anywhere;justify-items:start}.stacks tbody th{display:block;font-weight:600}.stacks td::before{content:attr(data-label);color:var(--soft);font-size:.875rem}.values{min-width:0}table time{white-space:normal}.bar,main,footer{padding-inline:1rem}.card{padding:1rem}.scroll{margin:0 -1rem;padding:0 1rem}dl{grid-template-columns:1fr;gap:0}dt{font-size:.875rem}dd{margin:0 0 .625rem}h1{font-size:1.375rem}.who{margin-left:0;flex-basis:100%;padding:0 0 .625rem}}
 @media (prefers-contrast:more){:root{--line:currentColor;--edge:currentColor;--soft:var(--text)}}
 `;

@@ -1,6 +1,7 @@
 import type { DecisionRecord } from '../directory/directory.ts';
 import { html, type Markup } from '../login/html.ts';
 import { show } from '../mapping/visible.ts';
+import { remedies } from '../provisioning/remedies.ts';
 import { whyForm } from './audit.ts';
 import { namesOf } from './names.ts';
 import type { Page } from './page.ts';
@@ -28,6 +29,7 @@ export async function whyPage({ deps, query }: Visit): Promise<Page> {
   const names = await namesOf(deps.directory.people, [record.person]);
   const body = html`${ask}
 ${card('Decision', about(record, names))}
+${todo(record)}
 ${record.held === undefined || record.held.length === 0 ? undefined : card('Held', heldList(record.held))}
 ${record.trace === undefined ? undefined : traceView(record.trace)}`;
   const lead = html`${tag(record.outcome, TONES[record.outcome])}${record.code === undefined ? undefined : html` ${code(record.code)}`}`;
@@ -47,6 +49,14 @@ function about(record: DecisionRecord, names: ReadonlyMap<string, string>): Mark
     ),
     ['Audit', link(`/audit?${new URLSearchParams({ request: requestId }).toString()}`, 'what was done')],
   ]);
+}
+
+/** The commands that settle whose account it is. */
+function todo({ code: why, person, detail }: DecisionRecord): Markup | undefined {
+  const owner = detail?.['owner'];
+  if (why !== 'account_taken' || typeof owner !== 'string' || person === undefined) return undefined;
+  const lines = remedies(owner, person).map((line) => html`<li>${show(line)}</li>`);
+  return card('What to do', html`<ul class="list">${lines}</ul><p>${personLink(owner, 'Whose it is so far')}</p>`);
 }
 
 function heldList(held: NonNullable<DecisionRecord['held']>): Markup {

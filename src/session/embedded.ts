@@ -151,8 +151,8 @@ class EmbeddedSessions implements PrunedSessions {
     return this.#end(chosenBy(selector));
   }
 
-  list(): Promise<readonly SessionInfo[]> {
-    return listRows(this.#database, this.#clock.now());
+  list(person?: string): Promise<readonly SessionInfo[]> {
+    return listRows(this.#database, this.#clock.now(), person);
   }
 
   count(): Promise<number> {

@@ -173,8 +173,13 @@ export function countRecords(connection: RedisConnection, now: number): Promise<
   return connection.ask((client) => client.zcount(ALL_KEY, `(${now}`, '+inf'));
 }
 
-export async function listRecords(connection: RedisConnection, now: number): Promise<readonly SessionInfo[]> {
-  const handles = await connection.ask((client) => client.zrangebyscore(ALL_KEY, `(${now}`, '+inf'));
+/** Those that stand in this list. */
+export async function listRecords(
+  connection: RedisConnection,
+  now: number,
+  list: string,
+): Promise<readonly SessionInfo[]> {
+  const handles = await connection.ask((client) => client.zrangebyscore(list, `(${now}`, '+inf'));
   const infos: SessionInfo[] = [];
   for (const some of batches(handles)) {
     const read = await Promise.all(some.map((handle) => readInfo(connection, handle, now)));

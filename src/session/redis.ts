@@ -178,8 +178,9 @@ class RedisSessions implements PrunedSessions {
     return this.#end(await listedIn(this.#connection, list), list === ALL_KEY ? {} : { ifIn: list });
   }
 
-  list(): Promise<readonly SessionInfo[]> {
-    return listRecords(this.#connection, this.#clock.now());
+  list(person?: string): Promise<readonly SessionInfo[]> {
+    const list = person === undefined ? ALL_KEY : listKey({ person });
+    return listRecords(this.#connection, this.#clock.now(), list);
   }
 
   count(): Promise<number> {

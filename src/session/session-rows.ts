@@ -111,17 +111,17 @@ export function readWholeRow(
   );
 }
 
-export function listRows(database: Database, now: number): Promise<readonly SessionInfo[]> {
+export function listRows(database: Database, now: number, person?: string): Promise<readonly SessionInfo[]> {
   return answered(
     database.run(async (db) => {
-      const rows = await db
+      const all = db
         .selectFrom('sessions')
         .select(['handle', 'person_id', 'origin', 'created_at', 'last_seen_at', 'ends_at'])
         .where('idle_until', '>', now)
         .where('ends_at', '>', now)
         .orderBy('created_at')
-        .orderBy('handle')
-        .execute();
+        .orderBy('handle');
+      const rows = await (person === undefined ? all : all.where('person_id', '=', person)).execute();
       return rows.map((row) => ({
         handle: row.handle,
         person: row.person_id,

@@ -85,7 +85,8 @@ export interface SessionStore {
   destroy(id: string): Promise<void>;
   /** Ends every session that fits; says how many. */
   destroyFor(selector: SessionSelector): Promise<number>;
-  list(): Promise<readonly SessionInfo[]>;
+  /** Everybody's, or one person's. */
+  list(person?: string): Promise<readonly SessionInfo[]>;
   /** How many there are, without looking at each. */
   count(): Promise<number>;
   /**

@@ -408,9 +408,12 @@ export function describeSessionStore(name: string, makeHarness: () => Promise<Se
         },
         expect.objectContaining({ handle: sessionHandle(other), person: 'p_bob', createdAt: harness.now() }),
       ]);
+      expect((await there.list('p_bob')).map(({ handle }) => handle)).toEqual([sessionHandle(other)]);
+      expect(await here.list('p_carol')).toEqual([]);
       expect(await there.count()).toBe(2);
       await harness.fastForward(IDLE_MS);
       expect(await here.list()).toEqual([]);
+      expect(await here.list('p_bob')).toEqual([]);
       expect(await there.count()).toBe(0);
     });
 

@@ -1,4 +1,5 @@
 import { request } from 'undici';
+import { openDatabase } from '../../src/directory/database.ts';
 import { until } from '../journey/harness.ts';
 import { type ConsoleStage, reasonOn, Seat, startConsoleStage, tokenOn } from './stage.ts';
 
@@ -80,7 +81,6 @@ it('has a cookie of its own, and neither of the two opens the other door', async
 
 it('keeps nothing that opens a session in the database', async () => {
   const olga = await Seat.of(stage, 'olga');
-  const { openDatabase } = await import('../../src/directory/database.ts');
   const database = await openDatabase(`sqlite:${stage.journey.folder}/latchgate.db`);
   const rows = await database.run((db) => db.selectFrom('console_sessions').selectAll().execute());
   await database.close();

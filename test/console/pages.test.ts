@@ -1,4 +1,8 @@
 import { CONSOLE_ROUTES } from '../../src/console/console.ts';
+import { openDatabase } from '../../src/directory/database.ts';
+import type { Directory } from '../../src/directory/directory.ts';
+import { createDirectory } from '../../src/directory/kysely-directory.ts';
+import { systemClock } from '../../src/ops/clock.ts';
 import { gooddataUser } from '../journey/company.ts';
 import { until } from '../journey/harness.ts';
 import { type ConsoleStage, HOSTILE_GROUP, reasonOn, Seat, startConsoleStage, tokenOn } from './stage.ts';
@@ -24,6 +28,13 @@ beforeAll(async () => {
   }
 });
 afterAll(() => stage.close());
+
+/** As another instance writes it. */
+async function inState(work: (directory: Directory) => Promise<void>): Promise<void> {
+  const database = await openDatabase(`sqlite:${stage.journey.folder}/latchgate.db`);
+  await work(createDirectory(database, systemClock));
+  await database.close();
+}
 
 /** A path of the page with something real in its places. */
 const filled = (path: string) => path.replace(':id', ids['ann'] ?? '').replace(':name', 'hr-to-gooddata');
@@ -118,14 +129,28 @@ it('finds people, and shows what they have and why', async () => {
   expect(person).not.toContain('Adams');
 });
 
+it('shows what was decided by hand, and what settles whose account it is', async () => {
+  await inState(async ({ pins, decisions }) => {
+    const pin = { person: ids['ann'] ?? '', target: 'gooddata', kind: 'group', name: 'team-q' } as const;
+    await pins.set({ ...pin, effect: 'withheld', by: 'review rv_1', reason: '<b>left the team', at: new Date() });
+    const detail = { owner: ids['eve'] ?? '' };
+    const refused = { outcome: 'deny', code: 'account_taken', person: ids['ann'] ?? '', detail } as const;
+    await decisions.save({ requestId: 'zzzzzzzzzzzzzzzz', at: new Date(), ...refused });
+  });
+  const person = (await vera.visit(`/people/${ids['ann']}`)).text;
+  for (const part of ['Decided by hand', 'group:team-q', 'withheld', 'review rv_1', '&lt;b&gt;left the team']) {
+    expect(person).toContain(part);
+  }
+  const why = (await vera.visit('/why?id=zzzzzzzzzzzzzzzz')).text;
+  expect(why).toContain(`latchgate users link ${ids['eve']} ${ids['ann']}`);
+  expect(why).toContain(`/people/${ids['eve']}`);
+});
+
 it('goes through everybody page by page', async () => {
-  const { openDatabase } = await import('../../src/directory/database.ts');
-  const { createDirectory } = await import('../../src/directory/kysely-directory.ts');
-  const { systemClock } = await import('../../src/ops/clock.ts');
-  const database = await openDatabase(`sqlite:${stage.journey.folder}/latchgate.db`);
-  const { people } = createDirectory(database, systemClock);
-  for (let at = 0; at < 60; at += 1) await people.ensure({ issuer: 'x', subject: `more-${at}` }, 'acme', `More ${at}`);
-  await database.close();
+  await inState(async ({ people }) => {
+    for (let at = 0; at < 60; at += 1)
+      await people.ensure({ issuer: 'x', subject: `more-${at}` }, 'acme', `More ${at}`);
+  });
   const seen: string[] = [];
   for (let address: string | undefined = '/people'; address !== undefined; ) {
     const { text } = await olga.visit(address);
@@ -169,11 +194,22 @@ it('ends one session, and all of a person', async () => {
   const browser = stage.journey.browser();
   await browser.logIn(stage.journey.url, 'ann');
   const [first] = await sessionsOf(ids['ann']);
-  const one = await olga.post('/sessions/end', { handle: first.id, next: `/people/${ids['ann']}` });
+  const one = await olga.post('/sessions/end', {
+    handle: first.id,
+    person: ids['ann'] ?? '',
+    next: `/people/${ids['ann']}`,
+  });
   expect(one.url.pathname).toBe(`/people/${ids['ann']}`);
   expect(one.text).toContain('The session has ended');
   expect((await sessionsOf(ids['ann'])).map(({ id }) => id)).not.toContain(first.id);
-  expect(reasonOn(await olga.post('/sessions/end', { handle: first.id }))).toBe('not_found');
+  const [other] = await sessionsOf(ids['ann']);
+  for (const [handle, person] of [
+    [first.id, ids['ann']],
+    [other.id, ids['eve']],
+    [other.id, ''],
+  ]) {
+    expect(reasonOn(await olga.post('/sessions/end', { handle, person: person ?? '' }))).toBe('not_found');
+  }
   expect(reasonOn(await olga.post('/sessions/end', { handle: "' or 1=1 --" }))).toBe('not_found');
   await olga.post(`/people/${ids['ann']}/end-sessions`);
   expect(await sessionsOf(ids['ann'])).toEqual([]);
@@ -241,7 +277,11 @@ it('shows a held plan, rejects it, and applies another one that is approved', as
 
 it('searches the audit by person, event, time and request, and shows the trace behind a request', async () => {
   const count = async (query: Record<string, string>) =>
-    [...(await olga.visit(`/audit?${new URLSearchParams(query)}`)).text.matchAll(/<th scope="row">/g)].length;
+    [
+      ...(await olga.visit(`/audit?${new URLSearchParams(query)}`)).text.matchAll(
+        /<tr role="row"><th role="rowheader"/g,
+      ),
+    ].length;
   const [record] = await audited('login.allowed');
   expect(await count({ request: record.requestId, event: 'login.allowed' })).toBe(1);
   expect(await count({ event: 'person.disabled' })).toBe(1);

@@ -21,7 +21,7 @@ export interface ConsoleStage {
 }
 
 export async function startConsoleStage(
-  options: { readonly sections?: Sections; readonly people?: readonly EmulatedPerson[] } = {},
+  options: { readonly sections?: Sections; readonly people?: readonly EmulatedPerson[]; readonly start?: boolean } = {},
 ): Promise<ConsoleStage> {
   const port = await freePort();
   const admin = `http://127.0.0.1:${port}`;
@@ -45,6 +45,7 @@ export async function startConsoleStage(
       sync: '{ hr-to-gooddata: { from: hr, to: gooddata } }',
       ...options.sections,
     },
+    ...(options.start === undefined ? {} : { start: options.start }),
   });
   return {
     journey,
