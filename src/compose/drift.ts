@@ -41,7 +41,6 @@ export async function composeDrifts(config: Config, engines: Engines): Promise<C
     privileged,
     neverTouch,
     isManaged: managedBy(config),
-    origins: new Set(Object.keys(rules.origins)),
     named: (target) => literalEntitlements(rules, target),
     letStand: createLetStand(directory.values),
     stopIf: { removals, ...(newUsersPerHour === undefined ? {} : { newUsersPerHour }) },

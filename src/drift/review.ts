@@ -8,8 +8,10 @@ import { toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import { sameEmail } from '../provisioning/correlate.ts';
+import { hear } from '../provisioning/heard.ts';
 import type { Memory, PlanContext } from '../provisioning/job.ts';
 import { type Goal, goalFor, isPolicy, isTargetFault, whyOut } from '../provisioning/outcome.ts';
+import { heed } from '../provisioning/pinned.ts';
 import type { Missing } from '../provisioning/plan.ts';
 import { planOne, recall } from '../provisioning/plan-one.ts';
 import { createBreath } from '../sync/breath.ts';
@@ -31,8 +33,6 @@ export interface DriftSetup {
 export interface ReviewDeps extends Omit<PlanContext, 'directory'> {
   readonly directory: Directory;
   readonly mapping: Mapping;
-  /** Names of all origins of the config. */
-  readonly origins: ReadonlySet<string>;
   readonly clock: Clock;
   /** What rules and the default give in a target by its very name. */
   readonly named: (target: string) => readonly (Entitlement & { readonly rule: string })[];
@@ -48,7 +48,7 @@ export interface TargetReview {
 }
 
 const PAGE = 500;
-const NO_GROUND: Memory = { link: undefined, ledger: [] };
+const NO_GROUND: Memory = { link: undefined, ledger: [], pins: [] };
 
 /**
  * Compares a target with what the directory remembers and the rules give. Reads alone. What differs is looked at once
@@ -108,11 +108,11 @@ class Review {
   }
 
   async #assertions(): Promise<ReadonlyMap<PersonId, RememberedAssertion[]>> {
-    const { directory, origins } = this.#deps;
+    const { directory } = this.#deps;
     const found = new Map<PersonId, RememberedAssertion[]>();
     for await (const page of directory.listings.others('')) {
       for (const { person, ...assertion } of page) {
-        if (origins.has(assertion.origin)) found.set(person, [...(found.get(person) ?? []), assertion]);
+        found.set(person, [...(found.get(person) ?? []), assertion]);
       }
     }
     return found;
@@ -141,11 +141,11 @@ class Review {
     if (isTheirs) this.#owned.add(account.id);
     if (isTheirs && this.#isLeftAlone(account)) return [];
     const first = this.#compare(who, goal, known, isTheirs ? account : undefined);
-    return first.every(({ kind }) => kind === 'account_idle') ? first : this.#again(who, said);
+    return first.every(({ kind }) => kind === 'account_idle') ? first : this.#again(who);
   }
 
   /** What was read first may be older than what was done since. */
-  async #again(who: Person, said: readonly RememberedAssertion[]): Promise<readonly DriftRow[]> {
+  async #again(who: Person): Promise<readonly DriftRow[]> {
     const { directory } = this.#deps;
     const { name, target } = this.#setup;
     // What is still to be done there is no difference that somebody made.
@@ -159,19 +159,19 @@ class Review {
     const { accounts } = await target.read({ kind: 'person', lookup }, this.#signal);
     const found = accounts.find(({ id }) => id === link.accountId);
     const account = found !== undefined && (await this.#isSame(found, link, now)) ? found : undefined;
-    const origins = remembered.filter(({ origin }) => this.#deps.origins.has(origin));
-    return this.#compare(now, this.#goalOf(now, origins.length === 0 ? said : origins), known, account);
+    return this.#compare(now, this.#goalOf(now, remembered), known, account);
   }
 
   #compare(
     who: Person,
     goal: Goal | undefined,
-    { link, ledger }: Memory,
+    { link, ledger, pins }: Memory,
     account: ActualAccount | undefined,
   ): readonly DriftRow[] {
     if (link === undefined) return [];
     const { clock, idleMs, isShadow } = this.#deps;
-    const desired = goal !== undefined && 'desired' in goal ? this.#snapshot.adapted(goal.desired) : undefined;
+    const wanted = goal !== undefined && 'desired' in goal ? this.#snapshot.adapted(goal.desired) : undefined;
+    const desired = wanted === undefined ? undefined : heed(wanted, pins);
     const compared: Compared = {
       target: this.#setup.name,
       who,
@@ -208,7 +208,7 @@ class Review {
       }
       this.#owned.add(account.id);
       const link = { person: who.id, target, accountId: account.id, userName: account.userName, created: false };
-      if (isShadow) return this.#compare(who, goal, { link: { ...link, state: 'ready' }, ledger: [] }, account);
+      if (isShadow) return this.#compare(who, goal, { ...NO_GROUND, link: { ...link, state: 'ready' } }, account);
       const seen = `it fits ${who.displayName}, and is not remembered as theirs`;
       return [
         driftRow({
@@ -269,12 +269,12 @@ class Review {
 
   #goalOf(who: Person, said: readonly RememberedAssertion[]): Goal | undefined {
     const out = whyOut(who);
-    if (out !== undefined) return leaving(out.message, true);
-    const speaking = said.filter(({ active }) => active);
-    if (said.length > 0 && speaking.length === 0) return leaving('no origin speaks for this person', false);
-    const latest = speaking.toSorted((a, b) => b.at.getTime() - a.at.getTime())[0];
-    if (latest === undefined) return undefined;
-    const decision = this.#deps.mapping.map({ person: who.id, assertions: said, current: latest.origin });
+    if (out !== undefined) {
+      return { leaving: { policy: 'disable', reason: out.message, person: true, leaveAlone: [] } };
+    }
+    const heard = hear(this.#deps.mapping, who.id, said);
+    if (heard === undefined || 'leaving' in heard) return heard;
+    const { decision } = heard;
     // What cannot be read changes nothing.
     if (decision.decision === 'deny' && !isPolicy(decision.code)) return undefined;
     return goalFor(decision, this.#setup.name);
@@ -292,8 +292,4 @@ class Review {
   #isLeftAlone(account: ActualAccount): boolean {
     return account.isProtected || this.#deps.neverTouch(account);
   }
-}
-
-function leaving(reason: string, person: boolean): Goal {
-  return { leaving: { policy: 'disable', reason, person, leaveAlone: [] } };
 }

@@ -295,6 +295,11 @@ export const ERRORS = {
   session_store_unavailable: row(503, true, 'The session store does not answer.'),
   // Commands
   ...REVIEW_ERRORS,
+  webhook_refused: row(
+    502,
+    true,
+    'The address of `drift.webhook` did not take what was sent: it answers with another status than 2xx.',
+  ),
   shadow_mode: row(
     409,
     false,

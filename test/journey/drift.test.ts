@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase } from '../../src/directory/database.ts';
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
@@ -7,6 +8,7 @@ import { membersOf, plant, rewrite } from '../emulators/scim/state.ts';
 import { page } from '../markdown.ts';
 import { BOTH, person, roleId, supersetRow, supersetUser } from './company.ts';
 import { type Journey, startJourney, until } from './harness.ts';
+import { answering } from './sick.ts';
 
 // Three targets that people were at by hand. Accounts were made by logins, and nobody else knows what was changed.
 const PEOPLE = ['ann', 'bob', 'cid', 'dan', 'eve', 'fay', 'gus', 'hal', 'ida', 'jon', 'kim', 'lou'];
@@ -250,6 +252,41 @@ describe('after that', () => {
     expect((await journey.cli('drift', 'repair')).code).toBe(64);
     expect((await journey.cli('drift', 'adopt', 'd_0123456789', '--all')).code).toBe(64);
     expect((await journey.cli('drift', '--target', 'nowhere')).err).toMatch(/^not_found: /);
+  });
+});
+
+describe('on a schedule', () => {
+  it('one instance says it: in the log, as a metric, to a webhook', async () => {
+    const told: string[] = [];
+    const receiver = await answering((req, res) => {
+      req.on('data', (chunk) => told.push(String(chunk)));
+      req.on('end', () => void res.writeHead(204).end());
+    });
+    try {
+      const text = readFileSync(journey.configFile, 'utf8');
+      writeFileSync(
+        journey.configFile,
+        text.replace(/^drift: .*$/m, `drift: { every: 3650d, webhook: "${receiver.url}" }`),
+      );
+      const another = { GATEWAY_LISTEN: '127.0.0.1:0' };
+      const instances = [await journey.start(another), await journey.start(another)];
+      const said = await until('the review', () => told[0]);
+      expect(JSON.parse(said)).toMatchObject({
+        type: 'latchgate.drift',
+        gateway: journey.url,
+        counts: [{ target: 'superset', kind: 'entitlement_missing', count: 1 }],
+        rows: [{ kind: 'entitlement_missing', seen: 'role "Reader", given by rule readers, is not there' }],
+      });
+      for (const { admin } of instances) {
+        const metrics = await (await fetch(`${admin}/metrics`)).text();
+        expect(metrics).toContain('latchgate_drift_rows{target="superset",kind="entitlement_missing"} 1');
+      }
+      for (const instance of instances) await instance.stop();
+      const lines = journey.log.filter((line) => line.includes('targets were compared with what is known'));
+      expect([lines.length, told.length]).toEqual([1, 1]);
+    } finally {
+      await receiver.close();
+    }
   });
 });
 
