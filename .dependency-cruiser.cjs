@@ -31,6 +31,7 @@ module.exports = {
     only('session', ['directory', 'ops', 'model']),
     only('targets', ['ops', 'model']),
     only('sources', ['ops', 'model']),
+    only('drift', ['sync', 'provisioning', 'mapping', 'targets', 'directory', 'audit', 'ops', 'model']),
     only('sync', ['provisioning', 'mapping', 'sources', 'targets', 'directory', 'audit', 'session', 'ops', 'model']),
     only('provisioning', ['mapping', 'targets', 'directory', 'audit', 'session', 'ops', 'model']),
     only('review', ['sync', 'provisioning', 'mapping', 'directory', 'audit', 'ops', 'model']),

@@ -4,6 +4,7 @@ import { run } from '../src/cli/program.ts';
 import { FINDINGS } from '../src/compose/doctor/findings.ts';
 import { COMPLAINTS } from '../src/config/complaint.ts';
 import type { Tables } from '../src/directory/tables.ts';
+import { DRIFT_KINDS } from '../src/drift/kinds.ts';
 import { ERRORS } from '../src/model/errors.ts';
 import { createMetrics } from '../src/ops/metrics.ts';
 import { checked, completed } from './docs-config.ts';
@@ -105,7 +106,7 @@ describe('docs/storage.md', () => {
 });
 
 it('every reason code that the docs name is one of ours', () => {
-  const codes = new Set([...Object.keys(ERRORS), ...Object.keys(COMPLAINTS), ...Object.keys(FINDINGS)]);
+  const codes = new Set([ERRORS, COMPLAINTS, FINDINGS, DRIFT_KINDS].flatMap((table) => Object.keys(table)));
   const like =
     /`((?:account|login|provider|target|token|groups|email|profile|denied|state|upstream|user_name)_[a-z_]+)`/g;
   const notCodes = new Set([

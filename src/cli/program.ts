@@ -8,6 +8,7 @@ import { LatchgateError } from '../model/errors.ts';
 import { check } from './check.ts';
 import { type Add, group, json, type Options, type Work } from './commands/add.ts';
 import { addAuditCommands } from './commands/audit.ts';
+import { addDriftCommands } from './commands/drift.ts';
 import { addImportCommands } from './commands/import.ts';
 import { addPeopleCommands } from './commands/people.ts';
 import { addReviewCommands } from './commands/review.ts';
@@ -31,6 +32,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     .description('A login gateway in front of analytics backends.')
     .version(version(), '-V, --version', 'print the version')
     .helpCommand(false)
+    // `drift` is a command, and has commands: options that stand behind one of those are that one's.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.err(text.trimEnd()) });
   const add = (parent: Command, spec: string, summary: string, work: Work): Command =>
@@ -106,6 +109,7 @@ function addCommands(program: Command, add: Add, io: Io): void {
   addImportCommands(program, add, io);
   addSyncCommands(program, add, io);
   addReviewCommands(program, add, io);
+  addDriftCommands(program, add, io);
   addScimCommands(program, add, io);
   addAuditCommands(program, add, io);
   addPeopleCommands(program, add, io);

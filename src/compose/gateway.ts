@@ -40,6 +40,7 @@ import { drain, listen } from './listener.ts';
 import { type ComposedSessions, composeSessions } from './live-sessions.ts';
 import { createOutcomeRecorder } from './outcomes.ts';
 import { type ConfiguredLogin, composeProviders } from './providers.ts';
+import { composeScheduledDrift } from './scheduled-drift.ts';
 import { composeScheduledSyncs } from './scheduled-syncs.ts';
 import { composeScim } from './scim.ts';
 import type { State } from './state.ts';
@@ -101,6 +102,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
   for (const [name, { target }] of targets) probes[`target:${name}`] = (signal) => target.probe(signal);
   const scheduled = composeScheduledSyncs(config, engines);
   const audit = composeAudit(config, engines, closing.signal);
+  const drift = composeScheduledDrift(config, engines, closing.signal);
   const readiness = createReadiness({
     probes,
     advisories: { ...scheduled.advisories, ...scim?.advisories },
@@ -121,6 +123,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
     await scheduled.measure().catch(() => {});
     await audit.measure().catch(() => {});
     await scim?.measure().catch(() => {});
+    await drift.measure().catch(() => {});
   };
   const console =
     part.admin === false ? undefined : composeConsole(config, engines, { current: live.pages.current, readiness });
@@ -140,7 +143,12 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
         part.admin === false ? '' : listen(adminServer, config.admin_listen),
       ]);
       if (part.jobs !== false) {
-        stopJobs = startJobs(engines, scheduled, closing.signal, [checking, ...audit.jobs, ...(scim?.jobs ?? [])]);
+        stopJobs = startJobs(engines, scheduled, closing.signal, [
+          checking,
+          ...audit.jobs,
+          ...drift.jobs,
+          ...(scim?.jobs ?? []),
+        ]);
       }
       live.watch(() => proxy.liveSessions());
       return { public: own, admin };
@@ -158,6 +166,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
       await scheduled.close();
       await audit.close();
       await console?.close();
+      await drift.close();
       await live.close();
       await proxy.close();
       await drain(adminServer);

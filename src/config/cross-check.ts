@@ -1,4 +1,5 @@
 import { checkAuthority } from './check-authority.ts';
+import { checkDrift } from './check-drift.ts';
 import { checkHosts } from './check-hosts.ts';
 import { checkLogins } from './check-logins.ts';
 import { checkOperators } from './check-operators.ts';
@@ -28,6 +29,7 @@ const CHECKS: readonly Check[] = [
   checkRoutes,
   checkOperators,
   checkSyncs,
+  checkDrift,
 ];
 
 /**

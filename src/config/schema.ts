@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { auditSchema } from '../audit/schema.ts';
 import { operatorsSchema } from '../console/schema.ts';
 import { stateSchema } from '../directory/schema.ts';
+import { driftSchema } from '../drift/schema.ts';
 import { loginSchema } from '../login/schema.ts';
 import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../mapping/schema.ts';
 import { safetySchema } from '../provisioning/schema.ts';
@@ -37,6 +38,12 @@ export const configSchema = z.strictObject({
     .literal([1, '1'], 'must be 1, the only version of this language')
     .transform(() => 1 as const)
     .meta({ description: 'Version of this language: 1.', examples: [1] }),
+  mode: z
+    .enum(['live', 'shadow'])
+    .default('live')
+    .describe(
+      '`shadow`: beside a running system. Nothing is written to a target, requests are passed on as they are, and `drift` shows what would be done.',
+    ),
   public_url: httpOrigin.meta({
     description:
       'The address that browsers see. Cookies, redirect URIs and absolute links come from this alone. Plain http is accepted on loopback only.',
@@ -100,6 +107,7 @@ export const configSchema = z.strictObject({
     .describe('Places that list people, one entry each; what is done with the lists is said in `sync`.'),
   sync: syncSchema.default({}).describe('What is brought from a source to a target, one entry each.'),
   safety: safetySchema.prefault({}).describe('What must not happen.'),
+  drift: driftSchema.prefault({}).describe('How what targets have is compared with what is known.'),
 });
 
 export type Config = z.output<typeof configSchema>;

@@ -295,6 +295,16 @@ export const ERRORS = {
   session_store_unavailable: row(503, true, 'The session store does not answer.'),
   // Commands
   ...REVIEW_ERRORS,
+  webhook_refused: row(
+    502,
+    true,
+    'The address of `drift.webhook` did not take what was sent: it answers with another status than 2xx.',
+  ),
+  shadow_mode: row(
+    409,
+    false,
+    'The config says `mode: shadow`: nothing is written to a target, and nothing is recorded as ours. Take the line out to go live.',
+  ),
   usage: row(400, false, 'The command line is not one that this command takes.'),
   not_found: row(404, false, 'Nothing is known by that name or id.'),
   audit_broken: row(500, false, 'The audit chain does not hold from the named record on.'),

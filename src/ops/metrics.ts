@@ -33,6 +33,11 @@ export interface Metrics {
   scimHeld(client: string, people: number): void;
   /** One check of `/readyz`: `state`, `login:NAME`, `target:NAME`, `sync:NAME`, … */
   check(check: string, isOk: boolean): void;
+  /** What the last review of targets found, and when, in seconds since the epoch. */
+  drift(
+    reviewedAt: number,
+    counts: readonly { readonly target: string; readonly kind: string; readonly count: number }[],
+  ): void;
   /** Reconciles that wait for their next try. */
   retriesWaiting(count: number): void;
   audit(state: AuditState): void;
@@ -130,6 +135,8 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   const scimSeconds = histogram('scim_request_seconds', 'Duration of a SCIM request', ['client'], SCIM_SECONDS);
   const scimHeld = gauge('scim_deletions_held', 'People whose accounts wait to be deleted', 'max', ['client']);
   const checks = gauge('check_ok', 'Whether a check of /readyz is well', 'min', ['check']);
+  const driftRows = gauge('drift_rows', 'Differences that the last review found', 'max', ['target', 'kind']);
+  const driftAt = gauge('drift_last_review_timestamp_seconds', 'When targets were last compared', 'max');
   const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try', 'max');
 
   return {
@@ -155,6 +162,12 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     },
     scimHeld: (client, people) => scimHeld.set({ client }, people),
     check: (check, isOk) => checks.set({ check }, Number(isOk)),
+    drift: (at, counts) => {
+      driftAt.set(at);
+      // What is there no more is said no more.
+      driftRows.reset();
+      for (const { target, kind, count } of counts) driftRows.set({ target, kind }, count);
+    },
     retriesWaiting: (count) => retriesWaiting.set(count),
     ...auditMetrics(gauge),
     render: () => rendered(registry),

@@ -133,7 +133,9 @@ async function saveLink(
   const { id: accountId, userName } = account;
   const isKnown = link?.accountId === accountId || link?.state === 'intended';
   const created = before === undefined || (isKnown && link?.created === true);
-  const isSame = link?.accountId === accountId && link.userName === userName && link.state === state;
+  // Where an account was made, the link was announced anew meanwhile; some backends give it the id that it had before.
+  const isSame =
+    before !== undefined && link?.accountId === accountId && link.userName === userName && link.state === state;
   if (isSame && link.created === created) return;
   const save = () => directory.accounts.save({ person, target: target.name, accountId, userName, created, state });
   try {

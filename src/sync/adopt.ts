@@ -55,7 +55,7 @@ export function createAdoption(options: AdoptionOptions): Adoption {
       const plan = await planAll(target, apply.signal);
       const rows: Adopted[] = [];
       const held = [...plan.held];
-      for (const row of plan.rows) {
+      for (const row of plan.rows.filter((one) => apply.only?.(one) !== false)) {
         if (await adopt(options, row, apply)) rows.push(row);
         else held.push({ target: row.target, key: row.key, code: 'target_conflict' });
       }

@@ -138,6 +138,12 @@ export interface Adoption {
   /** Reads again, and writes what is still true. */
   apply(
     target: string | undefined,
-    options: { readonly actor: string; readonly requestId: string; readonly signal: AbortSignal },
+    options: {
+      readonly actor: string;
+      readonly requestId: string;
+      readonly signal: AbortSignal;
+      /** Absent: every row. */
+      readonly only?: (row: AdoptedRow) => boolean;
+    },
   ): Promise<AdoptPlan>;
 }

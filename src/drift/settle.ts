@@ -1,0 +1,176 @@
+import type { Audit } from '../audit/audit.ts';
+import type { Directory } from '../directory/directory.ts';
+import { entitlementKey } from '../model/entitlement.ts';
+import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import type { PersonId } from '../model/person.ts';
+import type { AccountState } from '../provisioning/provision.ts';
+import { MANAGED } from '../provisioning/rows.ts';
+import { brakeFor, type StopIf } from '../sync/brake.ts';
+import type { Adoption, Brake, PlannedChange } from '../sync/sync.ts';
+import type { DriftReport, DriftRow } from './drift.ts';
+import { type DriftKind, kindRow } from './kinds.ts';
+import type { LetStand } from './let-stand.ts';
+
+/** The one engine: whatever is written to a target goes by it, and is audited by it. */
+export interface DriftEngine {
+  again(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState>;
+  leave(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState>;
+}
+
+export interface SettleDeps {
+  readonly directory: Directory;
+  readonly audit: Audit;
+  readonly engine: DriftEngine;
+  readonly adoption: Adoption;
+  readonly letStand: LetStand;
+  readonly stopIf: StopIf;
+}
+
+export interface SettleOptions {
+  readonly actor: string;
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+/** What became of one difference. `refused`: there is nothing that this could do about it. */
+export interface SettledRow {
+  readonly row: DriftRow;
+  readonly outcome: 'done' | 'failed' | 'refused';
+  readonly code?: string;
+}
+
+/** Why repairing all of these waits for a person, as a sync would; undefined: it does not. */
+export function repairBrake(report: DriftReport, rows: readonly DriftRow[], stopIf: StopIf): Brake | undefined {
+  for (const { target, complete, ours } of report.targets) {
+    const changes = rows.flatMap((row) => (row.target === target ? changesOf(row) : []));
+    const brake = brakeFor({
+      stopIf,
+      source: { complete: true, listed: ours + 1 },
+      known: { before: 0, missing: 0 },
+      targetComplete: complete,
+      changes,
+      holders: ours,
+      removedLately: new Set(),
+      carried: 0,
+      createdLately: 0,
+    });
+    if (brake !== undefined && changes.length > 0) return brake;
+  }
+  return undefined;
+}
+
+const OPS: Partial<Record<DriftKind, PlannedChange['op']>> = {
+  entitlement_by_hand: 'revoke',
+  account_enabled: 'disable',
+  account_gone: 'create',
+};
+
+function changesOf({ kind, account = '', person, seen }: DriftRow): readonly PlannedChange[] {
+  const op = kindRow(kind).repair === undefined ? undefined : (OPS[kind] ?? 'update');
+  if (op === undefined) return [];
+  return [{ op, type: 'user', key: account, reason: seen, ...(person === undefined ? {} : { person }) }];
+}
+
+/** Makes the target what it is to be, one difference after the other. */
+export async function repairRow(deps: SettleDeps, row: DriftRow, options: SettleOptions): Promise<SettledRow> {
+  const { target, person } = row;
+  if (kindRow(row.kind).repair === undefined || person === undefined)
+    return { row, outcome: 'refused', code: row.kind };
+  return settled(row, async () => {
+    await prepareRepair(deps, row, person);
+    const { actor, requestId } = options;
+    const isOff = row.kind === 'account_enabled';
+    const state = await deps.engine[isOff ? 'leave' : 'again'](person, target, actor, requestId);
+    if (state.status === 'failed') return state.code;
+    await audited(deps, 'drift.repaired', row, options);
+    return undefined;
+  });
+}
+
+/** What the engine has to know, so that it takes for its work what it would leave alone. */
+async function prepareRepair(
+  { directory }: SettleDeps,
+  { kind, target, entitlement }: DriftRow,
+  person: PersonId,
+): Promise<void> {
+  if (kind === 'account_disabled') {
+    const link = await directory.accounts.get(person, target);
+    if (link?.state === 'ready') await directory.accounts.save({ ...link, state: 'disabled' });
+  }
+  if (kind !== 'entitlement_by_hand' || entitlement === undefined) return;
+  const { id, label: _label, ...given } = entitlement;
+  const grant = {
+    ...given,
+    target,
+    person,
+    rule: MANAGED,
+    origin: MANAGED,
+    ...(id === undefined ? {} : { entitlementId: id }),
+  };
+  await directory.ledger.intend([grant]);
+  await directory.ledger.confirm(person, target, [
+    { key: entitlementKey(given), ...(id === undefined ? {} : { entitlementId: id }) },
+  ]);
+}
+
+/** Makes what we know what the target is. Writes to our own state alone. */
+export async function adoptRow(deps: SettleDeps, row: DriftRow, options: SettleOptions): Promise<SettledRow> {
+  if (kindRow(row.kind).adopt === undefined) return { row, outcome: 'refused', code: row.kind };
+  return settled(row, async () => {
+    await adoptOne(deps, row, options);
+    await audited(deps, 'drift.adopted', row, options);
+    return undefined;
+  });
+}
+
+async function adoptOne(deps: SettleDeps, row: DriftRow, options: SettleOptions): Promise<void> {
+  const { directory, adoption, letStand } = deps;
+  const { kind, target, person, account, accountId } = row;
+  if (kind === 'account_unlinked') {
+    const { rows } = await adoption.apply(target, { ...options, only: (one) => one.accountId === accountId });
+    if (rows.length === 0) throw new LatchgateError('target_conflict', 'it does not fit any more');
+    return;
+  }
+  if (kind !== 'account_renamed' && kind !== 'account_gone') return letStand.add(target, [row.key]);
+  const link = person === undefined ? undefined : await directory.accounts.get(person, target);
+  if (link === undefined || link.accountId !== accountId)
+    throw new LatchgateError('target_conflict', 'it is another account by now');
+  if (kind === 'account_renamed') return directory.accounts.save({ ...link, userName: account ?? link.userName });
+  const grants = await directory.ledger.ofAccount(link.person, target);
+  await directory.ledger.withdraw(
+    link.person,
+    target,
+    grants.map((grant) => ({ key: entitlementKey(grant) })),
+  );
+  await directory.accounts.remove(link.person, target);
+}
+
+async function settled(row: DriftRow, work: () => Promise<string | undefined>): Promise<SettledRow> {
+  try {
+    const code = await work();
+    return code === undefined ? { row, outcome: 'done' } : { row, outcome: 'failed', code };
+  } catch (thrown) {
+    return { row, outcome: 'failed', code: toLatchgateError(thrown).code };
+  }
+}
+
+async function audited(
+  { audit }: SettleDeps,
+  event: string,
+  row: DriftRow,
+  { actor, requestId }: SettleOptions,
+): Promise<void> {
+  const { target, person, key, kind, account } = row;
+  await audit.append([
+    {
+      event,
+      actor,
+      target,
+      key,
+      code: kind,
+      requestId,
+      ...(person === undefined ? {} : { person }),
+      ...(account === undefined ? {} : { before: account }),
+    },
+  ]);
+}
