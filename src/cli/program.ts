@@ -5,6 +5,7 @@ import { planFor } from '../compose/engine.ts';
 import { composeProviders } from '../compose/providers.ts';
 import { answersByRedirect } from '../login/provider.ts';
 import { LatchgateError } from '../model/errors.ts';
+import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { type Add, group, json, type Options, type Work } from './commands/add.ts';
 import { addAuditCommands } from './commands/audit.ts';
@@ -107,6 +108,16 @@ function addCommands(program: Command, add: Add, io: Io): void {
   ).option(...json);
 
   addImportCommands(program, add, io);
+  add(
+    program,
+    'backup',
+    'copy the SQLite database of the state while it is in use',
+    ({ config, out = '', json: asJson }) =>
+      backup({ config, out, ...(asJson === undefined ? {} : { json: asJson }) }, io),
+  )
+    .requiredOption('--out <file>', 'a file that is not there yet')
+    .option(...json);
+
   addSyncCommands(program, add, io);
   addReviewCommands(program, add, io);
   addDriftCommands(program, add, io);

@@ -16,6 +16,7 @@ import { type AdminOptions, createAdminApp } from '../ops/admin.ts';
 import { mergeReadiness, stopping } from '../ops/health.ts';
 import type { Log } from '../ops/log.ts';
 import { mergeMetrics } from '../ops/metrics.ts';
+import { startTracing } from '../ops/tracing.ts';
 import type { Io } from './io.ts';
 
 /** The worker that also does what goes on beside the requests. */
@@ -121,7 +122,12 @@ async function withGateway(
   part: GatewayPart,
   work: (gateway: Gateway) => Promise<void>,
 ): Promise<void> {
-  const state = await composeState(config, log);
+  // The packages read the environment of the process, whatever others are handed.
+  const stopTracing = await startTracing(process.env, log);
+  const state = await composeState(config, log).catch(async (thrown: unknown) => {
+    await stopTracing();
+    throw thrown;
+  });
   try {
     // For its workers the primary has done so.
     if (part.admin !== false) await joinDeployment(config, state);
@@ -135,6 +141,7 @@ async function withGateway(
     }
   } finally {
     await state.close();
+    await stopTracing();
   }
 }
 

@@ -3,6 +3,7 @@ import { toLatchgateError } from '../model/errors.ts';
 import type { Advisory } from '../ops/health.ts';
 import { createHttpClient } from '../ops/http.ts';
 import { newRequestId } from '../ops/request-id.ts';
+import { annotate, inSpan } from '../ops/tracing.ts';
 import { isScheduled } from '../sync/due.ts';
 import { followChanges } from '../sync/following.ts';
 import { applySync, reportSync } from '../sync/runs.ts';
@@ -45,7 +46,12 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
     });
     return composed;
   };
-  const schedule = new SyncSchedule({ ...directory, clock, log, run });
+  const schedule = new SyncSchedule({
+    ...directory,
+    clock,
+    log,
+    run: (name, stop) => inSpan('sync', { 'latchgate.sync': name }, () => run(name, stop)),
+  });
   const entries = Object.entries(config.sync);
   const syncs = entries.flatMap(([name, sync]) => (isScheduled(sync) ? [{ ...sync, name }] : []));
   return {
@@ -69,6 +75,7 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
   async function run(name: string, stop: AbortSignal): Promise<RunEnd> {
     const startedAt = clock.now();
     const ended = (outcome: string, code: string): void => {
+      annotate({ 'latchgate.outcome': outcome, 'latchgate.code': code });
       metrics.syncRun(name, outcome, code, (clock.now() - startedAt) / 1_000);
     };
     const requestId = newRequestId();

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import { annotate, inSpan } from '../ops/tracing.ts';
 import type { Provisioned } from '../provisioning/provision.ts';
 import { appendCookie } from '../session/cookie.ts';
 import type { Session } from '../session/store.ts';
@@ -57,7 +58,18 @@ export interface Returned {
 }
 
 /** The rest of a login, whatever way the answer of the provider came: provisions, begins the session, goes to the page. */
-export async function conclude(
+export function conclude(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  provider: LoginProvider,
+  returned: Returned,
+): Promise<void> {
+  const facts = { 'latchgate.login': provider.name };
+  return inSpan('login', facts, () => concludeNow(options, req, res, provider, returned));
+}
+
+async function concludeNow(
   options: LoginRoutesOptions,
   req: Request,
   res: Response,
@@ -272,6 +284,7 @@ export async function refuse(
 }
 
 async function report(options: LoginRoutesOptions, outcome: LoginOutcome): Promise<void> {
+  annotate({ 'latchgate.code': outcome.code });
   try {
     await options.onOutcome?.(outcome);
   } catch (thrown) {

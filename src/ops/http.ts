@@ -7,6 +7,7 @@ import type { Limiter, Limiters } from './limiter.ts';
 import type { Log } from './log.ts';
 import { backoff, canRetry, delayBeforeRetry, isConnectionFailure, pause, retryAfterMs } from './retry.ts';
 import { createSemaphore, type Semaphore } from './semaphore.ts';
+import { inCall } from './tracing.ts';
 
 export interface HttpClientOptions {
   /** For one call with all its retries, connect to last byte; default 10 s. */
@@ -52,7 +53,15 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const places = createSemaphore(maxConcurrent);
   const base = { 'user-agent': options.userAgent ?? 'latchgate', 'accept-encoding': 'gzip, br' };
 
-  const exchange = async (call: Call): Promise<RawAnswer> => {
+  const exchange = (call: Call): Promise<RawAnswer> => {
+    return inCall(
+      call.method,
+      call.url,
+      () => exchangeNow(call),
+      ({ status }) => status,
+    );
+  };
+  const exchangeNow = async (call: Call): Promise<RawAnswer> => {
     const deadline = startDeadline(call.timeoutMs, call.signal);
     const limiter = options.limiters?.of(call.url, call.bucket);
     try {

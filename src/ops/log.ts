@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { createLogger as createWinston, format, transports } from 'winston';
 import { createRedactor } from './redact.ts';
+import { currentTraceId } from './tracing.ts';
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -33,7 +34,9 @@ export function createLogger(options: LogOptions): Log {
     delete rest['level'];
     delete rest['message'];
     delete info['fields'];
-    return Object.assign(info, options.fields, rest, { message, timestamp: new Date().toISOString() });
+    const traceId = currentTraceId();
+    const traced = traceId === undefined ? {} : { traceId };
+    return Object.assign(info, options.fields, rest, traced, { message, timestamp: new Date().toISOString() });
   });
   const winston = createWinston({
     level: options.level,

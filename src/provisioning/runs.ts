@@ -2,6 +2,7 @@ import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import { annotate, inSpan } from '../ops/tracing.ts';
 import type { Target } from '../targets/target.ts';
 import { writeFailure } from './failed.ts';
 import type { ReconcileContext } from './job.ts';
@@ -107,9 +108,16 @@ export class Runs {
     const configured = this.#deps.targets.get(run.name);
     if (configured === undefined) return { status: 'none' };
     const started = performance.now();
-    const state = await this.#attempt(configured, run);
+    const facts = { 'latchgate.target': run.name, 'latchgate.person': run.person };
+    const state = await inSpan('provision', facts, () => this.#traced(configured, run));
     const outcome = state.status === 'ready' && state.degraded !== undefined ? 'degraded' : state.status;
     this.#deps.metrics.provisioning(run.name, outcome, (performance.now() - started) / 1_000);
+    return state;
+  }
+
+  async #traced(configured: ConfiguredTarget, run: Run): Promise<AccountState> {
+    const state = await this.#attempt(configured, run);
+    annotate({ 'latchgate.outcome': state.status });
     return state;
   }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
+import { annotate } from '../ops/tracing.ts';
 import { atEndOfTurn } from '../ops/turn.ts';
 import type { Session } from '../session/store.ts';
 import { ApiClients, dropAuthorization, endedToken } from './api-clients.ts';
@@ -84,6 +85,7 @@ export class GatewayProxy {
   /** `gateway` serves what is at or below /.latchgate. */
   handle(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, gateway: GatewayPages): void {
     const requestId = newRequestId();
+    annotate({ 'latchgate.request_id': requestId });
     let passage: Passage;
     try {
       passage = this.#read(req, requestId);
@@ -159,6 +161,7 @@ export class GatewayProxy {
   #pass(visit: Visit): Promise<void> | undefined {
     const { req, res, passage } = visit;
     const route = this.#gate.route(passage, res);
+    annotate({ 'latchgate.target': route.target });
     const door = this.#exchanges.door(route.target);
     const elsewhere = goesElsewhere(door.target, passage);
     if (elsewhere !== undefined) {

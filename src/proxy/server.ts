@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { LatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
+import { inRequest } from '../ops/tracing.ts';
 import { type Connection, Connections } from './connections.ts';
 import type { GatewayPages } from './deps.ts';
 import type { GatewayProxy } from './proxy.ts';
@@ -73,7 +74,7 @@ export function createPublicServer(deps: PublicServerDeps): Server {
     connection.isUnused = false;
     if (closing?.aborted === true) res.shouldKeepAlive = false;
     connections.add(connection, res);
-    proxy.handle(req, res, expectsContinue, gateway);
+    inRequest(req, res, () => proxy.handle(req, res, expectsContinue, gateway));
     if (res.writableEnded && res.getHeader('connection') === 'close') connection.isOver = true;
   };
   const endUnused = (socket: Duplex, connection: Connection): void => {

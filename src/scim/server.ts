@@ -4,6 +4,7 @@ import type { Database } from '../directory/database.ts';
 import { type LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import { inSpan } from '../ops/tracing.ts';
 import { type Answer, challengeFor, failureAnswer, sendAnswer } from './answer.ts';
 import { ScimApi } from './api.ts';
 import { Authentication, type AuthenticationDeps } from './authentication.ts';
@@ -69,7 +70,8 @@ export class ScimServer {
     try {
       const who = await this.#authentication.client(req);
       client = who.name;
-      answer = await this.#answer(req, { client: who, requestId, signal: gone.signal }, path);
+      const call = { client: who, requestId, signal: gone.signal };
+      answer = await inSpan('scim', { 'latchgate.client': client }, () => this.#answer(req, call, path));
     } catch (thrown) {
       answer = this.#refused(req, toLatchgateError(thrown), requestId);
     }

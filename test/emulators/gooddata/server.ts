@@ -61,6 +61,8 @@ export interface RequestRecord {
   status: number;
   body?: unknown;
   caller?: Pick<Caller, 'userId' | 'via'>;
+  /** Of W3C Trace Context; absent: none came. */
+  readonly traceparent?: string;
 }
 
 export interface GoodDataEmulator {
@@ -144,7 +146,9 @@ class Running {
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', url: path = '/' } = request;
-    const record: RequestRecord = { method, path, status: 0 };
+    const { traceparent } = request.headers;
+    const traced = typeof traceparent === 'string' ? { traceparent } : {};
+    const record: RequestRecord = { method, path, status: 0, ...traced };
     this.requests.push(record);
     const traceId = randomBytes(8).toString('hex');
     // All of it now: a slow service has the request, and goes on with it when the caller has given up.
