@@ -45,88 +45,6 @@ export async function usersList(options: JsonOption, deps: Pick<UsersDeps, 'peop
 }
 
 /**
- * `latchgate users show U`: the person, the subjects, the accounts in the targets, what was granted by which rule
- * because of which origin since when, what was pinned by whom, and when each origin last spoke. Never claims. Exit code 0. Throws `not_found`,
- * `usage`. With `json`, one object: the members of the list, and `subjects`, `accounts`, `grants`, `pins`, `assertions`.
- */
-export async function usersShow(who: string, options: JsonOption, deps: UsersDeps, io: Io): Promise<number> {
-  const person = await onePerson(deps, who, { partial: true });
-  const [subjects, accounts, grants, pins, said] = await Promise.all([
-    deps.people.subjects(person.id),
-    deps.accounts.ofPerson(person.id),
-    deps.ledger.ofPerson(person.id),
-    deps.pins.ofPerson(person.id),
-    deps.people.assertions(person.id),
-  ]);
-  if (options.json === true) {
-    const assertions = said.map(({ origin, issuer, subject, active, at }) => ({ origin, issuer, subject, active, at }));
-    const own = <T extends { person: string }>({ person: _, ...rest }: T) => rest;
-    io.out(
-      JSON.stringify({
-        ...personJson(person),
-        subjects,
-        accounts: accounts.map(own),
-        grants: grants.map(own),
-        pins: pins.map(own),
-        assertions,
-      }),
-    );
-    return 0;
-  }
-  io.out(`${printable(person.displayName)}  ${person.id}  ${standing(person)}`);
-  if (person.email !== undefined) io.out(printable(person.email));
-  section(
-    io,
-    'Subjects',
-    ['ISSUER', 'SUBJECT', 'ORIGIN'],
-    subjects.map(({ issuer, subject, origin }) => [issuer, subject, origin]),
-  );
-  section(
-    io,
-    'Accounts',
-    ['TARGET', 'USER NAME', 'ID', 'STATE', 'OURS', 'SINCE'],
-    accounts.map((account) => [
-      account.target,
-      account.userName,
-      account.accountId,
-      account.state,
-      account.created ? 'created' : 'linked',
-      timeText(account.updatedAt),
-    ]),
-  );
-  section(
-    io,
-    'Grants',
-    ['TARGET', 'KIND', 'NAME', 'SCOPE', 'RULE', 'ORIGIN', 'SINCE', ''],
-    grants.map((grant) => [
-      grant.target,
-      grant.kind,
-      grant.name,
-      grant.scope,
-      grant.rule,
-      grant.origin,
-      timeText(grant.since),
-      grant.confirmed ? '' : 'not confirmed yet',
-    ]),
-  );
-  if (pins.length > 0) {
-    section(
-      io,
-      'Pinned',
-      ['TARGET', 'KIND', 'NAME', 'SCOPE', 'EFFECT', 'BY', 'SINCE', 'REASON'],
-      pins.map((pin) => [pin.target, pin.kind, pin.name, pin.scope, pin.effect, pin.by, timeText(pin.at), pin.reason]),
-    );
-  }
-  section(
-    io,
-    'Last said',
-    ['ORIGIN', 'SUBJECT', 'ACTIVE', 'AT'],
-    said.map(({ origin, subject, active, at }) => [origin, subject, active ? 'yes' : 'no', timeText(at)]),
-  );
-  return 0;
-}
-
-/**
  * `latchgate users disable U`: the leaver path, at once: no new login, sessions ended on every instance, accounts
  * switched off in every target. A target that cannot be reached is named, and tried again in the background. The text
  * must name one person exactly. Exit code 0. Throws `not_found`, `usage`. With `json`: `id`, `disabled`, and `targets`
@@ -167,7 +85,8 @@ export async function usersEnable(who: string, options: JsonOption, deps: UsersC
   return 0;
 }
 
-function personJson(person: Person): Record<string, unknown> {
+/** Members of a person that `--json` has, null where nothing is known. */
+export function personJson(person: Person): Record<string, unknown> {
   return {
     id: person.id,
     displayName: person.displayName,
@@ -179,14 +98,8 @@ function personJson(person: Person): Record<string, unknown> {
   };
 }
 
-function standing({ disabled, leftAt }: Person): string {
+/** `active`, `disabled` or `left`. */
+export function standing({ disabled, leftAt }: Person): string {
   if (disabled) return 'disabled';
   return leftAt === undefined ? 'active' : 'left';
-}
-
-function section(io: Io, title: string, head: readonly string[], rows: readonly (string | undefined)[][]): void {
-  io.out('');
-  io.out(title);
-  if (rows.length === 0) io.out('  none');
-  else for (const line of tableLines(head, rows)) io.out(`  ${line}`);
 }

@@ -61,6 +61,12 @@ export interface People {
    * when `other` has an account.
    */
   absorb(person: PersonId, other: PersonId): Promise<Person>;
+  /**
+   * Makes two people of one: these subjects, and what origins said by them, are another person's from now on, who is called
+   * `displayName` until an origin says more, and is disabled as the first one is. The owner owns whom it speaks of, and they
+   * have left by its word alone. Accounts stay with the first. Throws `not_found`; `usage` when none would be left.
+   */
+  split(person: PersonId, subjects: readonly SubjectKey[], displayName: string): Promise<Person>;
   /** Who left or was disabled before, and still has an account somewhere; by id, those after `after`. */
   goneBefore(before: Date, limit: number, after?: PersonId): Promise<readonly Person[]>;
   setDisabled(person: PersonId, disabled: boolean): Promise<void>;

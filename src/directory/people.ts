@@ -8,6 +8,7 @@ import type { People, Person, RememberedAssertion } from './directory.ts';
 import { newPersonId } from './person-id.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
 import { prepared } from './prepared.ts';
+import { split } from './split.ts';
 import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
 const SHOWN_LENGTH = 256;
@@ -66,6 +67,7 @@ export function createPeople(database: Database, clock: Clock): People {
         if (await insertSubject(trx, person, subject, origin)) return person;
         return (await rowBySubject(trx, subject))?.id ?? person;
       }),
+    split: (person, subjects, displayName) => split(database, clock, person, subjects, shown(displayName) ?? person),
     absorb: (person, other) => absorb(database, person, other),
     goneBefore: (before, limit, after) => database.run((db) => goneBefore(db, before.getTime(), limit, after ?? '')),
     setDisabled: (person, disabled) => setDisabled(database, clock, person, disabled),

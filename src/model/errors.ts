@@ -182,7 +182,11 @@ export const ERRORS = {
     false,
     'More than one account fits this person. Take the e-mail or id out of all but one of them in the target.',
   ),
-  account_taken: row(409, false, 'The account that fits belongs to another person.'),
+  account_taken: row(
+    409,
+    false,
+    'The account that fits belongs to another person, or the address is that of somebody who has left or was disabled. `latchgate why ID` names the two and the commands.',
+  ),
   account_protected: row(403, false, 'The account that fits is a service or protected account.'),
   account_disabled: row(
     403,

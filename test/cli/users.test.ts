@@ -1,9 +1,9 @@
-import { usersDisable, usersEnable, usersList, usersShow } from '../../src/cli/users.ts';
+import { usersDisable, usersEnable, usersList } from '../../src/cli/users.ts';
 import type { AccountState, Provisioner } from '../../src/provisioning/provision.ts';
 import { newSessionId } from '../../src/session/seal.ts';
 import { exampleSession } from '../conformance/session-store.ts';
 import { makeTerminal, type Terminal } from './terminal.ts';
-import { ISSUER, makeWorld, type World } from './world.ts';
+import { makeWorld, type World } from './world.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -52,75 +52,6 @@ describe('users list', () => {
         leftAt: null,
       },
     ]);
-  });
-});
-
-describe('users show', () => {
-  beforeEach(async () => {
-    await world.accounts.save({
-      person: alice,
-      target: 'superset',
-      accountId: '7',
-      userName: 'alice',
-      created: true,
-      state: 'ready',
-    });
-    const grant = { person: alice, target: 'superset', kind: 'role', name: 'Alpha', rule: 'analysts', origin: 'staff' };
-    await world.ledger.intend([{ ...grant, kind: 'role' }]);
-  });
-
-  it('shows subjects, accounts, grants with their reason, and when an origin last spoke', async () => {
-    expect(await usersShow('alice@example.com', {}, world, terminal)).toBe(0);
-    expect(terminal.lines).toEqual([
-      `Alice  ${alice}  active`,
-      'alice@example.com',
-      '',
-      'Subjects',
-      '  ISSUER              SUBJECT  ORIGIN',
-      '  https://id.example  sub-a    staff',
-      '',
-      'Accounts',
-      '  TARGET    USER NAME  ID  STATE  OURS     SINCE',
-      '  superset  alice      7   ready  created  2026-01-02 03:04:06Z',
-      '',
-      'Grants',
-      '  TARGET    KIND  NAME   SCOPE  RULE      ORIGIN  SINCE',
-      '  superset  role  Alpha  -      analysts  staff   2026-01-02 03:04:06Z  not confirmed yet',
-      '',
-      'Last said',
-      '  ORIGIN  SUBJECT  ACTIVE  AT',
-      '  staff   sub-a    yes     2026-01-02 03:04:06Z',
-    ]);
-  });
-
-  it('prints the same as one JSON object, without claims', async () => {
-    await usersShow(alice, { json: true }, world, terminal);
-    expect(terminal.json()).toMatchObject([
-      {
-        id: alice,
-        subjects: [{ issuer: ISSUER, subject: 'sub-a', origin: 'staff' }],
-        accounts: [{ target: 'superset', accountId: '7', userName: 'alice', created: true, state: 'ready' }],
-        grants: [{ target: 'superset', kind: 'role', name: 'Alpha', rule: 'analysts', confirmed: false }],
-        assertions: [{ origin: 'staff', subject: 'sub-a', active: true, at: '2026-01-02T03:04:06.000Z' }],
-      },
-    ]);
-    expect(terminal.lines.join()).not.toContain('secret');
-  });
-
-  it.each(['sub-a', 'ALICE', 'ali', 'alice'])('finds the one that %s means', async (who) => {
-    await usersShow(who, { json: true }, world, terminal);
-    expect(terminal.json()).toMatchObject([{ id: alice }]);
-  });
-
-  it('prefers whom the text names exactly, and asks when several fit', async () => {
-    await world.people.ensure({ issuer: ISSUER, subject: 'x' }, 'staff', 'Alice Two');
-    await usersShow('alice', { json: true }, world, terminal);
-    expect(terminal.json()).toMatchObject([{ id: alice }]);
-    await expect(usersShow('alic', {}, world, terminal)).rejects.toMatchObject({
-      code: 'usage',
-      message: expect.stringContaining(alice),
-    });
-    await expect(usersShow('nobody', {}, world, terminal)).rejects.toMatchObject({ code: 'not_found' });
   });
 });
 

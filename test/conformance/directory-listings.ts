@@ -97,6 +97,34 @@ export function describeListings(world: World): void {
       await expect(there.people.absorb(person, person)).rejects.toMatchObject({ code: 'not_found' });
     });
 
+    it('makes two people of one, each with what is said of them', async () => {
+      const { here, there, state } = world();
+      const [ann] = await here.listings.save([listed('ann')]);
+      const person = ann?.id ?? '';
+      const partner = { issuer: 'https://partner.example', subject: 'p-1' };
+      await here.people.addSubject(person, partner, 'partners');
+      await here.people.saveAssertion(person, { ...listed('ann').assertion, ...partner, origin: 'partners' });
+      await here.accounts.save({ person, target: 'bi', userName: 'ann', created: true, state: 'intended' });
+      await here.people.setDisabled(person, true);
+      await here.listings.saveGone(
+        'hr',
+        [{ issuer: ISSUER, subject: 'ann', person, owner: 'hr' }],
+        new Date(state.clock.now()),
+      );
+      const other = await there.people.split(person, [partner], 'p-1');
+      expect(other).toEqual(await here.people.get(other.id));
+      expect(other).toMatchObject({ displayName: 'p-1', disabled: true });
+      expect([other.owner, other.leftAt, other.email]).toEqual([undefined, undefined, undefined]);
+      expect(await here.people.get(person)).toMatchObject({ owner: 'hr', leftAt: expect.any(Date), disabled: true });
+      expect((await here.people.bySubject(partner))?.id).toBe(other.id);
+      const origins = async (id: string) => (await here.people.assertions(id)).map(({ origin }) => origin);
+      expect([await origins(person), await origins(other.id)]).toEqual([['hr'], ['partners']]);
+      expect(await here.accounts.ofPerson(other.id)).toEqual([]);
+      await expect(there.people.split(other.id, [partner], 'x')).rejects.toMatchObject({ code: 'usage' });
+      expect((await here.people.bySubject(partner))?.id).toBe(other.id);
+      await expect(there.people.split('p_nobody', [partner], 'x')).rejects.toMatchObject({ code: 'not_found' });
+    });
+
     it('lets the owner alone say who has left, and who is back', async () => {
       const { here, there, state } = world();
       const [ann] = await here.listings.save([listed('ann')]);

@@ -149,6 +149,33 @@ describe('with identity.join: verified_email', () => {
     expect((await company.journey.cli('plan', 'hr-to-gooddata', '--detailed-exitcode')).code).toBe(0);
   });
 
+  it('a door that is somebody else’s is taken from them again, and each has what is theirs', async () => {
+    const { journey } = company;
+    const browser = journey.browser();
+    const page = await browser.logIn(`${journey.url}/.latchgate/login?login=acme&rd=/`, 'ann');
+    expect(page.status).toBe(200);
+    expect((await journey.cli('users', 'unlink', 'ann@acme.test', 'nobody')).err).toContain('saml-ann (partners)');
+    const { code, out } = await journey.cli('users', 'unlink', 'ann@acme.test', 'saml-ann', '--json');
+    expect(code).toBe(0);
+    const { id, unlinked } = JSON.parse(out);
+    await until('the end of the session', async () => {
+      return (await browser.call(`${journey.url}/`)).status === 401 || undefined;
+    });
+    expect(await company.subjects('ann')).not.toContain('partners');
+    // The account with the address is Ann's, and stays hers.
+    expect(refusalOn(await company.bySaml('ann'))).toMatchObject({ status: 409, code: 'account_taken' });
+    expect((await company.byOidc('ann')).status).toBe(200);
+    const audit = (await journey.cli('audit', 'list', '--json')).out.split('\n').map((line) => JSON.parse(line));
+    expect(audit.find(({ event }) => event === 'person.unlinked')).toMatchObject({
+      actor: 'operator',
+      person: id,
+      after: { person: unlinked, subject: 'saml-ann' },
+    });
+    expect((await journey.cli('users', 'unlink', unlinked, 'saml-ann')).err).toContain('nothing would be left');
+    expect((await journey.cli('users', 'link', id, unlinked)).code).toBe(0);
+    expect((await company.bySaml('ann')).status).toBe(200);
+  });
+
   it('who is gone at the owner is out by every one of them', async () => {
     const scim = scimClient(company.journey.url, PARTNER_TOKEN);
     const [user] = (await scim.call('GET', '/Users')).body.Resources;

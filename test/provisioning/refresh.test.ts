@@ -103,6 +103,12 @@ describe('a refresh', () => {
     expect(await refused(USER)).toBe('person_disabled');
   });
 
+  it('of somebody who has left by the word of a list is refused', async () => {
+    const gone = { issuer: 'latchgate:source:hr', subject: 'alice', person: alice, owner: 'hr' };
+    await world.directory.listings.saveGone('hr', [gone], new Date(0));
+    expect(await refused(USER)).toBe('person_left');
+  });
+
   it('of which the process dies before anything was reconciled is made up for', async () => {
     world.onCall = (call, when) => {
       if (call === 'people.saveAssertion' && when === 'after') throw new Error('killed');

@@ -3,11 +3,15 @@ import { composeBreakGlass } from '../../compose/break-glass.ts';
 import type { Engines } from '../../compose/engine.ts';
 import type { State } from '../../compose/state.ts';
 import type { Config } from '../../config/schema.ts';
+import { mappingConfigOf } from '../../mapping/config.ts';
+import { compileMapping } from '../../mapping/mapping.ts';
 import { type BreakGlassCommandDeps, breakGlass } from '../break-glass.ts';
 import type { Io } from '../io.ts';
 import { sessionsEnd, sessionsList } from '../sessions.ts';
-import { type UsersChangeDeps, usersDisable, usersEnable, usersList, usersShow } from '../users.ts';
+import { type UsersChangeDeps, usersDisable, usersEnable, usersList } from '../users.ts';
 import { type UsersLinkDeps, usersLink, usersRelease } from '../users-link.ts';
+import { type UsersShowDeps, usersShow } from '../users-show.ts';
+import { usersUnlink } from '../users-unlink.ts';
 import { withEngines, withState } from '../with-state.ts';
 import { type Add, group, json } from './add.ts';
 
@@ -37,7 +41,7 @@ export function addPeopleCommands(program: Command, add: Add, io: Io): void {
     withState(options, io, ({ directory }) => usersList(options, directory, io)),
   ).option(...json);
   add(users, 'show <user>', 'print one person whole', (options, [user]) =>
-    withState(options, io, ({ directory }) => usersShow(String(user), options, directory, io)),
+    withState(options, io, (state, config) => usersShow(String(user), options, showing(state, config), io)),
   ).option(...json);
   add(users, 'disable <user>', 'the way out, at once: sessions, then accounts', (options, [user]) =>
     withEngines(options, io, (engines) => usersDisable(String(user), options, changing(engines), io)),
@@ -55,6 +59,18 @@ export function addPeopleCommands(program: Command, add: Add, io: Io): void {
   ).option(...json);
   add(
     users,
+    'unlink <user> <subject>',
+    'say that they are two people: the subject, as users show has it, becomes one of its own',
+    (options, [user, subject]) =>
+      withEngines(options, io, ({ state, targets }) => {
+        const deps = { ...linking(state), targets: targets.keys() };
+        return usersUnlink(String(user), String(subject), options, deps, io);
+      }),
+  )
+    .option('--origin <name>', 'where two doors call the person alike')
+    .option(...json);
+  add(
+    users,
     'release <user>',
     'let go of the accounts of somebody who is out: they may be given to another',
     (options, [user]) => withState(options, io, (state) => usersRelease(String(user), options, linking(state), io)),
@@ -70,4 +86,10 @@ function emergency(state: State, config: Config): BreakGlassCommandDeps {
 
 function changing({ state, engine }: Engines): UsersChangeDeps {
   return { ...state.directory, provisioner: engine, sessions: state.sessions };
+}
+
+function showing({ directory, audit }: State, config: Config): UsersShowDeps {
+  const mapping = mappingConfigOf(config);
+  const origins = new Set(Object.keys(mapping.origins));
+  return { ...directory, audit, mapping: compileMapping(mapping), targets: Object.keys(config.targets), origins };
 }

@@ -1,0 +1,75 @@
+import type { Kysely } from 'kysely';
+import { LatchgateError } from '../model/errors.ts';
+import type { PersonId, SubjectKey } from '../model/person.ts';
+import type { Clock } from '../ops/clock.ts';
+import type { Database } from './database.ts';
+import type { Person } from './directory.ts';
+import { newPersonId } from './person-id.ts';
+import { toPerson } from './person-rows.ts';
+import type { PersonRow, Tables } from './tables.ts';
+
+/** Makes two people of one, as `People.split` says. */
+export async function split(
+  database: Database,
+  clock: Clock,
+  person: PersonId,
+  subjects: readonly SubjectKey[],
+  displayName: string,
+): Promise<Person> {
+  return database.transaction(async (trx) => {
+    const kept = await trx.selectFrom('people').selectAll().where('id', '=', person).executeTakeFirst();
+    if (kept === undefined) throw new LatchgateError('not_found', 'there is no such person');
+    const { id: _, ...rest } = kept;
+    const now = clock.now();
+    const row: PersonRow = {
+      ...rest,
+      id: newPersonId(now),
+      display_name: displayName,
+      email: null,
+      created_at: now,
+      last_seen_at: null,
+    };
+    await trx.insertInto('people').values(row).execute();
+    for (const { issuer, subject } of subjects) {
+      for (const table of ['subjects', 'assertions'] as const) {
+        await trx
+          .updateTable(table)
+          .set({ person_id: row.id })
+          .where('person_id', '=', person)
+          .where('issuer', '=', issuer)
+          .where('subject', '=', subject)
+          .execute();
+      }
+    }
+    for (const id of [person, row.id]) {
+      const standing = await standingOf(trx, id, kept, now);
+      await trx.updateTable('people').set(standing).where('id', '=', id).execute();
+      if (id === row.id) Object.assign(row, standing);
+    }
+    const left = await trx
+      .selectFrom('subjects')
+      .select('subject')
+      .where('person_id', '=', person)
+      .limit(1)
+      .executeTakeFirst();
+    if (left === undefined) throw new LatchgateError('usage', 'nothing would be left by which the person is known');
+    return toPerson(row);
+  });
+}
+
+/** Whom the owner does not speak of any more nobody owns; that they have gone was said of the other one. */
+async function standingOf(
+  trx: Kysely<Tables>,
+  id: PersonId,
+  { owner, left_at }: PersonRow,
+  now: number,
+): Promise<Pick<PersonRow, 'owner' | 'left_at'>> {
+  const said = await trx
+    .selectFrom('assertions')
+    .select('active')
+    .where('person_id', '=', id)
+    .where('origin', '=', owner ?? '')
+    .execute();
+  if (said.length === 0) return { owner: null, left_at: null };
+  return { owner, left_at: said.some(({ active }) => active === 1) ? null : (left_at ?? now) };
+}
