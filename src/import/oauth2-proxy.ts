@@ -44,7 +44,7 @@ class ProxyImport {
     const [name, login] = this.#login();
     const proxied = new ProxyRoutes(this.#file);
     const routes = proxied.routes();
-    const { rules, otherwise } = this.#rules();
+    const { rules, otherwise } = this.#rules(Object.keys(proxied.targets));
     const sections = {
       version: 1,
       public_url: this.#publicUrl(),
@@ -147,12 +147,12 @@ class ProxyImport {
     return '${OIDC_ISSUER:-https://id.example.com}';
   }
 
-  #rules() {
+  #rules(targets: readonly string[]) {
     const groups = this.#file.texts('allowed_groups');
     const roles = this.#file.texts('allowed_roles').map((role) => `role:${role}`);
     const domains = this.#file.texts('email_domains');
     const patterns = domains.flatMap(domainPattern);
-    const grant = { grant: { [TARGET]: { roles: ['Gamma'] } } };
+    const grant = { grant: Object.fromEntries(targets.map((target) => [target, { roles: ['Gamma'] }])) };
     const all = [...groups, ...roles];
     const isOpen = domains.includes('*');
     const rules: Record<string, unknown> = {};

@@ -18,7 +18,8 @@ export function readPython(text: string): readonly Option[] {
     if (option === undefined) continue;
     const isPlain = !isIndented && /^\w+$/.test(option.name);
     if (isPlain) known.set(option.name, option.value);
-    options.push(isIndented ? { ...option, value: { kind: 'code', line } } : option);
+    // Whether the block runs, only Python can tell.
+    options.push(isIndented ? { name: `${option.name} (in a block)`, line, value: { kind: 'code', line } } : option);
   }
   return options;
 }

@@ -107,7 +107,7 @@ class Parser {
       try {
         const inner = this.#branches();
         this.#need(')');
-        if (!this.#is('&&') && !inner.every(({ role: one }) => one === '')) return inner;
+        if (!this.#is('&&')) return inner;
       } catch (thrown) {
         if (!(thrown instanceof OtherShape)) throw thrown;
       }
@@ -125,6 +125,8 @@ class Parser {
   #role(): string | undefined {
     const token = this.#tokens[this.#at];
     if (token?.kind !== 'text') return undefined;
+    // An empty text is false: what comes behind it would count.
+    if (token.text === '') throw new OtherShape();
     this.#at += 1;
     return token.text;
   }

@@ -10,14 +10,14 @@ import { LEFT, LEFT_PREFIXES } from './superset-unmatched.ts';
 const TARGET = 'superset';
 const ADMIN = 'Admin';
 
+const OVERWRITTEN = '(overwritten)';
 const STAYS = 'not about who logs in: it stays in superset_config.py';
 
 /** `superset_config.py` to a config of ours. `file`: its name for comments. Never throws. */
 export function importSuperset(text: string, file: string): Made {
-  const options = readPython(text);
+  const options = readPython(text).map(overwritten);
   const migration = new Migration(TARGET, file, options.flatMap(partsOf));
-  const find = (name: string): Literal | undefined =>
-    options.findLast((one) => one.name === name && isTopLevel(one, options))?.value;
+  const find = (name: string): Literal | undefined => options.find((one) => one.name === name)?.value;
   const superset = new SupersetImport(migration, find);
   const sections = superset.sections();
   for (const name of migration.unspoken()) speakFor(migration, name);
@@ -26,14 +26,13 @@ export function importSuperset(text: string, file: string): Made {
 
 /** Keys of what is not about logins may be secrets themselves: of that the name is enough. */
 function partsOf(option: Option): readonly Option[] {
-  return /^(?:AUTH|OAUTH|SAML|OPENID)_/.test(option.name) ? leavesOf(option) : [option];
+  return /^(?:AUTH|OAUTH|SAML|OPENID)_\w*$/.test(option.name) ? leavesOf(option) : [option];
 }
 
-/** Of several lines the last one counts; one in a block only where there is no other. */
-function isTopLevel(option: Option, options: readonly Option[]): boolean {
-  return (
-    option.value.kind !== 'code' || !options.some(({ name, value }) => name === option.name && value.kind !== 'code')
-  );
+/** Of several lines with one name the last counts. */
+function overwritten(option: Option, index: number, all: readonly Option[]): Option {
+  const isLast = all.findLastIndex(({ name }) => name === option.name) === index;
+  return isLast ? option : { ...option, name: `${option.name} ${OVERWRITTEN}` };
 }
 
 function speakFor(migration: Migration, name: string): void {
@@ -41,7 +40,8 @@ function speakFor(migration: Migration, name: string): void {
     (one) => name === one || name.startsWith(`${one}.`) || name.startsWith(`${one}[`) || name.startsWith(`${one} `),
   );
   const prefix = LEFT_PREFIXES.find(([start]) => name.startsWith(start));
-  if (/^(?:AUTH|OAUTH)\w* \W/.test(name))
+  if (name.endsWith(OVERWRITTEN)) migration.aside(name, 'a line further down takes its place');
+  else if (/^(?:AUTH|OAUTH)\w* \W/.test(name))
     migration.left(name, 'changed by code, which was not run: carry it over by hand');
   else if (known !== undefined) migration.left(name, LEFT[known] ?? '');
   else if (prefix !== undefined) migration.left(name, prefix[1]);

@@ -93,8 +93,8 @@ describe('a file of Python', () => {
       'what is in a block',
       'if x:\n    A = 1\nif y: B = 2',
       [
-        ['A', 2, 'code'],
-        ['B', 3, 'code'],
+        ['A (in a block)', 2, 'code'],
+        ['B (in a block)', 3, 'code'],
       ],
     ],
     [
@@ -111,7 +111,7 @@ describe('a file of Python', () => {
       'class X(Y):\n  def f(self): pass\nfrom a.b import *',
       [
         ['class X', 1, 'code'],
-        ['def f', 2, 'code'],
+        ['def f (in a block)', 2, 'code'],
         ['from a.b import *', 3, 'code'],
       ],
     ],
@@ -162,6 +162,26 @@ describe('a file of Python', () => {
   });
 });
 
+describe('an option that is set more than once', () => {
+  const mapping = (more: string) =>
+    importSuperset(`AUTH_ROLES_MAPPING = {"a": ["Alpha"]}\nAUTH_USER_REGISTRATION = False\n${more}`, 'a.py');
+
+  it('is what the last line says', () => {
+    const made = mapping('AUTH_ROLES_MAPPING = {"b": ["Beta"]}');
+    expect(Object.keys(checked(made).config?.rules ?? {})).toEqual(['b']);
+    expect(made).toContain('line 1: AUTH_ROLES_MAPPING (overwritten) (aside)');
+    const byCode = mapping('AUTH_ROLES_MAPPING = load()');
+    expect(checked(byCode).config?.rules).toEqual({});
+    expect(byCode).toContain('line 3: AUTH_ROLES_MAPPING (left)');
+  });
+
+  it('in a block too, is for people to look at', () => {
+    const made = mapping('if x:\n  AUTH_ROLES_MAPPING = {"b": ["Admin"]}');
+    expect(Object.keys(checked(made).config?.rules ?? {})).toEqual(['a']);
+    expect(made).toContain('line 4: AUTH_ROLES_MAPPING (in a block) (left)');
+  });
+});
+
 describe('an expression for a role', () => {
   it.each([
     "length(groups) > `0` && 'A'",
@@ -169,6 +189,7 @@ describe('an expression for a role', () => {
     "!contains(groups, 'a') && 'A'",
     "contains(groups, a) && 'A'",
     "contains(groups, 'a')",
+    "contains(groups, 'a') && '' || 'B'",
     "contains(groups, 'a') && ",
     "'A' || ",
     "'A' 'B'",
@@ -189,6 +210,23 @@ describe('an expression for a role', () => {
     const either = "(contains(groups, 'a') || contains(groups, 'b'))";
     expect(readRolePath(`${Array(30).fill(either).join(' && ')} && 'A'`)).toBeUndefined();
   });
+});
+
+it('variables of Grafana are options too, in whatever form they stand', () => {
+  const lines = [
+    'GF_AUTH_GENERIC_OAUTH_ENABLED=true',
+    '      - GF_AUTH_GENERIC_OAUTH_CLIENT_ID=bi',
+    '      GF_AUTH_GENERIC_OAUTH_CLIENT_SECRET: ${GRAFANA_SECRET}',
+    'export GF_SERVER_ROOT_URL="https://bi.acme.test/"',
+    'GF_NEW_THING=1',
+  ];
+  const made = importGrafana(lines.join('\n'), 'grafana.env');
+  expect(checked(made).config).toMatchObject({
+    public_url: 'https://bi.acme.test',
+    login: { generic_oauth: { client_id: 'bi' } },
+  });
+  expect(made).toContain('client_secret: ${GRAFANA_SECRET}');
+  expect(made).toContain('line 5: GF_NEW_THING');
 });
 
 describe('whatever a file holds', () => {

@@ -259,6 +259,10 @@ describe('oauth2-proxy', () => {
     expect(decide(claims)).toEqual(outcome);
   });
 
+  it('every upstream is one that people get to', () => {
+    expect(checked(importOauth2Proxy(inputOf('oauth2-proxy.cfg'), 'oauth2-proxy.cfg')).warnings).toEqual([]);
+  });
+
   it.each([
     ['^/static/', '/static'],
     ['^/static/.*', '/static'],
