@@ -39,7 +39,7 @@ export interface Undone {
 interface Step {
   readonly did: string;
   /** Done before what follows from it, together with the record that says so. */
-  readonly write?: (directory: Directory) => Promise<void>;
+  readonly write?: (stores: Stores) => Promise<void>;
   /** Returns why it is not done yet. */
   readonly follow: () => Promise<{ readonly pending?: string; readonly did?: string }>;
 }
@@ -58,7 +58,6 @@ export async function undo(deps: UndoDeps, seq: number, options: UndoOptions): P
   const { person, target, key, event, hash } = record;
   const about = { actor: options.actor, requestId: options.requestId, ...(person === undefined ? {} : { person }) };
   await deps.together(async ({ directory, audit }) => {
-    await step.write?.(directory);
     await audit.append([
       {
         event: 'change.undone',
@@ -68,6 +67,7 @@ export async function undo(deps: UndoDeps, seq: number, options: UndoOptions): P
         before: { seq, event, hash },
       },
     ]);
+    await step.write?.({ directory, audit });
   });
   return { record, did: step.did, ...(await step.follow()) };
 }
@@ -140,7 +140,7 @@ class Undoing {
       throw stale('the account is switched off by now, and keeps what it has until it is on');
     return {
       did: `${entitlementKey(entitlement)} is taken, and pinned so that it is not given again`,
-      write: (directory) => this.#pin(directory, person, 'withheld'),
+      write: (stores) => this.#pin(stores, person, 'withheld'),
       follow: async () => {
         const state = await this.#again(person, target);
         return (await this.#isGranted()) ? { pending: codeOf(state) } : {};
@@ -159,13 +159,13 @@ class Undoing {
     const did = pin === undefined ? `${key} is given again` : `${key} is given again: the pin by ${pin.by} is lifted`;
     return {
       did,
-      write: async (directory) => {
+      write: async ({ directory }) => {
         if (pin !== undefined) await directory.pins.lift(person.id, target, entitlement);
       },
       follow: async () => {
         await this.#again(person, target);
         if (await this.#isGranted()) return {};
-        await this.#pin(this.#deps.directory, person, 'kept');
+        await this.#deps.together((stores) => this.#pin(stores, person, 'kept'));
         const state = await this.#again(person, target);
         const kept = `${did}, and pinned: the rules would take it again`;
         return (await this.#isGranted()) ? { did: kept } : { did: kept, pending: codeOf(state) };
@@ -180,7 +180,7 @@ class Undoing {
     if (pin === undefined) throw stale('it is not pinned any more');
     return {
       did: `the pin by ${pin.by} is lifted: the rules decide about ${entitlementKey(entitlement)} again`,
-      write: async (directory) => void (await directory.pins.lift(person.id, target, entitlement)),
+      write: async ({ directory }) => void (await directory.pins.lift(person.id, target, entitlement)),
       follow: async () => pendingOf(await this.#again(person, target)),
     };
   }
@@ -192,7 +192,7 @@ class Undoing {
     const { effect = 'withheld', reason } = (this.#record.before ?? {}) as Partial<Pick<Pin, 'effect' | 'reason'>>;
     return {
       did: `${entitlementKey(entitlement)} is pinned again (${effect})`,
-      write: (directory) => this.#pin(directory, person, effect, reason),
+      write: (stores) => this.#pin(stores, person, effect, reason),
       follow: async () => pendingOf(await this.#again(person, target)),
     };
   }
@@ -299,13 +299,21 @@ class Undoing {
     return pins.find((pin) => entitlementKey(pin) === entitlementKey(entitlement));
   }
 
-  async #pin(directory: Directory, { id: person }: Person, effect: Pin['effect'], reason?: string): Promise<void> {
+  async #pin(
+    { directory, audit }: Stores,
+    { id: person }: Person,
+    effect: Pin['effect'],
+    reason?: string,
+  ): Promise<void> {
     const { target, entitlement } = this.#about();
     const now = this.#deps.clock.now();
     const by = `undo ${this.#record.seq}`;
     const why = reason === undefined ? {} : { reason };
     await directory.pins.set({ ...entitlement, ...why, person, target, effect, by, at: new Date(now) });
     await directory.retries.put(person, target, 'target_pending', new Date(now + FOLLOW_UP_MS));
+    const { actor, requestId } = this.#options;
+    const about = { actor, requestId, person, target, key: entitlementKey(entitlement) };
+    await audit.append([{ event: 'grant.pinned', ...about, after: { effect, by, ...why } }]);
   }
 
   #again({ id }: Person, target: string): Promise<AccountState> {

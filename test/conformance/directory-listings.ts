@@ -273,6 +273,9 @@ export function describeListings(world: World): void {
       expect(new Set(links.map(({ person }) => person)).size).toBe(1_200);
       expect(links[0]).toEqual(await there.accounts.get(links[0]?.person ?? '', 'bi'));
       const grants = await all(there.ledger.ofTarget('bi'));
+      const dated = await all(there.ledger.dated('bi'));
+      expect(dated.map(({ since: _, ...grant }) => grant)).toEqual(grants);
+      expect(dated.every(({ since }) => since instanceof Date)).toBe(true);
       expect(new Set(grants.map(({ person, name }) => `${person} ${name}`)).size).toBe(2_400);
       const some = people.slice(100, 800).map(({ id }) => id);
       expect((await all(there.accounts.ofTarget('bi', some))).map(({ person }) => person).sort()).toEqual(

@@ -224,11 +224,27 @@ test('what is revoked is taken, stays away at the next login, says why, and come
     err: expect.stringMatching(/^review_stale: line 3: /),
   });
 
+  // Before it was taken it was there, and what took it can be undone, or not any more.
+  const who = await journey.cli('audit', 'who-had', 'role:Alpha', '--at', '0s', '--json');
+  expect(JSON.parse(who.out).holders.map(({ email }: { email: string }) => email)).toEqual(['ben@acme.test']);
+  const given = audit.find(({ event, key }) => event === 'grant.given' && key === 'role:Alpha');
+  const then = JSON.parse((await journey.cli('audit', 'who-had', 'Alpha', '--at', given.at, '--json')).out);
+  expect(then.holders).toContainEqual(
+    expect.objectContaining({ email: 'ann@acme.test', because: [{ rule: 'analysts', origin: 'acme' }], off: false }),
+  );
+  const dry = await journey.cli('audit', 'undo', String(pinned.seq), '--dry-run');
+  expect(dry).toMatchObject({ code: 0, out: expect.stringContaining(`the pin by review ${review} is lifted`) });
+
   const lift = ['pins', 'lift', '--user', 'ann', '--target', 'superset', '--entitlement', 'Alpha'];
   expect((await journey.cli('pins', 'list')).out).toContain(`role:Alpha   withheld  review ${review}`);
   expect(await journey.cli(...lift)).toMatchObject({ code: 0, err: '' });
   expect(rolesOf('ann')).toEqual(['Alpha', 'Gamma']);
   expect(await journey.cli(...lift)).toMatchObject({ code: 1, err: expect.stringMatching(/^not_found: /) });
+  expect(await journey.cli('audit', 'undo', String(pinned.seq))).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^undo_stale: record \d+ \(pin\.lifted, .*nothing was done/),
+  });
+  expect(await journey.cli('audit', 'undo', 'all')).toMatchObject({ code: 64 });
 });
 
 test('a grant that was given anew since is not revoked', async () => {

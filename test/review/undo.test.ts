@@ -74,6 +74,10 @@ it('takes what was given, which no sync gives again, and gives it back when that
     key: 'role:Alpha',
     before: { seq, event: 'grant.given', hash: expect.stringMatching(/^[0-9a-f]{64}$/) },
   });
+  expect((await records()).find(({ event }) => event === 'grant.pinned')).toMatchObject({
+    requestId: 'undo-1',
+    after: { effect: 'withheld', by: `undo ${seq}` },
+  });
   const { did } = await undoing(await last('grant.taken', 'role:Alpha'));
   expect(did).toBe(`role:Alpha is given again: the pin by undo ${seq} is lifted`);
   expect(given()).toEqual(BEFORE);
@@ -91,6 +95,19 @@ it('gives back what the rules have taken, pinned, and says that they would take 
   expect(given()).toEqual(['group:analysts', 'group:team-a', 'role:Alpha']);
   await world.apply();
   expect(given()).toEqual(['group:analysts', 'group:team-a', 'role:Alpha']);
+});
+
+it('lifts a pin, and sets it again', async () => {
+  await undoing(await last('grant.given', 'role:Alpha'));
+  await undoing(await last('grant.pinned'));
+  expect(given()).toEqual(BEFORE);
+  const person = await personOf('ann');
+  const before = { effect: 'withheld', by: 'review rv_1', reason: 'moved' };
+  const about = { actor: 'operator', person, target: 'bi', key: 'role:Alpha' };
+  await world.audit.append([{ event: 'pin.lifted', ...about, before }]);
+  await undoing(await last('pin.lifted'));
+  expect(given()).toEqual(['group:analysts']);
+  expect(await world.directory.pins.ofPerson(person)).toMatchObject([{ effect: 'withheld', reason: 'moved' }]);
 });
 
 it('switches on who was disabled, and off again', async () => {
