@@ -45,6 +45,13 @@ export interface Audit {
   /** Appends in order, all or none. Throws `state_unavailable`. */
   append(entries: readonly AuditEntry[]): Promise<void>;
   list(query: { readonly person?: string; readonly since?: Date; readonly limit?: number }): AsyncIterable<AuditRecord>;
-  /** Walks the chain. `kept`: checkpoints kept elsewhere. `keys`: of these alone in place of ours. */
-  verify(witnesses?: { readonly kept?: readonly Checkpoint[]; readonly keys?: readonly PublicKey[] }): Promise<Verdict>;
+  /**
+   * Walks the chain. `kept`: checkpoints kept elsewhere. `keys`: of these alone in place of ours. `signal`: ends it, and
+   * the reason is thrown.
+   */
+  verify(witnesses?: {
+    readonly kept?: readonly Checkpoint[];
+    readonly keys?: readonly PublicKey[];
+    readonly signal?: AbortSignal;
+  }): Promise<Verdict>;
 }

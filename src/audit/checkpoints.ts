@@ -47,8 +47,8 @@ export class Checkpoints {
     this.#deps = deps;
   }
 
-  /** Signs whatever is due. Nothing is signed that does not hold. */
-  async look(): Promise<void> {
+  /** Signs whatever is due, and ends early once `stop` says so. Nothing is signed that does not hold. */
+  async look(stop: AbortSignal): Promise<void> {
     const lost = await this.#lostSeen();
     if (lost !== undefined) return this.#broken(lost, 'a record that was signed is not there any more');
     const { unsignedMs, isFull } = await this.#unsigned();
@@ -58,8 +58,8 @@ export class Checkpoints {
     const lease = await leases.acquireFree([LEASE], LEASE_MS);
     try {
       if (!lease.names.has(LEASE)) return;
-      while (await this.#sign()) await leases.keep(lease);
-      if (await this.#isWholeDue()) await this.#verifyWhole();
+      while (!stop.aborted && (await this.#sign())) await leases.keep(lease);
+      if (await this.#isWholeDue()) await this.#verifyWhole(stop);
     } finally {
       await lease.release();
     }
@@ -170,9 +170,15 @@ export class Checkpoints {
     return before === undefined || before.at + (before.ok ? WHOLE_MS : BROKEN_MS) <= this.#deps.clock.now();
   }
 
-  async #verifyWhole(): Promise<void> {
+  async #verifyWhole(stop: AbortSignal): Promise<void> {
     const { audit, clock } = this.#deps;
-    const { firstBad, why } = await audit.verify();
+    const verdict = await audit.verify({ signal: stop }).catch((thrown: unknown) => {
+      if (stop.aborted) return undefined;
+      throw thrown;
+    });
+    // Whoever stops leaves it to the next.
+    if (verdict === undefined) return;
+    const { firstBad, why } = verdict;
     if (firstBad === undefined) await this.#tell({ at: clock.now(), ok: true });
     else await this.#broken(firstBad, why ?? '');
   }

@@ -22,8 +22,8 @@ export function createAudit(database: Database, clock: Clock, signer?: Pick<Sign
   return {
     append: (entries) => append(database, clock, entries),
     list: (query) => list(database, query),
-    verify: ({ kept = [], keys } = {}) =>
-      verifyChain(database, { kept, keys: async () => keys ?? (await signer?.publicKeys()) ?? [] }),
+    verify: ({ kept = [], keys, signal } = {}) =>
+      verifyChain(database, { kept, signal, keys: async () => keys ?? (await signer?.publicKeys()) ?? [] }),
   };
 }
 

@@ -16,6 +16,8 @@ export interface Witnesses {
   readonly keys: () => Promise<readonly PublicKey[]>;
   /** Checkpoints that were kept elsewhere, already opened. */
   readonly kept: readonly Checkpoint[];
+  /** Ends the walk: it throws the reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Walks the whole chain, and holds it against everything that was signed of it. */
@@ -34,6 +36,7 @@ class Walk {
   readonly #database: Database;
   readonly #keys: Witnesses['keys'];
   readonly #kept: readonly Checkpoint[];
+  readonly #signal: AbortSignal | undefined;
   readonly #beginning: Beginning;
   #records = 0;
   #at: Place = { seq: 0, hash: '' };
@@ -44,10 +47,11 @@ class Walk {
   /** Up to where checkpoints were read. */
   #signed: { readonly seq: number; readonly at?: Date } = { seq: 0 };
 
-  constructor(database: Database, { keys, kept }: Witnesses, start: Beginning) {
+  constructor(database: Database, { keys, kept, signal }: Witnesses, start: Beginning) {
     this.#database = database;
     this.#keys = keys;
     this.#kept = kept;
+    this.#signal = signal;
     this.#beginning = start;
   }
 
@@ -77,6 +81,7 @@ class Walk {
       }
       if (rows.length === 0) return this.#atEnd(head);
       await letOthers();
+      this.#signal?.throwIfAborted();
     }
   }
 

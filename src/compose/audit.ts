@@ -22,7 +22,7 @@ export interface ComposedAudit {
   close(): Promise<void>;
 }
 
-/** `stop` ends a delivery under way: it is left to the next instance, or to the next start. */
+/** `stop` ends a delivery or a walk under way: it is left to the next instance, or to the next start. */
 export function composeAudit(config: Config, { state, metrics }: Engines, stop: AbortSignal): ComposedAudit {
   const { database, directory, audit, auditSigner: signer, clock, log } = state;
   const { keep, checkpoint } = config.audit;
@@ -33,7 +33,7 @@ export function composeAudit(config: Config, { state, metrics }: Engines, stop: 
   const delivered = () => deliveredUpTo(receivers, database);
   return {
     jobs: [
-      { everyMs: LOOK_EVERY_MS, work: () => checkpoints.look() },
+      { everyMs: LOOK_EVERY_MS, work: () => checkpoints.look(stop) },
       ...receivers.map((receiver) => ({ everyMs: DELIVER_EVERY_MS, work: () => deliver(receiver, deps, stop) })),
       ...(keep === undefined
         ? []

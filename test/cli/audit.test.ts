@@ -120,7 +120,7 @@ describe('audit verify, export, checkpoint and key, with files', () => {
     deps = { ...world, audit, auditSigner: signer };
     await audit.append([1, 2, 3].map((at) => ({ event: 'x', actor: 'y', key: `k${at}`, after: 'ö' })));
     const log = { error() {}, warn() {}, info() {}, debug() {} };
-    await new Checkpoints({ ...deps, signer, log, records: 2, everyMs: 0 }).look();
+    await new Checkpoints({ ...deps, signer, log, records: 2, everyMs: 0 }).look(new AbortController().signal);
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 

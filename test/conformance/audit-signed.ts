@@ -16,6 +16,7 @@ import type { State, StateFactory } from './state.ts';
 const DAY_MS = 86_400_000;
 const EVERY_MS = 300_000;
 const RECORDS = 10;
+const never = new AbortController().signal;
 const SECRETS = ['the secret of the sessions, 32 characters'];
 
 /** One instance with everything that it does beside its audit. */
@@ -64,9 +65,9 @@ export function describeSignedAudit(name: string, makeState: StateFactory): void
     /** 35 records of two instances in turn: three full checkpoints, and one because of the time. */
     const signed = async () => {
       for (let at = 0; at < 7; at += 1) await write(5, at % 2 ? there : here);
-      await here.checkpoints.look();
+      await here.checkpoints.look(never);
       state.clock.fastForward(EVERY_MS);
-      await there.checkpoints.look();
+      await there.checkpoints.look(never);
     };
     const bad = async (witnesses: Parameters<Audit['verify']>[0] = {}) => {
       const one = await here.audit.verify(witnesses);
@@ -102,15 +103,15 @@ export function describeSignedAudit(name: string, makeState: StateFactory): void
     describe('checkpoints', () => {
       it('are made by one instance for all: after so many records, or when the first waits for so long', async () => {
         await write(25);
-        await Promise.all([here.checkpoints.look(), there.checkpoints.look()]);
-        await there.checkpoints.look();
+        await Promise.all([here.checkpoints.look(never), there.checkpoints.look(never)]);
+        await there.checkpoints.look(never);
         expect(await spans()).toEqual([
           [0, 10],
           [10, 20],
         ]);
         state.clock.fastForward(EVERY_MS);
-        await there.checkpoints.look();
-        await here.checkpoints.look();
+        await there.checkpoints.look(never);
+        await here.checkpoints.look(never);
         expect(await spans()).toEqual([
           [0, 10],
           [10, 20],
@@ -122,25 +123,35 @@ export function describeSignedAudit(name: string, makeState: StateFactory): void
         });
       });
 
+      it('are left to the next one by an instance that stops, and so is the walk along the chain', async () => {
+        await write(600);
+        await here.checkpoints.look(AbortSignal.abort());
+        expect(await spans()).toEqual([]);
+        expect(await there.checkpoints.verified()).toBeUndefined();
+        await there.checkpoints.look(never);
+        expect(await spans()).toHaveLength(60);
+        expect(await here.checkpoints.verified()).toMatchObject({ ok: true });
+      });
+
       it('say how long the oldest record waits for one', async () => {
         expect(await here.checkpoints.standing()).toEqual({ unsignedMs: 0 });
         await write(1);
         state.clock.fastForward(1_000);
         expect(await there.checkpoints.standing()).toEqual({ unsignedMs: 1_000 });
         state.clock.fastForward(EVERY_MS);
-        await here.checkpoints.look();
+        await here.checkpoints.look(never);
         expect(await there.checkpoints.standing()).toEqual({ unsignedMs: 0, lastAt: state.clock.now() });
       });
 
       it('are verified years later, when other keys sign', async () => {
         await write(10);
-        await here.checkpoints.look();
+        await here.checkpoints.look(never);
         for (let year = 0; year < 3; year += 1) {
           state.clock.fastForward(370 * DAY_MS);
           await here.signer.publicKeys();
           state.clock.fastForward(DAY_MS);
           await write(10);
-          await here.checkpoints.look();
+          await here.checkpoints.look(never);
         }
         expect(new Set((await here.signer.publicKeys()).map(({ kid }) => kid)).size).toBeGreaterThan(2);
         expect((await there.audit.verify()).signed?.seq).toBe(40);
@@ -148,10 +159,10 @@ export function describeSignedAudit(name: string, makeState: StateFactory): void
 
       it('are not made of what does not hold, and all instances say so', async () => {
         await write(12);
-        await here.checkpoints.look();
+        await here.checkpoints.look(never);
         await write(20);
         await tamper(sql`update audit_records set body = replace(body, 'grant', 'Grant') where seq = 14`);
-        await there.checkpoints.look();
+        await there.checkpoints.look(never);
         expect(await spans()).toEqual([[0, 10]]);
         expect(await here.checkpoints.verified()).toMatchObject({ ok: false, firstBad: 14 });
         expect(there.errors).toEqual([expect.objectContaining({ firstBad: 14 })]);
@@ -159,28 +170,28 @@ export function describeSignedAudit(name: string, makeState: StateFactory): void
 
       it('that a running instance has seen are missed when somebody takes them out with their records', async () => {
         await signed();
-        await here.checkpoints.look();
+        await here.checkpoints.look(never);
         await tamper(sql`delete from audit_checkpoints where seq > 10`, sql`delete from audit_records where seq > 10`);
         const { rows } = await here.database.run((db) =>
           sql<{ hash: string }>`select hash from audit_records where seq = 10`.execute(db),
         );
         await tamper(sql`update audit_head set seq = 10, hash = ${rows[0]?.hash}`);
         expect((await bad()).firstBad).toBeUndefined();
-        await here.checkpoints.look();
+        await here.checkpoints.look(never);
         expect(await there.checkpoints.verified()).toMatchObject({ ok: false, firstBad: 35 });
       });
 
       it('let the whole chain be walked once a day, and say when it holds again', async () => {
         await write(1);
-        await here.checkpoints.look();
+        await here.checkpoints.look(never);
         expect(await there.checkpoints.verified()).toEqual({ at: state.clock.now(), ok: true });
         await tamper(sql`update audit_records set body = replace(body, 'grant', 'Grant') where seq = 1`);
         state.clock.fastForward(DAY_MS);
-        await there.checkpoints.look();
+        await there.checkpoints.look(never);
         expect(await here.checkpoints.verified()).toMatchObject({ ok: false, firstBad: 1 });
         await tamper(sql`update audit_records set body = replace(body, 'Grant', 'grant') where seq = 1`);
         state.clock.fastForward(DAY_MS);
-        await here.checkpoints.look();
+        await here.checkpoints.look(never);
         expect(await there.checkpoints.verified()).toMatchObject({ ok: true });
       });
     });
@@ -290,9 +301,9 @@ export function describeSignedAudit(name: string, makeState: StateFactory): void
         await rewrite(14, (body) => body.replace('given', 'taken'));
         await tamper(sql`delete from state_values`, sql`delete from audit_checkpoints`);
         const later = await instanceOn(state);
-        await later.checkpoints.look();
+        await later.checkpoints.look(never);
         state.clock.fastForward(EVERY_MS);
-        await later.checkpoints.look();
+        await later.checkpoints.look(never);
         // By itself it is whole: nothing in the database says anything else.
         expect(await later.audit.verify()).toMatchObject({ records: 35, signed: { seq: 35 } });
         expect(await later.audit.verify({ kept: [checkpoint] })).toMatchObject({
@@ -317,14 +328,14 @@ export function describeSignedAudit(name: string, makeState: StateFactory): void
         // The removal is a record of its own.
         expect(await bad()).toEqual({ records: 9, from: 36, removedAt, signed: { seq: 35, at: removedAt } });
         state.clock.fastForward(EVERY_MS);
-        await there.checkpoints.look();
+        await there.checkpoints.look(never);
         expect(await bad()).toMatchObject({ records: 9, from: 36, signed: { seq: 44 } });
         expect(here.errors).toEqual([]);
       });
 
       it('leaves what is not signed yet, and what was not delivered yet', async () => {
         await write(15);
-        await here.checkpoints.look();
+        await here.checkpoints.look(never);
         state.clock.fastForward(30 * DAY_MS);
         expect(await here.removeOld(9)).toBe(0);
         expect(await here.removeOld(10)).toBe(10);
@@ -345,7 +356,7 @@ export function describeSignedAudit(name: string, makeState: StateFactory): void
         await write(25);
         await here.removeOld();
         state.clock.fastForward(EVERY_MS);
-        await here.checkpoints.look();
+        await here.checkpoints.look(never);
         expect((await bad()).firstBad).toBeUndefined();
         await tamper(sql`delete from audit_records where seq <= 45`);
         expect(await bad()).toMatchObject({ firstBad: 36, why: expect.stringMatching(/missing/) });

@@ -125,6 +125,9 @@ it('a login is a trace: the request, the login, what it did in each target, and 
   const own = lines.filter((line) => line['requestId'] === requestId);
   expect(own.map(({ message }) => message)).toContain('login');
   for (const line of own) expect(line['traceId']).toBe(login.traceId);
+  // Calls of other services are lines of `debug` alone; theirs is the trace.
+  const without = lines.filter((line) => line['traceId'] === login.traceId && line['requestId'] === undefined);
+  expect(new Set(without.map(({ level, message }) => `${level} ${message}`))).toEqual(new Set(['debug outgoing call']));
 }, 60_000);
 
 it('goes on from the trace of the caller, and the backend goes on from ours', async () => {
