@@ -1,4 +1,4 @@
-import { type Request, type Response, Router } from 'express';
+import { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import { requestIdOf, sendFailure, sendRedirect, setOwnHeaders } from '../login/answer.ts';
 import { type LoginRoutesOptions, loginAddress, originAsked, sendThrown } from '../login/context.ts';
 import { LatchgateError } from '../model/errors.ts';
@@ -15,13 +15,15 @@ export function createConsoleEntrance(options: LoginRoutesOptions, logins: Conso
   const router = Router({ caseSensitive: true, strict: true });
   router.get('/', options.sessions.middleware, async (req, res) => {
     setOwnHeaders(res);
-    try {
-      await enter(options, logins, roleOf, req, res);
-    } catch (thrown) {
-      sendThrown(options, req, res, thrown);
-    }
+    await enter(options, logins, roleOf, req, res);
   });
+  router.use(onError(options));
   return router;
+}
+
+/** Also of a session store that is down, of which the middleware tells. */
+function onError(options: LoginRoutesOptions): ErrorRequestHandler {
+  return (thrown: unknown, req, res, _next) => sendThrown(options, req, res, thrown);
 }
 
 async function enter(
