@@ -6,6 +6,7 @@ import { literalEntitlements } from '../mapping/namable.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { createHttpClient } from '../ops/http.ts';
 import { composeTarget, type Engines, managedBy } from './engine.ts';
+import { isShadow } from './shadow.ts';
 import { composeSyncs } from './syncs.ts';
 
 export interface ComposedDrifts {
@@ -45,7 +46,7 @@ export async function composeDrifts(config: Config, engines: Engines): Promise<C
     letStand: createLetStand(directory.values),
     stopIf: { removals, ...(newUsersPerHour === undefined ? {} : { newUsersPerHour }) },
     ...(config.drift.idle === undefined ? {} : { idleMs: config.drift.idle }),
-    isShadow: config.mode === 'shadow',
+    isShadow: isShadow(config),
     openTargets: (only) => {
       const chosen = [...engines.targets].filter(([name]) => only === undefined || name === only);
       if (chosen.length === 0) throw new LatchgateError('not_found', `there is no target ${only} in this config`);

@@ -32,6 +32,7 @@ import { createSupersetTarget } from '../targets/superset/target.ts';
 import type { SignIn } from '../targets/target.ts';
 import { invitationsTo } from './invitations.ts';
 import { permissionsGiven } from './permissions-given.ts';
+import { shadowing } from './shadow.ts';
 import type { State } from './state.ts';
 
 /**
@@ -79,7 +80,8 @@ export function composeEngine(config: Config, state: State): Engines {
   const metrics = createMetrics({ processMetrics: true });
   const limiters = createLimiters({ clock });
   const onRetry = () => metrics.httpRetry('targets');
-  const http = createHttpClient({ log, onRetry, limiters, maxWaitMs: LOGIN_WAIT_MS });
+  const isShadow = config.mode === 'shadow';
+  const http = createHttpClient({ log, onRetry, limiters, maxWaitMs: LOGIN_WAIT_MS, readOnly: isShadow });
   const { secrets } = config.session;
   const claims = { iss: config.public_url };
   const signer = createSigner({ values: directory.values, name: 'assertion', alg: 'ES256', secrets, clock, claims });
@@ -110,6 +112,7 @@ export function composeEngine(config: Config, state: State): Engines {
     clock,
     log,
     metrics,
+    ...(isShadow ? { shadow: shadowing(log, metrics) } : {}),
     endSessions: async (person) => void (await sessions.destroyFor({ person })),
   });
   return {

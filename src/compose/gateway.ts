@@ -43,6 +43,7 @@ import { type ConfiguredLogin, composeProviders } from './providers.ts';
 import { composeScheduledDrift } from './scheduled-drift.ts';
 import { composeScheduledSyncs } from './scheduled-syncs.ts';
 import { composeScim } from './scim.ts';
+import { asItIs, isShadow } from './shadow.ts';
 import type { State } from './state.ts';
 import { noteStranger } from './strangers.ts';
 
@@ -143,7 +144,9 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
         part.admin === false ? '' : listen(adminServer, config.admin_listen),
       ]);
       if (part.jobs !== false) {
-        stopJobs = startJobs(engines, scheduled, closing.signal, [
+        // What makes true what the config says of a target writes to it.
+        const working = isShadow(config) ? { ...engines, targets: new Map() } : engines;
+        stopJobs = startJobs(working, scheduled, closing.signal, [
           checking,
           ...audit.jobs,
           ...drift.jobs,
@@ -187,7 +190,8 @@ function composeRoutes(config: Config): readonly Route<Session>[] {
       ...(host === undefined ? {} : { host }),
       path,
       target: to,
-      isPublic,
+      // In shadow mode nobody's way to a backend depends on us.
+      isPublic: isPublic || isShadow(config),
       ...(methods === undefined ? {} : { methods }),
       ...(login === undefined ? {} : { login }),
       ...(condition === undefined ? {} : { when: ({ identity }: Session) => matchesCondition(condition, identity) }),
@@ -198,14 +202,17 @@ function composeRoutes(config: Config): readonly Route<Session>[] {
 function composeProxy(config: Config, engines: Engines, { cookies, live, providers, routes }: PageParts): GatewayProxy {
   const { state, metrics, engine, signer, targets } = engines;
   const { log, clock, sessions, directory } = state;
-  const bearers = composeBearers(config, engines, providers, live.pages.endedLogins);
+  const bearers = isShadow(config) ? undefined : composeBearers(config, engines, providers, live.pages.endedLogins);
   return new GatewayProxy({
     publicUrl: config.public_url,
     ownPaths: config.scim === undefined ? [] : [config.scim.path, WELL_KNOWN],
     trustedProxies: config.trusted_proxies,
     forwardAuthSecrets: config.forward_auth?.secrets ?? [],
     routes,
-    targets: [...targets].flatMap(([name, target]) => proxied(name, target, config)),
+    targets: [...targets].flatMap(([name, target]) => {
+      const all = proxied(name, target, config);
+      return isShadow(config) ? all.map(asItIs) : all;
+    }),
     sessions: {
       read: (cookie) => live.read(cookie),
       onEnded: (listener, held) => sessions.onEnded(listener, held),
@@ -305,7 +312,8 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
       const keys = await Promise.all([signer.publicKeys(), ...logins.map((one) => one.publicKeys())]);
       return keys.flat();
     },
-    backendCookies: Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
+    backendCookies:
+      !isShadow(config) && Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
     refused: {
       callbacks: new Failures({ ...ofStrangers, sharedFailures: countEverywhere(state, 'refused callbacks') }),
       logoutTokens: new Failures({ ...ofStrangers, sharedFailures: countEverywhere(state, 'refused logout tokens') }),

@@ -10,6 +10,7 @@ import { applySync, reportSync } from '../sync/runs.ts';
 import { type RunEnd, type ScheduledSync, SyncSchedule } from '../sync/schedule.ts';
 import { standingOf } from '../sync/standing.ts';
 import type { Engines } from './engine.ts';
+import { isShadow } from './shadow.ts';
 import { composeFeed, hasFeed } from './sources.ts';
 import { type ComposedSyncs, composeSyncs } from './syncs.ts';
 
@@ -84,7 +85,7 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
       const { syncs } = await syncsOf();
       const deps = { ...directory, clock, syncs };
       const options = { actor: SCHEDULER, requestId };
-      if (config.sync[name]?.do !== 'apply') {
+      if (config.sync[name]?.do !== 'apply' || isShadow(config)) {
         const { plan, kept } = await reportSync(name, { ...options, signal: stop }, deps);
         ended(plan.brake === undefined ? 'planned' : 'held', plan.brake?.code ?? 'ok');
         log.info('a sync was planned', { sync: name, requestId, plan: kept?.id ?? plan.id, counts: plan.summary });

@@ -14,6 +14,7 @@ import { createSyncs } from '../sync/syncs.ts';
 import type { Target } from '../targets/target.ts';
 import { type ComposedTarget, composeTarget, type Engines, LEASE_MS, managedBy } from './engine.ts';
 import { ownerOf } from './owners.ts';
+import { isShadow, planningOnly } from './shadow.ts';
 import { composeSource } from './sources.ts';
 
 export interface ComposedSyncs {
@@ -34,10 +35,10 @@ export async function composeSyncs(config: Config, engines: Engines): Promise<Co
   const { state, metrics } = engines;
   const common = { log: state.log, onRetry: () => metrics.httpRetry('syncs'), limiters: engines.limiters };
   const http = createHttpClient({ ...common, readOnly: true, maxBytes: MAX_BYTES });
-  const patient = createHttpClient(common);
+  const patient = createHttpClient({ ...common, readOnly: isShadow(config) });
   const parts: Parts = { config, engines, http, patient, sources: new Map() };
   const deps = depsOf(config, engines);
-  return {
+  const composed: ComposedSyncs = {
     syncs: createSyncs({ ...deps, open: (name) => openSync(name, parts) }),
     adoption: createAdoption({ ...deps, openTargets: (target) => openTargets(target, parts) }),
     close: async () => {
@@ -46,6 +47,7 @@ export async function composeSyncs(config: Config, engines: Engines): Promise<Co
       await patient.close();
     },
   };
+  return isShadow(config) ? planningOnly(composed) : composed;
 }
 
 interface Parts {

@@ -33,6 +33,8 @@ export interface Metrics {
   scimHeld(client: string, people: number): void;
   /** One check of `/readyz`: `state`, `login:NAME`, `target:NAME`, `sync:NAME`, … */
   check(check: string, isOk: boolean): void;
+  /** In shadow mode: something that would be done to a target; `op` of a change, or `held`. */
+  shadowed(target: string, op: string): void;
   /** What the last review of targets found, and when, in seconds since the epoch. */
   drift(
     reviewedAt: number,
@@ -135,6 +137,10 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
   const scimSeconds = histogram('scim_request_seconds', 'Duration of a SCIM request', ['client'], SCIM_SECONDS);
   const scimHeld = gauge('scim_deletions_held', 'People whose accounts wait to be deleted', 'max', ['client']);
   const checks = gauge('check_ok', 'Whether a check of /readyz is well', 'min', ['check']);
+  const shadowed = counter('shadow_changes_total', 'Changes that would be written, were it not shadow mode', [
+    'target',
+    'op',
+  ]);
   const driftRows = gauge('drift_rows', 'Differences that the last review found', 'max', ['target', 'kind']);
   const driftAt = gauge('drift_last_review_timestamp_seconds', 'When targets were last compared', 'max');
   const retriesWaiting = gauge('provisioning_retries_waiting', 'Reconciles that wait for another try', 'max');
@@ -162,6 +168,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
     },
     scimHeld: (client, people) => scimHeld.set({ client }, people),
     check: (check, isOk) => checks.set({ check }, Number(isOk)),
+    shadowed: (target, op) => shadowed.inc({ target, op }),
     drift: (at, counts) => {
       driftAt.set(at);
       // What is there no more is said no more.

@@ -93,6 +93,7 @@ export class Engine implements Provisioner {
     const groups = this.#deps.mapping.sentGroups(assertion);
     await directory.people.saveAssertion(person.id, assertion, groups, descriptionOf(assertion, decision));
     if (isSame) return { identity, decision };
+    if (this.#deps.shadow !== undefined) return this.#shadowed({ ...at, person, decision }, identity);
     if (decision.decision === 'deny') {
       // In this order: out first, then the account.
       await this.#deps.endSessions(person.id);
@@ -110,6 +111,16 @@ export class Engine implements Provisioner {
     }
     await recordAllowed(this.#deps, { ...at, person, decision }, target, awaited);
     return { identity, decision, ...(awaited === undefined ? {} : { awaited }) };
+  }
+
+  /** Says what would be done, and lets in whomever the provider knows: who gets in at a backend is the backend's to say. */
+  async #shadowed(at: Parameters<typeof recordAllowed>[1], identity: Provisioned['identity']): Promise<Provisioned> {
+    const { person, decision, occasion, requestId, assertion } = at;
+    const states = this.#launch(person.id, decision, `${occasion}:${assertion.origin}`, requestId);
+    await Promise.all(states.values());
+    if (decision.decision === 'deny') await recordRefusal(this.#deps, at, denial(decision));
+    else await recordAllowed(this.#deps, at, undefined, undefined);
+    return { identity, decision };
   }
 
   /** From now on the door knows the person by this id. */

@@ -1,3 +1,4 @@
+import type { Change, HeldChange } from '../model/change.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Log } from '../ops/log.ts';
@@ -8,6 +9,7 @@ import { writeFailure } from './failed.ts';
 import type { ReconcileContext } from './job.ts';
 import { type Goal, isErrorCode } from './outcome.ts';
 import type { Missing } from './plan.ts';
+import { planOne, recall } from './plan-one.ts';
 import type { AccountState } from './provision.ts';
 import { reconcile } from './reconcile.ts';
 
@@ -21,7 +23,20 @@ export interface ConfiguredTarget {
 /** What one person is to have in one target by what is remembered now; undefined: nothing is remembered. */
 export type GoalNow = (person: PersonId, target: string) => Promise<Goal | undefined>;
 
+/** What would have been done to one account, were this not shadow mode. */
+export interface Shadowed {
+  readonly person: PersonId;
+  readonly target: string;
+  readonly requestId: string;
+  readonly changes: readonly Change[];
+  readonly held: readonly HeldChange[];
+  /** Why it could not even be planned, or would not have been done. */
+  readonly code?: string;
+}
+
 export interface RunsDeps extends ReconcileContext {
+  /** Present: nothing is written to a target, and nothing is remembered as done. Told what would have been. */
+  readonly shadow?: (shadowed: Shadowed) => void;
   readonly targets: ReadonlyMap<string, ConfiguredTarget>;
   readonly log: Pick<Log, 'warn' | 'error'>;
   readonly metrics: Pick<Metrics, 'provisioning' | 'change'>;
@@ -107,6 +122,8 @@ export class Runs {
   async #reconcile(run: Run): Promise<AccountState> {
     const configured = this.#deps.targets.get(run.name);
     if (configured === undefined) return { status: 'none' };
+    const { shadow } = this.#deps;
+    if (shadow !== undefined) return this.#watch(configured, run, shadow);
     const started = performance.now();
     const facts = { 'latchgate.target': run.name, 'latchgate.person': run.person };
     const state = await inSpan('provision', facts, () => this.#traced(configured, run));
@@ -132,6 +149,28 @@ export class Runs {
       return { status: 'ready', id: account.id, userName: account.userName, changes, held };
     } catch (thrown) {
       return this.#failed(target, run, toLatchgateError(thrown));
+    }
+  }
+
+  /** Plans, and tells. Whatever comes of it, the person is in where the backend lets them in. */
+  async #watch(
+    { target, missing, timeoutMs }: ConfiguredTarget,
+    { person, name, goal, requestId }: Run,
+    shadow: (shadowed: Shadowed) => void,
+  ): Promise<AccountState> {
+    const about = { person, target: name, requestId };
+    try {
+      const input = { person, target, missing, goal, signal: AbortSignal.timeout(timeoutMs) };
+      const { plan, account } = await planOne(this.#deps, input, await recall(this.#deps.directory, input));
+      const { changes, held } = plan;
+      shadow({ ...about, changes, held });
+      if (account === undefined) return { status: 'none' };
+      return { status: 'ready', id: account.id, userName: account.userName, changes, held };
+    } catch (thrown) {
+      shadow({ ...about, changes: [], held: [], code: toLatchgateError(thrown).code });
+      return { status: 'none' };
+    } finally {
+      await this.#deps.directory.retries.done(person, name).catch(() => undefined);
     }
   }
 

@@ -2,10 +2,11 @@ import type { Command } from 'commander';
 import { composeDrifts } from '../../compose/drift.ts';
 import { type DriftDeps, drift, driftAdopt, driftRepair } from '../drift.ts';
 import type { Io } from '../io.ts';
+import { shadowFeed } from '../shadow.ts';
 import { withEngines } from '../with-state.ts';
-import { type Add, json, type Options } from './add.ts';
+import { type Add, group, json, type Options } from './add.ts';
 
-/** `drift …`. */
+/** `drift …`, `shadow …`. */
 export function addDriftCommands(program: Command, add: Add, io: Io): void {
   const withDrifts = (options: Options, work: (deps: DriftDeps) => Promise<number>): Promise<number> =>
     withEngines(options, io, async (engines, config) => {
@@ -38,5 +39,17 @@ export function addDriftCommands(program: Command, add: Add, io: Io): void {
     .option(...all)
     .option(...target)
     .option('--approve', 'go on in spite of the brake')
+    .option(...json);
+
+  const shadow = group(program, 'shadow', 'beside a running system');
+  add(
+    shadow,
+    'feed',
+    'take recorded claims as if their people had logged in',
+    ({ origin = '', claims = '', ...rest }) =>
+      withEngines(rest, io, (engines, config) => shadowFeed({ ...rest, origin, claims }, engines, config, io)),
+  )
+    .requiredOption('--origin <name>', 'the login that would have said it')
+    .requiredOption('--claims <file>', 'one JSON object a line')
     .option(...json);
 }

@@ -102,6 +102,8 @@ async function logIn({ url, userName, password, timeoutMs, http }: PasswordCrede
     signal: AbortSignal.timeout(timeoutMs),
     timeoutMs,
     retries: 2,
+    // Plans need it too.
+    reads: true,
   });
   const { status } = response;
   const detail = { status, call: 'POST login' };
