@@ -38,6 +38,25 @@ export class GrafanaLogin {
     return attribute;
   }
 
+  /**
+   * Who got in there was limited by these: as long as nobody has said it here, the login lets nobody in. `unsaid` cannot be
+   * said whatever they hold, the others where they are not plain texts.
+   */
+  protected close(readable: readonly string[], unsaid: readonly string[]): void {
+    const isSet = (option: string): boolean => this.value(option) !== undefined;
+    const unread = readable.filter((option) => isSet(option) && this.text(option) === undefined);
+    const open = [...unread, ...unsaid.filter(isSet)];
+    if (open.length === 0) return;
+    for (const option of unread)
+      this.all.migration.left(`auth.${this.login}.${option}`, 'not in the file itself: write rules for it');
+    // By a pattern: `check` takes it for a mistake when a rule as wide as this denies all that others give.
+    const deny = 'This login is not set up to its end.';
+    const rule = this.all.add(`${this.login}-not-finished`, { when: { origin: `${this.login}*` }, deny });
+    this.all.migration.todo(
+      `rules.${rule}: nobody gets in until rules say what ${open.join(', ')} did; then take it out.`,
+    );
+  }
+
   rolesByValue(values: readonly (readonly [string, readonly string[]])[], attribute = 'groups'): string[] {
     const before: string[] = [];
     return values.flatMap(([role, list]) => {

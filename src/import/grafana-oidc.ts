@@ -13,6 +13,12 @@ export class GrafanaOidc extends GrafanaLogin {
     this.carried('client_secret', 'client_secret, as a reference: the secret itself was not copied');
     this.carried('scopes', 'scopes');
     const issuer = this.#issuer();
+    const isOneTenant = this.#isTenantOf(issuer);
+    if (isOneTenant) this.carried('allowed_organizations', 'issuer, which is of that tenant alone');
+    this.close(
+      ['allowed_groups', 'allowed_domains', 'role_attribute_path', 'groups_attribute_path', 'org_mapping'],
+      isOneTenant ? LIMITS : [...LIMITS, 'allowed_organizations'],
+    );
     for (const [option, attribute] of ATTRIBUTE_PATHS) this.#claimPath(option, attribute);
     this.#roles();
     const groupsAttribute = this.#groupsAttribute();
@@ -29,6 +35,13 @@ export class GrafanaOidc extends GrafanaLogin {
       ...(Object.keys(this.claims).length === 0 ? {} : { claims: this.claims }),
       groups_absent: 'empty',
     };
+  }
+
+  #isTenantOf(issuer: string): boolean {
+    const tenants = words(this.text('allowed_organizations'));
+    return (
+      tenants.length > 0 && tenants.every((tenant) => issuer === `https://login.microsoftonline.com/${tenant}/v2.0`)
+    );
   }
 
   #issuer(): string {
@@ -100,7 +113,10 @@ export class GrafanaOidc extends GrafanaLogin {
   #groupsAttribute(): string {
     const text = this.text('groups_attribute_path');
     const path = text === undefined ? ['groups'] : readClaimPath(text);
-    if (path === undefined) return 'groups';
+    if (path === undefined) {
+      this.close([], ['groups_attribute_path']);
+      return 'groups';
+    }
     if (text !== undefined) this.carried('groups_attribute_path', 'claims');
     const isAsked = ['allowed_groups', 'org_mapping', 'groups_attribute_path'].some(
       (option) => this.text(option) !== undefined,
@@ -130,6 +146,9 @@ export class GrafanaOidc extends GrafanaLogin {
     this.carried('allowed_domains', `rules.${rule}, and for linking accounts \`email_domains\` of the login`, true);
   }
 }
+
+/** Options that keep people out by what rules here do not look at. */
+const LIMITS = ['hosted_domain', 'team_ids'];
 
 const ATTRIBUTE_PATHS = [
   ['email_attribute_path', 'email'],

@@ -10,6 +10,7 @@ export class GrafanaSaml extends GrafanaLogin {
     this.carried('idp_metadata_url', 'metadata');
     if (url === undefined) this.carried('idp_metadata_path', 'metadata');
     else this.all.migration.todo(`login.${this.login}.idp_entity_id: entityID of the metadata at that address.`);
+    this.close(['assertion_attribute_role', 'org_mapping'], ['allowed_organizations']);
     const key = this.value('private_key_path');
     const keyPath = plainText(key);
     if (keyPath !== undefined)

@@ -54,6 +54,16 @@ export class ProxyFile {
     this.migration.left(this.find(name)?.name ?? name, text);
   }
 
+  has(name: string): boolean {
+    return this.find(name) !== undefined;
+  }
+
+  /** Whether a value of that name is not in the file itself. */
+  isUnread(name: string): boolean {
+    const values = this.options.filter((one) => one.name === name).map(({ value }) => value);
+    return [...values, this.find(name)?.value].some((value) => value !== undefined && plainTexts(value) === undefined);
+  }
+
   /** Of all options of that name. */
   texts(name: string): readonly string[] {
     const named = this.options.filter((one) => one.name === name).map(({ value }) => value);

@@ -20,7 +20,7 @@ export class ProxyRoutes {
     const routes: { path: string; to: string; public?: true; methods?: string[] }[] = [];
     for (const { path, url, name } of this.#upstreams()) {
       if (routes.some((route) => route.path === path)) {
-        this.#file.migration.left(name, `a second upstream for ${path}`);
+        this.#file.migration.todo(`${name}: a second upstream for ${path} was left out.`);
         continue;
       }
       routes.push({ path, to: this.#target(url) });

@@ -44,7 +44,7 @@ class ProxyImport {
     const [name, login] = this.#login();
     const proxied = new ProxyRoutes(this.#file);
     const routes = proxied.routes();
-    const { rules, otherwise } = this.#rules(Object.keys(proxied.targets));
+    const { rules, otherwise } = this.#rules(name, Object.keys(proxied.targets));
     const sections = {
       version: 1,
       public_url: this.#publicUrl(),
@@ -147,7 +147,7 @@ class ProxyImport {
     return '${OIDC_ISSUER:-https://id.example.com}';
   }
 
-  #rules(targets: readonly string[]) {
+  #rules(login: string, targets: readonly string[]) {
     const groups = this.#file.texts('allowed_groups');
     const roles = this.#file.texts('allowed_roles').map((role) => `role:${role}`);
     const domains = this.#file.texts('email_domains');
@@ -162,17 +162,16 @@ class ProxyImport {
         deny: 'Your e-mail address is not one of those that may come in here.',
       };
     }
+    for (const name of ['allowed_groups', 'allowed_roles', 'email_domains']) {
+      if (this.#file.isUnread(name)) this.#file.left(name, 'not in the file itself: write rules for it');
+    }
     this.#file.carried(
       'email_domains',
       isOpen
         ? 'every address may come in, as is so here without a rule'
         : 'rules.other-addresses, and for linking accounts `email_domains` of the login',
     );
-    if (!isOpen && patterns.length === 0) {
-      this.#file.migration.todo(
-        'rules: the file names no email_domains; with an authenticated_emails_file those addresses are a rule `when: { email: […] }`.',
-      );
-    }
+    this.#close(login, rules, !isOpen && patterns.length === 0);
     rules['allowed'] = { ...(all.length === 0 ? {} : { when: { groups: all.map(exactly) } }), ...grant };
     this.#file.carried('allowed_groups', 'rules.allowed; whoever is in none of them is denied by `default`');
     this.#file.carried(
@@ -186,6 +185,21 @@ class ProxyImport {
     const otherwise =
       all.length === 0 ? {} : { default: { deny: 'You are in none of the groups that may come in here.' } };
     return { rules, otherwise };
+  }
+
+  /** Who got in was limited by what rules do not say: then they let nobody in. */
+  #close(login: string, rules: Record<string, unknown>, isWithoutDomains: boolean): void {
+    const limits = [
+      ...['allowed_groups', 'allowed_roles', 'email_domains'].filter((name) => this.#file.isUnread(name)),
+      ...LIMITS.filter((name) => this.#file.has(name)),
+      ...(isWithoutDomains ? ['email_domains or authenticated_emails_file'] : []),
+    ];
+    if (limits.length === 0) return;
+    rules['not-finished'] = { when: { origin: login }, deny: 'This login is not set up to its end.' };
+    const names = [...new Set(limits)].join(', ');
+    this.#file.migration.todo(
+      `rules.not-finished: nobody gets in until rules say what ${names} did; then take it out.`,
+    );
   }
 
   #publicUrl(): string {
@@ -241,6 +255,12 @@ class ProxyImport {
     return password === undefined ? url : { url, password: secretReference(password, 'redis') };
   }
 }
+
+/** Options that keep people out by what rules here do not look at. */
+const LIMITS = [
+  ...['github_org', 'github_team', 'github_repo', 'github_user', 'gitlab_group', 'gitlab_projects', 'google_group'],
+  ...['bitbucket_team', 'bitbucket_repository', 'keycloak_group'],
+];
 
 /** `*` is every address; a leading dot is a domain with all below it. Compared without regard to case. */
 function domainPattern(domain: string): readonly string[] {

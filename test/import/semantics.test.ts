@@ -242,6 +242,44 @@ describe('grafana.ini', () => {
   });
 });
 
+describe('what kept people out, and is not in the file or cannot be said', () => {
+  const ann = { groups: ['a'], roles: ['Viewer'], mail: 'ann@example.com' };
+
+  it.each([
+    'allowed_groups = $__env{GROUPS}',
+    'allowed_domains = ${DOMAINS}',
+    'role_attribute_path = $__file{/etc/path}',
+    "groups_attribute_path = groups[?starts_with(@, 'a')]\nallowed_groups = a",
+    'allowed_organizations = other',
+    'hosted_domain = example.com',
+    'team_ids = 1,2',
+  ])('of Grafana keeps everybody out: %s', (limit) => {
+    const made = importGrafana(`[auth.generic_oauth]\nenabled = true\n${limit}`, 'grafana.ini');
+    expect(decider(made)(ann)).toBe('denied_by_rule');
+    expect(made).toContain('not-finished: nobody gets in until');
+  });
+
+  it('of SAML too', () => {
+    const made = importGrafana(`${inputOf('grafana-saml.ini')}\nallowed_organizations = Sales`, 'grafana.ini');
+    expect(decider(made)({ ...ann, Role: 'viewer' })).toBe('denied_by_rule');
+  });
+
+  it.each([
+    ['allowed_groups = "${GROUPS}"\nemail_domains = ["*"]'],
+    ['allowed_groups = ["a", "${GROUP}"]\nemail_domains = ["*"]'],
+    ['email_domains = "${DOMAIN}"'],
+    ['authenticated_emails_file = "/etc/emails"'],
+    ['provider = "oidc"'],
+    ['email_domains = ["*"]\ngithub_org = "acme"'],
+  ])('of oauth2-proxy keeps everybody out: %s', (text) => {
+    expect(decider(importOauth2Proxy(text, 'oauth2-proxy.cfg'))(ann)).toBe('denied_by_rule');
+  });
+
+  it('every address is said', () => {
+    expect(decider(importOauth2Proxy('email_domains = ["*"]', 'oauth2-proxy.cfg'))(ann)).toEqual(['Gamma']);
+  });
+});
+
 describe('oauth2-proxy', () => {
   const decide = decider(importOauth2Proxy(inputOf('oauth2-proxy.cfg'), 'oauth2-proxy.cfg'));
 
