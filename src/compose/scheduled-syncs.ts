@@ -76,7 +76,8 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
   async function run(name: string, stop: AbortSignal): Promise<RunEnd> {
     const startedAt = clock.now();
     const ended = (outcome: string, code: string): void => {
-      annotate({ 'latchgate.outcome': outcome, 'latchgate.code': code });
+      annotate('latchgate.outcome', outcome);
+      annotate('latchgate.code', code);
       metrics.syncRun(name, outcome, code, (clock.now() - startedAt) / 1_000);
     };
     const requestId = newRequestId();

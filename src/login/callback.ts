@@ -284,7 +284,7 @@ export async function refuse(
 }
 
 async function report(options: LoginRoutesOptions, outcome: LoginOutcome): Promise<void> {
-  annotate({ 'latchgate.code': outcome.code });
+  annotate('latchgate.code', outcome.code);
   try {
     await options.onOutcome?.(outcome);
   } catch (thrown) {

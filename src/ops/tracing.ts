@@ -82,9 +82,9 @@ export function currentTraceId(): string | undefined {
 }
 
 /** Adds to the span that is under way. */
-export function annotate(facts: Attributes): void {
+export function annotate(name: string, value: string): void {
   if (tracing === undefined) return;
-  tracing.api.trace.getActiveSpan()?.setAttributes(facts);
+  tracing.api.trace.getActiveSpan()?.setAttribute(name, value);
 }
 
 /** A span of our own work, within the one that is under way. A failure is its code. */

@@ -134,7 +134,7 @@ export class Runs {
 
   async #traced(configured: ConfiguredTarget, run: Run): Promise<AccountState> {
     const state = await this.#attempt(configured, run);
-    annotate({ 'latchgate.outcome': state.status });
+    annotate('latchgate.outcome', state.status);
     return state;
   }
 

@@ -85,7 +85,7 @@ export class GatewayProxy {
   /** `gateway` serves what is at or below /.latchgate. */
   handle(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, gateway: GatewayPages): void {
     const requestId = newRequestId();
-    annotate({ 'latchgate.request_id': requestId });
+    annotate('latchgate.request_id', requestId);
     let passage: Passage;
     try {
       passage = this.#read(req, requestId);
@@ -161,7 +161,7 @@ export class GatewayProxy {
   #pass(visit: Visit): Promise<void> | undefined {
     const { req, res, passage } = visit;
     const route = this.#gate.route(passage, res);
-    annotate({ 'latchgate.target': route.target });
+    annotate('latchgate.target', route.target);
     const door = this.#exchanges.door(route.target);
     const elsewhere = goesElsewhere(door.target, passage);
     if (elsewhere !== undefined) {
