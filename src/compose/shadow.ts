@@ -6,6 +6,9 @@ import type { Shadowed } from '../provisioning/runs.ts';
 import type { ProxyTarget } from '../proxy/deps.ts';
 import type { Adoption, Syncs } from '../sync/sync.ts';
 
+/** Of the connections to a backend one in so many may be taken by public requests. */
+const PUBLIC_SHARE = 4;
+
 /** Tells what would have been done: a line in the log without values, and a metric. */
 export function shadowing(log: Pick<Log, 'info'>, metrics: Pick<Metrics, 'shadowed'>): (shadowed: Shadowed) => void {
   return ({ person, target, requestId, changes, held, code }) => {
@@ -21,7 +24,18 @@ export function shadowing(log: Pick<Log, 'info'>, metrics: Pick<Metrics, 'shadow
 
 /** The backend as it is without us: who is signed in there is its own to say, and all that browsers send arrives. */
 export function asItIs({ name, url, host, timeouts }: ProxyTarget): ProxyTarget {
-  return { name, url, ...(host === undefined ? {} : { host }), ...(timeouts === undefined ? {} : { timeouts }) };
+  return {
+    name,
+    url,
+    ...(host === undefined ? {} : { host }),
+    ...(timeouts === undefined ? {} : { timeouts: forAll(timeouts) }),
+  };
+}
+
+/** Public requests get a quarter of the connections, and here all are public: as many as the config says are for them. */
+function forAll(timeouts: NonNullable<ProxyTarget['timeouts']>): NonNullable<ProxyTarget['timeouts']> {
+  const { connections } = timeouts;
+  return connections === undefined ? timeouts : { ...timeouts, connections: connections * PUBLIC_SHARE };
 }
 
 /** Syncs and adoption that plan, and refuse all else. */
