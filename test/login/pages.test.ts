@@ -21,9 +21,9 @@ it.each(Object.keys(EXAMPLES))('%s has one heading, a title, a language, and not
   expect(page).not.toMatch(/https?:|@import|url\(|<script|<img|<link/);
 });
 
-/** Of commands, syncs and the SCIM API: whoever logs in never meets them. */
+/** Of commands, syncs, shadow mode, webhooks and the SCIM API: whoever logs in never meets them. */
 const ELSEWHERE =
-  /^(usage$|audit_|plan_|review_|run_stalled$|scim_|source_|sync_late$|target_incomplete$|too_many_(removals|new_users)$|undo_)/;
+  /^(usage$|audit_|plan_|review_|run_stalled$|scim_|shadow_mode$|source_|sync_late$|target_incomplete$|too_many_(removals|new_users)$|undo_|webhook_refused$)/;
 const LOGIN_CODES = (Object.keys(ERRORS) as ErrorCode[]).filter(
   (code) => ![500].includes(ERRORS[code].status) && !ELSEWHERE.test(code),
 );
