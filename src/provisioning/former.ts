@@ -25,7 +25,7 @@ export async function refuseFormer(
 ): Promise<void> {
   if (typeof email !== 'string' || email === '') return;
   const gone = (await people.byEmail(email)).filter(
-    (one) => one.id !== person && whyOut(one) !== undefined && sameEmail(one.email, email),
+    (one) => one.id !== person && wasLetGo(one) && sameEmail(one.email, email),
   );
   if (gone.length === 0) return;
   const [who, subjects] = await Promise.all([people.get(person), people.subjects(person)]);
@@ -40,6 +40,11 @@ export async function refuseFormer(
       detail: { ...detail, owner: one.id },
     });
   }
+}
+
+/** Whoever was out from the start was never in, and nobody has let them go. */
+function wasLetGo(person: Person): boolean {
+  return whyOut(person) !== undefined && goneAt(person) > person.createdAt;
 }
 
 function goneAt({ leftAt, disabledAt, createdAt }: Person): Date {
