@@ -30,7 +30,7 @@ export async function prepareSync(
   setup: SyncSetup,
   signal: AbortSignal,
 ): Promise<Prepared> {
-  const { directory, clock, targets, leaver, managesAll, neverTouch, holdsDeletion } = deps;
+  const { directory, clock, targets, leaver, managesAll, holdsDeletion } = deps;
   const draft = await draftSync(deps, setup, signal);
   const { listing, snapshot, held } = draft;
   const elsewhere = await planElsewhere(
@@ -44,7 +44,7 @@ export async function prepareSync(
       reason: `gone from ${setup.origin.name}`,
     },
   );
-  const nobodys = managesAll ? await nobodysNow(directory, draft, neverTouch, signal) : [];
+  const nobodys = managesAll ? await nobodysNow(deps, setup, draft, signal) : [];
   const changes: PlannedChange[] = [
     ...draft.rows.flatMap(({ person, subject, planned }) =>
       planned.plan.changes.map((change) =>
