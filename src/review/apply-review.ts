@@ -79,7 +79,7 @@ async function brakeOn(
     changes: revoke.map(({ person }) => ({ op: 'revoke', type: 'user', key: person, person, reason: 'review' })),
     holders: memory.holders(),
     removedLately: new Set(),
-    carried: 0,
+    carried: new Set(),
     createdLately: 0,
   });
 }

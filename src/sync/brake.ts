@@ -25,8 +25,8 @@ export interface BrakeInput {
   readonly holders: number;
   /** Who lost something within the last 24 hours by runs of this sync that nobody approved: as `losersOf` names them. */
   readonly removedLately: ReadonlySet<string>;
-  /** People who would lose something in another target by what this run remembers of them. */
-  readonly carried: number;
+  /** People who would lose something in another target by what this run remembers of them: as `losersOf` names them. */
+  readonly carried: ReadonlySet<string>;
   /** Accounts that were made in the target within the last hour. */
   readonly createdLately: number;
 }
@@ -68,8 +68,8 @@ function targetBrake(input: BrakeInput): Brake | undefined {
     const text = `${losing.size} of ${holders} people would lose something${lately}`;
     return brake('too_many_removals', `${text}; ${limitText(stopIf)}`);
   }
-  if (isAbove(carried, known.before, stopIf)) {
-    const text = `by what the source says now ${carried} of ${known.before} people would lose something in other targets, at their next login or sync there`;
+  if (isAbove(carried.size, known.before, stopIf)) {
+    const text = `by what the source says now ${carried.size} of ${known.before} people would lose something in other targets, at their next login or sync there`;
     return brake('too_many_removals', `${text}; ${limitText(stopIf)}`);
   }
   const created = changes.filter(({ op, type }) => op === 'create' && type === 'user').length;

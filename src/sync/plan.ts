@@ -67,7 +67,8 @@ export async function prepareSync(
       reason: `gone from ${setup.origin.name}: no login any more`,
     });
   }
-  const brake = brakeFor(await brakeInput(deps, setup, draft, changes));
+  const carried = await carriedElsewhere(deps, setup, draft);
+  const brake = brakeFor(await brakeInput(deps, setup, draft, { changes, carried }));
   const [source, target] = [setup.source.name, setup.planning.name];
   const plan: SyncPlan = {
     id: `plan_${randomUUID()}`,
@@ -78,11 +79,12 @@ export async function prepareSync(
     complete: listsEverybody(listing) && snapshot.complete,
     listed: listing.people.length,
     changes,
+    ...(carried.length === 0 ? {} : { carried }),
     held,
     ...(brake === undefined ? {} : { brake }),
     summary: summaryOf(changes, held),
     notes: notesOf(draft, deps.unheard),
-    fingerprint: fingerprintOf({ source, target, brake, changes, held }),
+    fingerprint: fingerprintOf({ source, target, brake, changes, carried, held }),
   };
   return { plan, draft, nobodys, elsewhere };
 }
@@ -91,7 +93,7 @@ async function brakeInput(
   deps: SyncDeps,
   setup: SyncSetup,
   draft: Draft,
-  changes: readonly PlannedChange[],
+  { changes, carried }: Required<Pick<SyncPlan, 'changes' | 'carried'>>,
 ): Promise<BrakeInput> {
   const { stopIf, audit, clock } = deps;
   const { listing, before, missing, snapshot, memory } = draft;
@@ -113,7 +115,7 @@ async function brakeInput(
     changes,
     holders: memory.holders() + [...removed].filter((person) => !memory.holds(person)).length,
     removedLately: removed,
-    carried: await carriedElsewhere(deps, setup, draft),
+    carried: losersOf(carried),
     createdLately: makes ? await createdSince(audit, setup.planning.name, since) : 0,
   };
 }

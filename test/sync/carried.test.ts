@@ -1,3 +1,6 @@
+import { parsePlan, planJson } from '../../src/sync/plan-json.ts';
+import { renderPlanMarkdown } from '../../src/sync/render-markdown.ts';
+import { renderPlanText } from '../../src/sync/render-text.ts';
 import { lines, SyncWorld } from './world.ts';
 
 /** What two syncs of one source make of it when it loses every group. */
@@ -48,4 +51,55 @@ it('goes on when few lose something elsewhere, or a person approves', async () =
   loseGroups(20);
   expect(await world.apply('hr-side')).toMatchObject({ outcome: 'held' });
   expect(await world.apply('hr-side', { approve: true })).toMatchObject({ outcome: 'applied' });
+});
+
+it('shows who would lose what in other targets', async () => {
+  loseGroups(3);
+  const { outcome, plan } = await world.apply('hr-side');
+  expect(outcome).toBe('held');
+  const carried = [0, 1, 2].map((at) => `disable p${at} in bi`);
+  expect(lines(plan.carried ?? [])).toEqual(carried);
+  expect(parsePlan(JSON.stringify(planJson(plan))).carried).toEqual(planJson(plan).carried);
+  for (const text of [renderPlanText(plan), renderPlanMarkdown(plan)]) {
+    expect(text).toContain('2 disable; 3 carried into other targets');
+    expect(text).toContain('Would lose something in other targets, at the next login or sync there: 3 people');
+    expect(text).toMatch(/p2["`] in `?bi/);
+  }
+});
+
+it('names each group that goes, with the rule that gave it', async () => {
+  world.hr.add('p5', { groups: ['team-a', 'team-b'] });
+  await world.apply('hr');
+  world.hr.add('p5', { groups: ['team-b'] });
+  const { carried = [] } = await world.plan('hr-side');
+  expect(carried).toMatchObject([
+    {
+      op: 'revoke',
+      key: 'p5',
+      target: 'bi',
+      entitlement: { kind: 'group', name: 'team-a' },
+      rule: 'teams',
+      subject: 'p5',
+    },
+  ]);
+});
+
+it('applies an approved plan only while the same people lose the same elsewhere', async () => {
+  loseGroups(3);
+  const { plan } = await world.apply('hr-side');
+  for (let at = 3; at < 20; at += 1) world.hr.add(`p${at}`, { groups: [] });
+  const approved = { approve: true, expect: plan.fingerprint };
+  expect(await world.apply('hr-side', approved)).toMatchObject({ outcome: 'stale' });
+  for (let at = 3; at < 20; at += 1) world.hr.add(`p${at}`, { groups: ['team-a'] });
+  expect(await world.apply('hr-side', approved)).toMatchObject({ outcome: 'applied' });
+});
+
+it('asks again when more people lose something elsewhere than in the plan that was rejected', async () => {
+  loseGroups(3);
+  const { kept } = await world.run('hr-side');
+  const decision = { from: ['held'], to: 'rejected', by: 'op', at: new Date(world.now) } as const;
+  await world.directory.plans.decide(kept?.id ?? '', decision);
+  expect((await world.run('hr-side')).kept).toMatchObject({ id: kept?.id, state: 'rejected' });
+  loseGroups(4);
+  expect((await world.run('hr-side')).kept).toMatchObject({ state: 'held' });
 });
