@@ -52,6 +52,7 @@ export function repairBrake(report: DriftReport, rows: readonly DriftRow[], stop
       holders: ours,
       removedLately: new Set(),
       carried: new Set(),
+      carriedLately: new Set(),
       createdLately: 0,
     });
     if (brake !== undefined && changes.length > 0) return brake;

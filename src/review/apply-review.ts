@@ -80,6 +80,7 @@ async function brakeOn(
     holders: memory.holders(),
     removedLately: new Set(),
     carried: new Set(),
+    carriedLately: new Set(),
     createdLately: 0,
   });
 }

@@ -3,6 +3,7 @@ import type { Audit } from '../audit/audit.ts';
 import type { ChangeSet } from '../model/change.ts';
 import { type BrakeInput, brakeFor, losersOf } from './brake.ts';
 import { carriedElsewhere } from './carried.ts';
+import { carriedLately } from './carried-lately.ts';
 import { type Draft, whose } from './draft.ts';
 import { type AccountElsewhere, planElsewhere } from './elsewhere.ts';
 import { fingerprintOf, summaryOf } from './fingerprint.ts';
@@ -116,6 +117,7 @@ async function brakeInput(
     holders: memory.holders() + [...removed].filter((person) => !memory.holds(person)).length,
     removedLately: removed,
     carried: losersOf(carried),
+    carriedLately: carried.length === 0 ? new Set() : await carriedLately(deps, setup.origin.name),
     createdLately: makes ? await createdSince(audit, setup.planning.name, since) : 0,
   };
 }

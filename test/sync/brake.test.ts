@@ -20,6 +20,7 @@ const NOTHING: BrakeInput = {
   holders: 100,
   removedLately: new Set(),
   carried: new Set(),
+  carriedLately: new Set(),
   createdLately: 0,
 };
 
@@ -55,6 +56,13 @@ it.each([{ people: 0 }, { percent: 0 }])('holds every removal under %o', (remova
   expect(held).toMatchObject({ code: 'too_many_removals', message: expect.stringContaining('every removal waits') });
   expect(codeOf({ known: { before: 100, missing: 1 }, stopIf })).toBe('source_short');
   expect(codeOf({ changes: [change('grant', 0)], stopIf })).toBeUndefined();
+});
+
+it('adds whom runs of the day made lose something elsewhere, once, and only to what would do so again', () => {
+  const carried = lately(2);
+  expect(codeOf({ carried, carriedLately: lately(10) })).toBeUndefined();
+  expect(codeOf({ carried, carriedLately: lately(11) })).toBe('too_many_removals');
+  expect(codeOf({ carriedLately: lately(50) })).toBeUndefined();
 });
 
 it('adds whoever lost something within the day, once, and only to what would take something', () => {

@@ -103,3 +103,38 @@ it('asks again when more people lose something elsewhere than in the plan that w
   loseGroups(4);
   expect((await world.run('hr-side')).kept).toMatchObject({ state: 'held' });
 });
+
+it('is held when each run carries a little, until a day has passed', async () => {
+  loseGroups(2);
+  expect(await world.run('hr-side')).toMatchObject({ outcome: 'applied' });
+  for (let at = 2; at < 4; at += 1) world.hr.add(`p${at}`, { groups: ['x'] });
+  const { outcome, plan } = await world.run('hr-side');
+  expect([outcome, plan.changes]).toEqual(['held', []]);
+  expect(plan.brake?.message).toContain('2 of 20 people would lose something');
+  expect(plan.brake?.message).toContain('after 2 others within the last 24 hours');
+  world.now += 86_400_000;
+  expect(await world.run('hr-side')).toMatchObject({ outcome: 'applied' });
+});
+
+it('does not count whom a person let pass', async () => {
+  loseGroups(3);
+  expect(await world.run('hr-side', { approve: true })).toMatchObject({ outcome: 'applied' });
+  for (let at = 3; at < 5; at += 1) world.hr.add(`p${at}`, { groups: ['x'] });
+  expect(await world.run('hr-side')).toMatchObject({ outcome: 'applied' });
+});
+
+it('counts those too whom a source that does not own them lists no longer', async () => {
+  await world.close();
+  world = await new SyncWorld().open({ joined: ['hr', 'crm'], owner: 'crm', stopIf: { removals: { percent: 10 } } });
+  for (let at = 0; at < 40; at += 1) {
+    world.crm.add(`p${at}`, { groups: ['User'] });
+    world.hr.add(`p${at}`, { groups: ['team-a'] });
+  }
+  for (const sync of ['crm', 'hr', 'hr-side']) expect(await world.run(sync)).toMatchObject({ outcome: 'applied' });
+  const outcomes: string[] = [];
+  for (let at = 0; at < 6; at += 1) {
+    world.hr.people.delete(`p${at}`);
+    if (at % 2 === 1) outcomes.push((await world.run('hr-side')).outcome);
+  }
+  expect(outcomes).toEqual(['applied', 'held', 'held']);
+});
