@@ -54,7 +54,7 @@ function print(made: SyncPlan, options: PlanOptions, io: Io): void {
   }
 }
 
-function detailed({ brake, held, changes }: SyncPlan): number {
+function detailed({ brake, held, changes, carried = [] }: SyncPlan): number {
   if (brake !== undefined || held.length > 0) return EXIT_HELD;
-  return changes.length > 0 ? EXIT_CHANGES : 0;
+  return changes.length + carried.length > 0 ? EXIT_CHANGES : 0;
 }

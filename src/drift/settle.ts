@@ -51,7 +51,8 @@ export function repairBrake(report: DriftReport, rows: readonly DriftRow[], stop
       changes,
       holders: ours,
       removedLately: new Set(),
-      carried: 0,
+      carried: new Set(),
+      carriedLately: new Set(),
       createdLately: 0,
     });
     if (brake !== undefined && changes.length > 0) return brake;

@@ -79,7 +79,8 @@ async function brakeOn(
     changes: revoke.map(({ person }) => ({ op: 'revoke', type: 'user', key: person, person, reason: 'review' })),
     holders: memory.holders(),
     removedLately: new Set(),
-    carried: 0,
+    carried: new Set(),
+    carriedLately: new Set(),
     createdLately: 0,
   });
 }

@@ -3,6 +3,7 @@ import type { ChangeSet } from '../model/change.ts';
 import type { PersonId } from '../model/person.ts';
 import { applySets, type ManyInput, type ReadyRow, reconcileMany } from '../provisioning/reconcile-many.ts';
 import { auditEntries } from '../provisioning/record.ts';
+import { recordCarried } from './carried-lately.ts';
 import { isStandIn, type PlannedRow, whose } from './draft.ts';
 import type { Prepared } from './plan.ts';
 import { Leavings, rememberGone, rememberListing } from './remember.ts';
@@ -35,7 +36,9 @@ export async function applyPrepared(
   await endSessions(deps, prepared);
   const left = leaving(prepared).map(({ person }) => person);
   const { actor, requestId } = options;
-  const leavings = new Leavings(left, { actor, origin: setup.origin.name, requestId });
+  const about = { actor, origin: setup.origin.name, requestId };
+  const leavings = new Leavings(left, about);
+  await recordCarried(deps.audit, plan, about);
   const ids = await rememberListing(deps, setup, draft, { leavings, keep });
   await rememberGone(deps, setup, draft, { leavings, keep });
   // Whoever was in the middle of a login when it began is out now too.

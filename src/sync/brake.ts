@@ -25,8 +25,10 @@ export interface BrakeInput {
   readonly holders: number;
   /** Who lost something within the last 24 hours by runs of this sync that nobody approved: as `losersOf` names them. */
   readonly removedLately: ReadonlySet<string>;
-  /** People who would lose something in another target by what this run remembers of them. */
-  readonly carried: number;
+  /** People who would lose something in another target by what this run remembers of them: as `losersOf` names them. */
+  readonly carried: ReadonlySet<string>;
+  /** Who did within the last 24 hours by runs of this source that nobody approved. */
+  readonly carriedLately: ReadonlySet<string>;
   /** Accounts that were made in the target within the last hour. */
   readonly createdLately: number;
 }
@@ -59,7 +61,7 @@ function sourceBrake({ source, known, stopIf }: BrakeInput): Brake | undefined {
 }
 
 function targetBrake(input: BrakeInput): Brake | undefined {
-  const { targetComplete, changes, holders, stopIf, carried, known, createdLately } = input;
+  const { targetComplete, changes, holders, stopIf, createdLately } = input;
   if (!targetComplete) return brake('target_incomplete', 'the target did not show every account');
   const losing = losersOf(changes);
   const before = [...input.removedLately].filter((one) => !losing.has(one)).length;
@@ -68,10 +70,8 @@ function targetBrake(input: BrakeInput): Brake | undefined {
     const text = `${losing.size} of ${holders} people would lose something${lately}`;
     return brake('too_many_removals', `${text}; ${limitText(stopIf)}`);
   }
-  if (isAbove(carried, known.before, stopIf)) {
-    const text = `by what the source says now ${carried} of ${known.before} people would lose something in other targets, at their next login or sync there`;
-    return brake('too_many_removals', `${text}; ${limitText(stopIf)}`);
-  }
+  const spread = carriedBrake(input);
+  if (spread !== undefined) return spread;
   const created = changes.filter(({ op, type }) => op === 'create' && type === 'user').length;
   const { newUsersPerHour } = stopIf;
   if (newUsersPerHour !== undefined && created > 0 && created + createdLately > newUsersPerHour) {
@@ -79,6 +79,15 @@ function targetBrake(input: BrakeInput): Brake | undefined {
     return brake('too_many_new_users', `${text}; more than ${newUsersPerHour} an hour wait for a person`);
   }
   return undefined;
+}
+
+function carriedBrake({ carried, carriedLately, known, stopIf }: BrakeInput): Brake | undefined {
+  const before = [...carriedLately].filter((one) => !carried.has(one)).length;
+  if (carried.size === 0 || !isAbove(carried.size + before, known.before, stopIf)) return undefined;
+  const lately = before === 0 ? '' : `, after ${before} others within the last 24 hours`;
+  const who = `${carried.size} of ${known.before} people`;
+  const text = `by what the source says now ${who} would lose something in other targets, at their next login or sync there${lately}`;
+  return brake('too_many_removals', `${text}; ${limitText(stopIf)}`);
 }
 
 /** Who would lose something, be it an account or one entitlement. */

@@ -2,8 +2,11 @@ import { hash } from 'node:crypto';
 import { entitlementKey } from '../model/entitlement.ts';
 import type { HeldPlannedChange, PlannedChange, PlanSummary, SyncPlan } from './sync.ts';
 
+/** In the place of a code, and none. */
+const CARRIED = 'carried';
+
 /**
- * SHA-256 in base64url over what a plan changes and holds, by which rules and from where, whatever the order, and over why
+ * SHA-256 in base64url over what a plan changes, carries into other targets and holds, by which rules and from where, whatever the order, and over why
  * the brake holds it: whoever approved it did so for that reason. Who somebody is in our directory does not count.
  */
 export function fingerprintOf({
@@ -11,11 +14,16 @@ export function fingerprintOf({
   target,
   brake,
   changes,
+  carried = [],
   held,
-}: Pick<SyncPlan, 'source' | 'target' | 'changes' | 'held'> & {
+}: Pick<SyncPlan, 'source' | 'target' | 'changes' | 'carried' | 'held'> & {
   readonly brake?: Pick<NonNullable<SyncPlan['brake']>, 'code'> | null | undefined;
 }): string {
-  const rows = [...changes.map((change) => lineOf(change)), ...held.map((change) => lineOf(change, change.code))];
+  const rows = [
+    ...changes.map((change) => lineOf(change)),
+    ...carried.map((change) => lineOf(change, CARRIED)),
+    ...held.map((change) => lineOf(change, change.code)),
+  ];
   const about = JSON.stringify([source, target, brake?.code ?? null]);
   return hash('sha256', [about, ...rows.sort()].join('\n'), 'base64url');
 }

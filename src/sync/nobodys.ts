@@ -3,6 +3,9 @@ import type { ActualAccount, Change, ChangeSet } from '../model/change.ts';
 import { nobody } from '../provisioning/leaver.ts';
 import type { Draft } from './draft.ts';
 import { listsEverybody } from './listing.ts';
+import type { SyncSetup } from './setup.ts';
+import { isOfPerson } from './unheard-sources.ts';
+import { type UnplacedDeps, unplacedAmong } from './unplaced.ts';
 
 /**
  * Under `safety.manage: all` the accounts that belong to nobody, to be switched off, or emptied where there is no switch.
@@ -15,7 +18,7 @@ function nobodysAccounts(
   announced: ReadonlySet<string>,
 ): readonly ChangeSet[] {
   if (!listsEverybody(listing) || !snapshot.complete || listing.people.length === 0) return [];
-  if (held.some(({ type, entitlement }) => type === 'user' && entitlement === undefined)) return [];
+  if (held.some(isOfPerson)) return [];
   const isNobodys = (account: ActualAccount): boolean =>
     memory.owner(account.id) === undefined &&
     !marksOf(account).some((mark) => announced.has(mark)) &&
@@ -26,12 +29,15 @@ function nobodysAccounts(
 
 /** The same, after a look at those that were written a moment ago where the target's list lags behind. */
 export async function nobodysNow(
-  directory: Pick<Directory, 'people'>,
+  deps: UnplacedDeps & { readonly neverTouch: (account: ActualAccount) => boolean },
+  { origin }: Pick<SyncSetup, 'origin'>,
   draft: Pick<Draft, 'listing' | 'snapshot' | 'memory' | 'held' | 'lately'>,
-  neverTouch: (account: ActualAccount) => boolean,
   signal: AbortSignal,
 ): Promise<readonly ChangeSet[]> {
-  const announced = await marksOfAnnounced(directory, draft);
+  const { neverTouch } = deps;
+  const announced = new Set(await marksOfAnnounced(deps.directory, draft));
+  if (nobodysAccounts(draft, neverTouch, announced).length === 0) return [];
+  for (const mark of await unplacedAmong(deps, origin.name, draft)) announced.add(mark);
   const listed = nobodysAccounts(draft, neverTouch, announced);
   const lagging = listed.filter(({ userName }) => draft.lately.names.has(userName));
   if (lagging.length === 0) return listed;

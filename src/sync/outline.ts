@@ -8,6 +8,8 @@ export interface Outline {
   readonly things: readonly PlannedRow[];
   readonly loses: Section;
   readonly gets: Section;
+  /** Who would lose something in other targets later on, by what is remembered. */
+  readonly carried: Section;
   /** What policy refused, by code, the most frequent first. */
   readonly held: readonly HeldEntry[];
 }
@@ -62,12 +64,14 @@ export function outlineOf(plan: SyncPlan, { mostRows = MOST_ROWS }: OutlineOptio
   const isMany = rows.length > mostRows;
   const losing = rows.filter(({ changes }) => changes.some(({ op }) => LOSSES.has(op)));
   const getting = rows.filter(({ changes }) => !changes.some(({ op }) => LOSSES.has(op)));
+  const carried = rowsOf(plan.carried ?? []);
   const byCode = new Map<string, HeldPlannedChange[]>();
   for (const change of plan.held) push(byCode, change.code, change);
   return {
     things: all.filter(({ changes }) => changes[0]?.type !== 'user'),
     loses: sectionOf(losing, isMany),
     gets: sectionOf(getting, isMany),
+    carried: sectionOf(carried, carried.length > mostRows),
     held: [...byCode]
       .map(([code, changes]) => ({ code, changes: [...changes].sort((one, other) => compare(one.key, other.key)) }))
       .sort((one, other) => other.changes.length - one.changes.length || compare(one.code, other.code)),

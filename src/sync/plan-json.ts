@@ -40,6 +40,8 @@ const planSchema = z.object({
   complete: z.boolean(),
   listed: number,
   changes: z.array(change),
+  // Of a version that did not know it.
+  carried: z.array(change).default([]),
   held: z.array(change.extend({ code: z.string() })),
   brake: z
     .object({
@@ -87,6 +89,7 @@ export function planJson(plan: SyncPlan): PlanJson {
     brake: brake ?? null,
     summary,
     changes: plan.changes.map(withFields),
+    carried: (plan.carried ?? []).map(withFields),
     held: plan.held.map(withFields),
     notes: [...notes],
     fingerprint,
@@ -109,6 +112,11 @@ export function parsePlan(text: string): SyncPlan {
   if (fingerprintOf(data) !== data.fingerprint) {
     throw new LatchgateError('plan_invalid', 'the plan is not what was written: its changes are others');
   }
-  const { version: _, brake, createdAt, ...rest } = data;
-  return { ...rest, createdAt: new Date(createdAt), ...(brake === null ? {} : { brake }) };
+  const { version: _, brake, createdAt, carried, ...rest } = data;
+  return {
+    ...rest,
+    createdAt: new Date(createdAt),
+    ...(brake === null ? {} : { brake }),
+    ...(carried.length === 0 ? {} : { carried }),
+  };
 }

@@ -3,6 +3,7 @@ import type { Audit } from '../audit/audit.ts';
 import type { ChangeSet } from '../model/change.ts';
 import { type BrakeInput, brakeFor, losersOf } from './brake.ts';
 import { carriedElsewhere } from './carried.ts';
+import { carriedLately } from './carried-lately.ts';
 import { type Draft, whose } from './draft.ts';
 import { type AccountElsewhere, planElsewhere } from './elsewhere.ts';
 import { fingerprintOf, summaryOf } from './fingerprint.ts';
@@ -30,7 +31,7 @@ export async function prepareSync(
   setup: SyncSetup,
   signal: AbortSignal,
 ): Promise<Prepared> {
-  const { directory, clock, targets, leaver, managesAll, neverTouch, holdsDeletion } = deps;
+  const { directory, clock, targets, leaver, managesAll, holdsDeletion } = deps;
   const draft = await draftSync(deps, setup, signal);
   const { listing, snapshot, held } = draft;
   const elsewhere = await planElsewhere(
@@ -44,7 +45,7 @@ export async function prepareSync(
       reason: `gone from ${setup.origin.name}`,
     },
   );
-  const nobodys = managesAll ? await nobodysNow(directory, draft, neverTouch, signal) : [];
+  const nobodys = managesAll ? await nobodysNow(deps, setup, draft, signal) : [];
   const changes: PlannedChange[] = [
     ...draft.rows.flatMap(({ person, subject, planned }) =>
       planned.plan.changes.map((change) =>
@@ -67,7 +68,8 @@ export async function prepareSync(
       reason: `gone from ${setup.origin.name}: no login any more`,
     });
   }
-  const brake = brakeFor(await brakeInput(deps, setup, draft, changes));
+  const carried = await carriedElsewhere(deps, setup, draft);
+  const brake = brakeFor(await brakeInput(deps, setup, draft, { changes, carried }));
   const [source, target] = [setup.source.name, setup.planning.name];
   const plan: SyncPlan = {
     id: `plan_${randomUUID()}`,
@@ -78,11 +80,12 @@ export async function prepareSync(
     complete: listsEverybody(listing) && snapshot.complete,
     listed: listing.people.length,
     changes,
+    ...(carried.length === 0 ? {} : { carried }),
     held,
     ...(brake === undefined ? {} : { brake }),
     summary: summaryOf(changes, held),
     notes: notesOf(draft, deps.unheard),
-    fingerprint: fingerprintOf({ source, target, brake, changes, held }),
+    fingerprint: fingerprintOf({ source, target, brake, changes, carried, held }),
   };
   return { plan, draft, nobodys, elsewhere };
 }
@@ -91,7 +94,7 @@ async function brakeInput(
   deps: SyncDeps,
   setup: SyncSetup,
   draft: Draft,
-  changes: readonly PlannedChange[],
+  { changes, carried }: Required<Pick<SyncPlan, 'changes' | 'carried'>>,
 ): Promise<BrakeInput> {
   const { stopIf, audit, clock } = deps;
   const { listing, before, missing, snapshot, memory } = draft;
@@ -113,7 +116,8 @@ async function brakeInput(
     changes,
     holders: memory.holders() + [...removed].filter((person) => !memory.holds(person)).length,
     removedLately: removed,
-    carried: await carriedElsewhere(deps, setup, draft),
+    carried: losersOf(carried),
+    carriedLately: carried.length === 0 ? new Set() : await carriedLately(deps, setup.origin.name),
     createdLately: makes ? await createdSince(audit, setup.planning.name, since) : 0,
   };
 }

@@ -1,7 +1,16 @@
 import { code, plain, table } from '../mapping/markdown.ts';
 import { type Outline, outlineOf, type PlannedRow, type Section } from './outline.ts';
 import type { RenderPlanOptions } from './render-text.ts';
-import { amount, approvalText, changeText, countsText, listedText, peopleText, reasonText } from './render-words.ts';
+import {
+  amount,
+  approvalText,
+  CARRIED_TITLE,
+  changeText,
+  countsText,
+  listedText,
+  peopleText,
+  reasonText,
+} from './render-words.ts';
 import type { Brake, PlannedChange, SyncPlan } from './sync.ts';
 
 const NAMES = 12;
@@ -20,6 +29,7 @@ export function renderPlanMarkdown(plan: SyncPlan, options: Pick<RenderPlanOptio
     `${code(plan.source)} → ${code(plan.target)}; ${listedText(plan)}. Plan ${code(plan.id)}, ${plan.createdAt.toISOString()}.`,
     ...section('Would lose something', outline.loses, LOSING_NAMES),
     ...section('Would get something', outline.gets, NAMES),
+    ...section(CARRIED_TITLE, outline.carried, LOSING_NAMES),
     ...things(outline.things),
     ...held(outline.held, options.all === true ? Number.POSITIVE_INFINITY : HELD_ROWS),
     ...(plan.notes.length === 0 ? [] : ['### Notes', plan.notes.map((note) => `- ${plain(note)}`).join('\n')]),
@@ -40,7 +50,7 @@ function section(title: string, { people, rows, alike }: Section, mostNames: num
   const together = alike.map((one) => [
     amount(one.rows.length),
     one.changes.map((change) => changeText(change, { values: one.isSame, mark: code })).join('<br>'),
-    namesText(one.rows, mostNames),
+    `${namesText(one.rows, mostNames)}${where(one.rows[0]?.target)}`,
   ]);
   return [
     `### ${title}: ${peopleText(people)}`,
@@ -56,10 +66,14 @@ function things(rows: readonly PlannedRow[]): readonly string[] {
 
 function cells(row: PlannedRow): readonly string[] {
   return [
-    `${row.name === row.key ? '' : `${code(row.name)}<br>`}${code(row.key)}${row.target === undefined ? '' : ` in ${code(row.target)}`}`,
+    `${row.name === row.key ? '' : `${code(row.name)}<br>`}${code(row.key)}${where(row.target)}`,
     row.changes.map((change) => changeText(change, { mark: code })).join('<br>'),
     reasons(row.changes),
   ];
+}
+
+function where(target: string | undefined): string {
+  return target === undefined ? '' : ` in ${code(target)}`;
 }
 
 function namesText(rows: readonly PlannedRow[], most: number): string {

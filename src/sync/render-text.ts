@@ -1,7 +1,16 @@
 import { quote, show } from '../mapping/visible.ts';
 import type { Change } from '../model/change.ts';
 import { type Alike, type Outline, outlineOf, type PlannedRow, type Section } from './outline.ts';
-import { amount, approvalText, changeText, countsText, listedText, peopleText, reasonText } from './render-words.ts';
+import {
+  amount,
+  approvalText,
+  CARRIED_TITLE,
+  changeText,
+  countsText,
+  listedText,
+  peopleText,
+  reasonText,
+} from './render-words.ts';
 import type { SyncPlan } from './sync.ts';
 
 export interface RenderPlanOptions {
@@ -36,10 +45,11 @@ export function renderPlanText(plan: SyncPlan, options: RenderPlanOptions = {}):
   const outline = outlineOf(plan, options.all === true ? { mostRows: Number.POSITIVE_INFINITY } : {});
   page.section('Would lose something', outline.loses, LOSING_NAMES);
   page.section('Would get something', outline.gets, NAMES);
+  page.section(CARRIED_TITLE, outline.carried, LOSING_NAMES);
   page.things(outline.things);
   page.held(outline.held, options.all === true ? Number.POSITIVE_INFINITY : HELD_ROWS);
   page.notes(plan.notes);
-  const isCut = outline.loses.alike.length + outline.gets.alike.length > 0;
+  const isCut = [outline.loses, outline.gets, outline.carried].some(({ alike }) => alike.length > 0);
   return page.text(
     isCut ? 'People who change alike are put together; --all shows each, --json everything.' : undefined,
   );

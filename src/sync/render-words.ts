@@ -4,10 +4,13 @@ import type { PlannedChange, SyncPlan } from './sync.ts';
 
 const OPS = ['create', 'update', 'disable', 'delete', 'grant', 'revoke', 'held'] as const;
 
+export const CARRIED_TITLE = 'Would lose something in other targets, at the next login or sync there';
+
 /** `3 create, 12 revoke, 1 held`; what there is none of is left out. */
-export function countsText({ summary }: Pick<SyncPlan, 'summary'>): string {
+export function countsText({ summary, carried = [] }: Pick<SyncPlan, 'summary' | 'carried'>): string {
   const parts = OPS.filter((op) => summary[op] > 0).map((op) => `${amount(summary[op])} ${op}`);
-  return parts.length === 0 ? 'nothing to change' : parts.join(', ');
+  const said = parts.length === 0 ? 'nothing to change' : parts.join(', ');
+  return carried.length === 0 ? said : `${said}; ${amount(carried.length)} carried into other targets`;
 }
 
 export function amount(number: number): string {

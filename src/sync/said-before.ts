@@ -1,7 +1,7 @@
 import type { Listings } from '../directory/directory.ts';
 import type { Mapping, RememberedAssertion } from '../mapping/mapping.ts';
 import type { Decision } from '../model/desired.ts';
-import { entitlementKey } from '../model/entitlement.ts';
+import { entitlementKey, type GrantedEntitlement } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { SyncOrigin } from './deciding.ts';
 import type { KnownPeople } from './known.ts';
@@ -11,6 +11,15 @@ export interface SaidBeforeParts {
   readonly origin: SyncOrigin;
   readonly known: KnownPeople;
   readonly mapping: Mapping;
+}
+
+/** One thing that a target would take of somebody. */
+export interface LossElsewhere {
+  readonly target: string;
+  /** What the account is likely to be called. */
+  readonly userNames: readonly string[];
+  /** Absent: the account. */
+  readonly entitlement?: GrantedEntitlement;
 }
 
 /**
@@ -57,19 +66,19 @@ export class SaidBefore {
   }
 
   /**
-   * Whether somebody would have less in another target than `except`, when this is all that the source says of them: once
+   * What somebody would have no longer in other targets than `except`, when this is all that the source says of them: once
    * it is remembered, the next login or sync there takes it.
    */
-  wouldLoseElsewhere(person: PersonId, now: readonly RememberedAssertion[], except: string): boolean {
+  lossesElsewhere(person: PersonId, now: readonly RememberedAssertion[], except: string): readonly LossElsewhere[] {
     const said = this.#people.get(person);
-    if (said === undefined) return false;
+    if (said === undefined) return [];
     const { mapping, known, origin } = this.#parts;
     const others = known.others.get(person) ?? [];
     const left = now.length > 0 ? origin.name : latestOf(others)?.origin;
     const before = mapping.map({ person, assertions: [...others, ...said], current: origin.name });
-    if (left === undefined)
-      return before.decision !== 'deny' && [...before.accounts.keys()].some((it) => it !== except);
-    return isLess(before, mapping.map({ person, assertions: [...others, ...now], current: left }), except);
+    const after =
+      left === undefined ? undefined : mapping.map({ person, assertions: [...others, ...now], current: left });
+    return lossesOf(before, after).filter(({ target }) => target !== except);
   }
 
   #add(person: PersonId, subject: string, claims: string, rememberedGroups: readonly string[] | undefined): void {
@@ -97,15 +106,19 @@ function latestOf(assertions: readonly RememberedAssertion[]): RememberedAsserti
   return assertions.filter(({ active }) => active).toSorted((a, b) => b.at.getTime() - a.at.getTime())[0];
 }
 
-/** Something that was given by the one, in any target but `except`, is not given by the other. */
-function isLess(before: Decision, now: Decision, except?: string): boolean {
-  if (before.decision === 'deny') return false;
-  const accounts = [...before.accounts].filter(([target]) => target !== except);
-  if (now.decision === 'deny') return except === undefined || accounts.length > 0;
-  return accounts.some(([target, account]) => {
-    const left = now.accounts.get(target);
-    if (left === undefined || (account.active && !left.active)) return true;
+/** Something that was given by the one is not given by the other. */
+function isLess(before: Decision, now: Decision): boolean {
+  return before.decision !== 'deny' && (now.decision === 'deny' || lossesOf(before, now).length > 0);
+}
+
+/** What was given by the one and is not by the other; undefined: that gives nothing. */
+function lossesOf(before: Decision, now: Decision | undefined): readonly LossElsewhere[] {
+  if (before.decision === 'deny') return [];
+  return [...before.accounts].flatMap(([target, { active, entitlements, userNames }]) => {
+    const left = now?.decision === 'allow' ? now.accounts.get(target) : undefined;
+    if (left === undefined || (active && !left.active)) return [{ target, userNames }];
     const given = new Set(left.entitlements.map((entitlement) => entitlementKey(entitlement)));
-    return account.entitlements.some((entitlement) => !given.has(entitlementKey(entitlement)));
+    const lost = entitlements.filter((entitlement) => !given.has(entitlementKey(entitlement)));
+    return lost.map((entitlement) => ({ target, userNames, entitlement }));
   });
 }

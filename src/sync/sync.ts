@@ -53,6 +53,11 @@ export interface SyncPlan {
   /** People that the source listed. */
   readonly listed: number;
   readonly changes: readonly PlannedChange[];
+  /**
+   * What people would lose in other targets, at their next login or sync there, by what a run of this plan remembers.
+   * Absent: nothing. It is not made by the run, and no part of `summary`.
+   */
+  readonly carried?: readonly PlannedChange[];
   /** Changes that policy refused one by one. The rest goes on without them. */
   readonly held: readonly HeldPlannedChange[];
   /** Present: not one write is made until a person approves. */
@@ -60,7 +65,7 @@ export interface SyncPlan {
   readonly summary: PlanSummary;
   /** Lines for people: what the source merged or left out, who could not be read. */
   readonly notes: readonly string[];
-  /** SHA-256 over `changes`, `held` and why it waits, in an order of its own: two plans with the same one are the same plan. */
+  /** SHA-256 over `changes`, `carried`, `held` and why it waits, in an order of its own: two plans with the same one are the same plan. */
   readonly fingerprint: string;
 }
 

@@ -5,7 +5,7 @@ import { prepareSync } from './plan.ts';
 import { SYNC_APPROVED } from './removed-lately.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { ApplyOptions, ApplyResult, SyncPlan, Syncs } from './sync.ts';
-import { untilAllAreHeard } from './unheard-sources.ts';
+import { noteHeard, untilAllAreHeard } from './unheard-sources.ts';
 
 /** What a run that was killed held passes on after this. */
 const LEASE_MS = 9_000;
@@ -42,7 +42,9 @@ async function runUnderLease(options: SyncsOptions, name: string, apply: ApplyOp
     }
     if (prepared.plan.brake !== undefined && !apply.approve) return nothingDone(prepared.plan, 'held');
     if (apply.approve) await rememberApproval(options, prepared.plan, apply);
-    return await applyPrepared(deps, setup, prepared, { ...apply, keep: keeping(lease) });
+    const result = await applyPrepared(deps, setup, prepared, { ...apply, keep: keeping(lease) });
+    if (result.outcome === 'applied') await noteHeard(prepared.plan, options.directory.values);
+    return result;
   } finally {
     await lease.release().catch(() => undefined);
   }

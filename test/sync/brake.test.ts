@@ -19,7 +19,8 @@ const NOTHING: BrakeInput = {
   changes: [],
   holders: 100,
   removedLately: new Set(),
-  carried: 0,
+  carried: new Set(),
+  carriedLately: new Set(),
   createdLately: 0,
 };
 
@@ -57,8 +58,14 @@ it.each([{ people: 0 }, { percent: 0 }])('holds every removal under %o', (remova
   expect(codeOf({ changes: [change('grant', 0)], stopIf })).toBeUndefined();
 });
 
+it('adds whom runs of the day made lose something elsewhere, once, and only to what would do so again', () => {
+  const carried = lately(2);
+  expect(codeOf({ carried, carriedLately: lately(10) })).toBeUndefined();
+  expect(codeOf({ carried, carriedLately: lately(11) })).toBe('too_many_removals');
+  expect(codeOf({ carriedLately: lately(50) })).toBeUndefined();
+});
+
 it('adds whoever lost something within the day, once, and only to what would take something', () => {
-  const lately = (count: number) => new Set(Array.from({ length: count }, (_, at) => `p${at}`));
   expect(codeOf({ changes: removals(1), removedLately: lately(10) })).toBeUndefined();
   expect(codeOf({ changes: removals(1), removedLately: lately(11) })).toBe('too_many_removals');
   expect(codeOf({ changes: [change('grant', 0)], removedLately: lately(50) })).toBeUndefined();
@@ -76,8 +83,8 @@ it.each([
   ['too many to be asked for', { source: { complete: true, listed: 20_000, unasked: 1_001 } }, 'source_short'],
   ['two who are missing of two', { known: { before: 2, missing: 2 } }, undefined],
   ['ten who are missing of a hundred', { known: { before: 100, missing: 10 } }, undefined],
-  ['ten who would lose something elsewhere', { carried: 10 }, undefined],
-  ['eleven who would lose something elsewhere', { carried: 11 }, 'too_many_removals'],
+  ['ten who would lose something elsewhere', { carried: lately(10) }, undefined],
+  ['eleven who would lose something elsewhere', { carried: lately(11) }, 'too_many_removals'],
   ['an incomplete target', { targetComplete: false }, 'target_incomplete'],
 ] as const)('%s, whatever the threshold says', (_name, more, code) => {
   expect(codeOf(more)).toBe(code);
@@ -95,3 +102,7 @@ it('holds a spike of new accounts, with those of the last hour, only where a lim
   const group: PlannedChange = { op: 'create', type: 'group', key: 'g', reason: '' };
   expect(codeOf({ changes: [group], createdLately: 50, stopIf })).toBeUndefined();
 });
+
+function lately(count: number) {
+  return new Set(Array.from({ length: count }, (_, at) => `p${at}`));
+}
