@@ -67,12 +67,18 @@ const webhookSchema = z.strictObject({
   from,
 });
 
+/** A day, by which the brake of syncs goes, and as much again for clocks and runs that are long. */
+const LEAST_KEEP_MS = 172_800_000;
+
 export const auditSchema = z.strictObject({
-  keep: durationMs.optional().meta({
-    description:
-      'How long records are kept. Older ones are removed up to a signed checkpoint, once every receiver has them. Absent: for ever.',
-    examples: ['400d'],
-  }),
+  keep: durationMs
+    .refine((ms) => ms >= LEAST_KEEP_MS, 'must be at least 2d')
+    .optional()
+    .meta({
+      description:
+        'How long records are kept, at least `2d`: the brake goes by those of the last day. Older ones are removed up to a signed checkpoint, once every receiver has them. Absent: for ever.',
+      examples: ['400d'],
+    }),
   checkpoint: z
     .strictObject({
       records: count

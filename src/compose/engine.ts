@@ -106,6 +106,7 @@ export function composeEngine(config: Config, state: State): Engines {
     leaseMs: LEASE_MS,
     targets,
     leaver: config.safety.leaver,
+    removals: config.safety.stop_if.removals,
     isManaged,
     aliases: aliasesOf(config),
     ...holding,

@@ -34,7 +34,7 @@ export function createDirectory(database: Database, clock: Clock): Directory {
     retries: createRetries(database),
     decisions: createDecisions(database),
     plans: createPlans(database),
-    syncRuns: createSyncRuns(database),
+    syncRuns: createSyncRuns(database, clock),
     values: createStateValues(database),
     probe: () => database.probe(),
     close: async () => {

@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ExpressionBuilder } from 'kysely';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
 import type { Lease, Leases } from './directory.ts';
+import type { Tables } from './tables.ts';
 
 const POLL_MS = 40;
 const PRUNE_EVERY_MS = 60_000;
+/** So far the clocks of two instances may be apart. */
+const CLOCKS_DIFFER_MS = 60_000;
 
 /** Leases over the database, and how to give up all that this instance holds. */
 export interface HeldLeases extends Leases {
@@ -14,7 +18,8 @@ export interface HeldLeases extends Leases {
 }
 
 /**
- * Expiry is told by this instance's clock, so the clocks of the instances should agree to well within a `ttlMs`. Within
+ * Expiry is told by this instance's clock, so the clocks of the instances should agree to well within a `ttlMs`. A lease
+ * that ends further ahead than one could by now was taken by a clock that was wrong: it counts as run out. Within
  * one instance callers of the same name come in the order in which they asked.
  */
 export function createLeases(database: Database, clock: Clock): HeldLeases {
@@ -104,6 +109,11 @@ async function renewed(database: Database, clock: Clock, holder: string, ttlMs: 
   return written.numUpdatedRows > 0n && clock.now() < expires_at;
 }
 
+function isOver(now: number, ttlMs: number) {
+  return ({ or, eb }: ExpressionBuilder<Tables, 'leases'>) =>
+    or([eb('leases.expires_at', '<=', now), eb('leases.expires_at', '>', now + ttlMs + CLOCKS_DIFFER_MS)]);
+}
+
 function newHolder(): string {
   return randomBytes(16).toString('base64url');
 }
@@ -148,7 +158,7 @@ class RowLease implements Lease {
       db
         .insertInto('leases')
         .values({ name: this.name, ...row })
-        .onConflict((conflict) => conflict.column('name').doUpdateSet(row).where('leases.expires_at', '<=', now))
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(row).where(isOver(now, this.ttlMs)))
         .executeTakeFirst(),
     );
     return written.numInsertedOrUpdatedRows === 1n;
@@ -209,7 +219,7 @@ class RowLeases implements Lease {
         const written = await trx
           .insertInto('leases')
           .values({ name, ...row })
-          .onConflict((conflict) => conflict.column('name').doUpdateSet(row).where('leases.expires_at', '<=', now))
+          .onConflict((conflict) => conflict.column('name').doUpdateSet(row).where(isOver(now, this.ttlMs)))
           .executeTakeFirst();
         if (written.numInsertedOrUpdatedRows === 1n) taken.add(name);
       }

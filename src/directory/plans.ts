@@ -5,6 +5,9 @@ import type { PlanRow } from './tables.ts';
 
 const WAITING: readonly PlanState[] = ['held', 'saved'];
 
+/** What lies further ahead was written by a clock that was wrong: it is older than whatever is not. */
+const CLOCKS_DIFFER_MS = 60_000;
+
 export function createPlans(database: Database): Plans {
   return {
     keep: (plan) =>
@@ -13,6 +16,7 @@ export function createPlans(database: Database): Plans {
           .selectFrom('plans')
           .selectAll()
           .where('sync', '=', plan.sync)
+          .orderBy((eb) => eb('at', '>', plan.at.getTime() + CLOCKS_DIFFER_MS), 'asc')
           .orderBy('at', 'desc')
           .orderBy('id', 'desc')
           .limit(1)

@@ -1,8 +1,12 @@
+import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
 import type { SyncRun, SyncRuns } from './sync-history.ts';
 import type { SyncRunRow } from './tables.ts';
 
-export function createSyncRuns(database: Database): SyncRuns {
+/** What lies further ahead was written by a clock that was wrong: it is older than whatever is not. */
+const CLOCKS_DIFFER_MS = 60_000;
+
+export function createSyncRuns(database: Database, clock: Clock): SyncRuns {
   return {
     begin: ({ id, sync, by, startedAt }) =>
       database.run(async (db) => {
@@ -46,6 +50,7 @@ export function createSyncRuns(database: Database): SyncRuns {
           .where('sync', '=', sync)
           .where('finished_at', 'is not', null)
           .$if(outcomes !== undefined, (query) => query.where('outcome', 'in', outcomes ?? []))
+          .orderBy((eb) => eb('finished_at', '>', clock.now() + CLOCKS_DIFFER_MS), 'asc')
           .orderBy('finished_at', 'desc')
           .orderBy('id', 'desc')
           .limit(1)

@@ -5,6 +5,7 @@ import { type LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
 import { Aliases } from './aliases.ts';
 import { recordAllowed, recordRefusal } from './decided.ts';
+import { deleteDue, type Removals } from './delete-due.ts';
 import { LAST_RETRY_MS } from './failed.ts';
 import { refuseFormer } from './former.ts';
 import { allBut } from './heard.ts';
@@ -31,6 +32,8 @@ import { Said } from './said.ts';
 export interface EngineDeps extends RunsDeps, Pick<JoiningDeps, 'join'> {
   readonly mapping: Mapping;
   readonly leaver: LeaverPolicy;
+  /** Of how many people accounts may be deleted within a day, once they are due. Absent: of any number. */
+  readonly removals?: Removals;
   /** Logins whose people a source lists, by their `external_id`. */
   readonly aliases: ReadonlySet<string>;
   /** Ends every session of a person on every instance, sockets included. */
@@ -39,8 +42,6 @@ export interface EngineDeps extends RunsDeps, Pick<JoiningDeps, 'join'> {
 
 /** Within this time the one who began is expected to be done. */
 const FOLLOW_UP_MS = 15_000;
-/** Who left, read at a time. */
-const PEOPLE_AT_ONCE = 100;
 
 /** What a login, and later a push or a sync, does with an assertion. */
 export class Engine implements Provisioner {
@@ -197,20 +198,8 @@ export class Engine implements Provisioner {
 
   /** Deletes the accounts of those who have been out for as long as `safety.leaver` says. For the scheduler. */
   async deleteDue(): Promise<void> {
-    const { directory, clock, leaver, targets } = this.#deps;
-    if (leaver.deleteAfterMs === undefined) return;
-    const before = new Date(clock.now() - leaver.deleteAfterMs);
-    for (let after: PersonId | undefined; !this.#stop.signal.aborted; ) {
-      const people = await directory.people.goneBefore(before, PEOPLE_AT_ONCE, after);
-      for (const { id } of people) {
-        for (const { target, created } of await directory.accounts.ofPerson(id)) {
-          const isOurs = created && targets.get(target)?.target.can.delete === true;
-          if (isOurs) await this.leave(id, target, 'scheduler', `delete-${id.slice(-8)}`);
-        }
-      }
-      after = people.at(-1)?.id;
-      if (people.length < PEOPLE_AT_ONCE) return;
-    }
+    const leave = this.leave.bind(this);
+    await deleteDue({ ...this.#deps, leave }, this.#stop.signal);
   }
 
   /** Brings somebody who is out to what that means, in one target; who is back by now is treated as `again` does. */

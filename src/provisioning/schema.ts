@@ -49,7 +49,9 @@ interface LeaverConfig {
 
 const delayed = z.strictObject({
   disable: z.literal('now', 'must be now').describe('At once.'),
-  delete_after: durationMs.describe('How long after that the account is deleted.'),
+  delete_after: durationMs.describe(
+    'How long after that the account is deleted. Of more people than `stop_if.removals` allows within a day (two always may) it waits for the next.',
+  ),
 });
 
 export const safetySchema = z.strictObject({

@@ -89,8 +89,8 @@ class Drafting {
   readonly #unheard = new Set<string>();
   readonly #lately: Lately;
   readonly #later = new Map<PersonId, () => Promise<void>>();
-  /** Of people who have several subjects those whom the source lists by one. */
-  readonly #listedTwins = new Set<PersonId>();
+  /** Of people who have several subjects the one that says what is to become of them. */
+  readonly #speaking = new Map<PersonId, string>();
   /** Subjects that are listed and known. */
   #found = 0;
   #before = 0;
@@ -153,7 +153,7 @@ class Drafting {
       else if (known.twins.has(person)) several.set(person, { person, known: before, listed: [listed] });
       else yield { person, known: before, listed: [listed] };
     }
-    for (const person of several.keys()) this.#listedTwins.add(person);
+    for (const [person, { listed }] of several) this.#speaking.set(person, listed[0]?.subject ?? '');
     yield* several.values();
   }
 
@@ -196,13 +196,14 @@ class Drafting {
 
   async #planGone(known: ListedSubject, signal: AbortSignal): Promise<void> {
     const { person, subject } = known;
-    // Their other subject is listed, and says what is to become of them.
-    if (this.#listedTwins.has(person)) {
+    // Another subject of theirs is listed, or missing too, and says what is to become of them.
+    if ((this.#speaking.get(person) ?? subject) !== subject) {
       if (this.#listsEverybody && known.active === true) this.#gone.push(known);
       return;
     }
     const decided = await this.#unlessHeld(person, this.#read.deciding.gone(person, known));
     if ('refused' in decided) return this.#refuse(person, [], decided.refused, decided.message, subject);
+    if (this.#read.known.twins.has(person)) this.#speaking.set(person, subject);
     const planned = await this.#plan(person, subject, decided.goal, signal);
     if (planned === 'later') {
       this.#later.set(person, () => this.#planGone(known, signal));

@@ -77,8 +77,9 @@ export class SyncSchedule {
       const stored = await readDue(sync.name, values);
       const now = clock.now();
       // Under way or to be tried again: an instance with another schedule does not begin it anew.
-      if (stored !== undefined && stored.state.attempts > 0) return stored;
-      if (stored?.state.schedule === schedule && !isTooFar(stored.state, sync, now)) return stored;
+      if (stored !== undefined && stored.state.attempts > 0 && !isTooFarAgain(stored.state, now)) return stored;
+      const stands = stored?.state.schedule === schedule && stored.state.attempts === 0;
+      if (stands && !isTooFar(stored.state, sync, now)) return stored;
       const due = nextDue(sync, now, stored === undefined ? undefined : now);
       const fresh = { due, start: this.#startOf(sync, due), attempts: 0, schedule };
       const state = stored === undefined ? fresh : { ...fresh, start: Math.min(fresh.start, stored.state.start) };
@@ -147,6 +148,11 @@ export class SyncSchedule {
 function isTooFar({ start }: DueState, sync: ScheduledSync, now: number): boolean {
   const latest = sync.every === undefined ? nextDue(sync, now + CLOCKS_DIFFER_MS) : now + sync.every;
   return start > latest + jitterMs(sync);
+}
+
+/** Of a run that was begun: it is tried again later than is ever waited for. */
+function isTooFarAgain({ start }: DueState, now: number): boolean {
+  return start > now + Math.max(...AGAIN_MS) + CLOCKS_DIFFER_MS;
 }
 
 async function tryLease(leases: Leases, name: string): Promise<Lease | undefined> {

@@ -1,4 +1,5 @@
 import { canonicalJson, chainHash, parseRecord, recordBody } from '../../src/audit/record.ts';
+import { auditSchema } from '../../src/audit/schema.ts';
 
 describe('canonical JSON', () => {
   it('is the same text for the same facts, whatever the order of their members', () => {
@@ -43,4 +44,10 @@ describe('a record', () => {
     // printf '%064d{}' 0 | sha256sum
     expect(chainHash('0'.repeat(64), '{}')).toBe('5508d2b710e64bc470079e1b211d9c58e21011e59d0559e422345dc19d659a75');
   });
+});
+
+it('is kept for two days at least: the brake of syncs goes by the records of one', () => {
+  expect(auditSchema.parse({ keep: '2d' }).keep).toBe(172_800_000);
+  const { error } = auditSchema.safeParse({ keep: '47h' });
+  expect(error?.issues).toMatchObject([{ path: ['keep'], message: 'must be at least 2d' }]);
 });

@@ -37,6 +37,16 @@ export function describeSyncStores(world: World): void {
       expect(await there.plans.get('pl_3')).toBeUndefined();
     });
 
+    it('asks once for one plan, whatever was kept by a clock that was far ahead', async () => {
+      const { here, state } = world();
+      state.clock.fastForward(1_000 * DAY_MS);
+      await keep('pl_1');
+      state.clock.fastForward(-1_000 * DAY_MS);
+      const { fingerprint } = await keep('pl_2');
+      await here.plans.decide('pl_2', { from: ['held'], to: 'rejected', by: 'op', at: new Date(state.clock.now()) });
+      expect(await keep('pl_3', { fingerprint })).toMatchObject({ id: 'pl_2', state: 'rejected' });
+    });
+
     it('asks once for one plan, however often it is made again', async () => {
       const first = await keep('pl_1');
       expect(await keep('pl_2', { fingerprint: first.fingerprint })).toEqual(first);
@@ -158,6 +168,18 @@ export function describeSyncStores(world: World): void {
       await begin('r3');
       expect(await there.syncRuns.lastFinished('hr')).toMatchObject({ id: 'r2', code: 'source_unavailable' });
       expect(await there.syncRuns.lastFinished('hr', ['applied', 'planned'])).toMatchObject({ id: 'r1' });
+    });
+
+    it('takes for the last none that ended by a clock that was far ahead, unless there is no other', async () => {
+      const { here, there, state } = world();
+      state.clock.fastForward(1_000 * DAY_MS);
+      await begin('r1');
+      await finish('r1', 'applied');
+      state.clock.fastForward(-1_000 * DAY_MS);
+      expect(await there.syncRuns.lastFinished('hr')).toMatchObject({ id: 'r1' });
+      await begin('r2');
+      await finish('r2', 'failed');
+      expect(await here.syncRuns.lastFinished('hr')).toMatchObject({ id: 'r2' });
     });
 
     it('forgets what is older', async () => {

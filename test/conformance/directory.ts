@@ -361,6 +361,18 @@ function describeLeases(world: World): void {
       expect(most).toBe(1);
     });
 
+    it('lets the next one in when the lease was taken by a clock that was far ahead', async () => {
+      const { here, there, state } = world();
+      state.clock.fastForward(1_000 * 86_400_000);
+      await here.leases.acquire('alice', 60_000, never());
+      await here.leases.acquireFree(['bob'], 60_000);
+      state.clock.fastForward(-1_000 * 86_400_000);
+      await (await there.leases.acquire('alice', 60_000, soon())).release();
+      const free = await there.leases.acquireFree(['bob'], 60_000);
+      expect([...free.names]).toEqual(['bob']);
+      await free.release();
+    });
+
     it('gives up waiting with lease_lost when the signal ends, and lets the next one in', async () => {
       const { here, there } = world();
       const lease = await here.leases.acquire('alice', 60_000, never());

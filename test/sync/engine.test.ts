@@ -269,6 +269,23 @@ describe('an account of somebody who left', () => {
     expect(Object.keys(world.accounts())).toEqual(['bob']);
   });
 
+  it('is deleted with few others a day, however many a clock that was wrong has be due', async () => {
+    await start({ leaver: { now: 'disable', deleteAfterMs: 30 * 86_400_000 }, stopIf: { removals: { percent: 10 } } });
+    for (let at = 0; at < 40; at += 1) world.hr.add(`p${at}`, { groups: ['User'] });
+    await applied();
+    for (let at = 0; at < 20; at += 1) world.hr.people.delete(`p${at}`);
+    expect(await world.apply('hr', { approve: true })).toMatchObject({ outcome: 'applied' });
+    const left = () => Object.keys(world.accounts()).length;
+    world.now += 1_000 * 86_400_000;
+    for (const expected of [36, 36]) {
+      await world.engine.deleteDue();
+      expect(left()).toBe(expected);
+    }
+    world.now += 86_400_001;
+    await world.engine.deleteDue();
+    expect(left()).toBe(33);
+  });
+
   it('is deleted in every target, whoever runs a sync or not; one that was there before us is not', async () => {
     await start({ leaver: { now: 'disable', deleteAfterMs: 86_400_000 }, joined: ['hr'] });
     world.side.addAccount({ userName: 'bob', profile: { email: 'bob@acme.test' } });

@@ -36,6 +36,21 @@ async function hasLeft(person: string): Promise<boolean> {
 }
 
 describe('of somebody whom the source lists by two subjects', () => {
+  it.each(['disable', 'delete'] as const)('is one account to %s when it lacks both', async (now) => {
+    await start({ joined: ['hr'], leaver: { now } });
+    world.hr.add('ann', { groups: ['User'] });
+    await world.apply();
+    const person = (await world.personOf('ann'))?.id ?? '';
+    await world.directory.people.addSubject(person, { issuer: aliasIssuer('staff'), subject: 'ann-2' }, 'hr');
+    world.hr.add('ann-2', { email: 'ann@acme.test', groups: ['team-a'] });
+    await world.apply();
+    for (const subject of ['ann', 'ann-2']) world.hr.people.delete(subject);
+    const { plan, applied } = await world.apply();
+    expect([lines(plan.changes), plan.summary[now], applied]).toEqual([[`${now} ann`], 1, 1]);
+    expect(await hasLeft(person)).toBe(true);
+    expect(lines((await world.plan()).changes)).toEqual([]);
+  });
+
   it('keeps the account when it lacks the one that was gone before and the other too', async () => {
     const person = await listedTwice({ groups: ['User'] });
     world.hr.people.delete('ann-2');

@@ -227,6 +227,21 @@ describe('the time', () => {
     expect(await a.due()).toBe(NOW + HOUR);
   });
 
+  it('is not put off for good by an instance whose clock was wrong while the run failed', async () => {
+    let fails = false;
+    const a = await instance('a', async () => {
+      if (fails) throw new LatchgateError('source_unavailable', 'no');
+      return 'ended';
+    });
+    await a.look();
+    fails = true;
+    state.clock.fastForward(100 * HOUR);
+    await a.look();
+    state.clock.fastForward(-100 * HOUR);
+    await a.look();
+    expect([await a.due(), runs.length]).toEqual([NOW + HOUR, 2]);
+  });
+
   it('by cron is not put off by a clock that jumped ahead once, and not repeated by one that is a little behind', async () => {
     const daily = { ...HOURLY, every: undefined, cron: '0 0 * * *' };
     const a = await instance('a');

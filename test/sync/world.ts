@@ -117,6 +117,7 @@ export class SyncWorld {
     };
     this.engine = new Engine({
       ...context,
+      ...(options.stopIf === undefined ? {} : { removals: options.stopIf.removals }),
       aliases: new Set((options.joined ?? []).map(() => 'staff')),
       log: { warn: () => {}, error: () => {} },
       metrics: { provisioning: () => {}, change: () => {} },
