@@ -12,11 +12,16 @@ export function compileNeverTouch(
 ): (account: Pick<ActualAccount, 'userName' | 'externalId' | 'profile'>) => boolean {
   const patterns = lines.map((line) => {
     // In a regular expression `\S` is not `\s`: its flag ignores case instead.
-    const pattern = compilePattern(line.startsWith('~') ? `~(?i)${line.slice(1)}` : line.toLowerCase());
-    return (text: string) => pattern.match(pattern.kind === 'regex' ? text : text.toLowerCase()) !== undefined;
+    const pattern = compilePattern(line.startsWith('~') ? `~(?i)${line.slice(1).normalize()}` : folded(line));
+    return (text: string) => pattern.match(pattern.kind === 'regex' ? text.normalize() : folded(text)) !== undefined;
   });
   return ({ userName, externalId, profile }) =>
     [userName, profile.email, externalId, externalId?.replace(/^[^|]*\|/, '')].some(
       (text) => typeof text === 'string' && patterns.some((fits) => fits(text)),
     );
+}
+
+/** Without case, and a letter with an accent is the same however it is put together. */
+function folded(text: string): string {
+  return text.normalize().toLowerCase().normalize();
 }

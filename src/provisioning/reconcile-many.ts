@@ -3,7 +3,7 @@ import type { Directory, Leases } from '../directory/directory.ts';
 import type { ActualAccount, Applied, ChangeSet } from '../model/change.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
-import type { Target } from '../targets/target.ts';
+import type { StillOurs, Target } from '../targets/target.ts';
 import { writeFailure } from './failed.ts';
 import type { Memory, ReconcileContext } from './job.ts';
 import { unlessHeld } from './leaver.ts';
@@ -11,6 +11,7 @@ import { type Goal, isErrorCode, whyOut } from './outcome.ts';
 import type { Missing } from './plan.ts';
 import { type Planned, recall } from './plan-one.ts';
 import type { AccountState } from './provision.ts';
+import { type UnderLeases, underLeases } from './still-ours.ts';
 import { intend, record, remaining } from './written.ts';
 
 /** Several stores at once, all or nothing. Kept short: nothing slow is called in it. */
@@ -67,9 +68,15 @@ export async function reconcileMany(
   try {
     const ours = rows.filter((row) => lease.names.has(nameOf(row)));
     const ready = await intendMany(context, input, ours);
-    await input.keep(context.directory.leases);
-    const done = await applyMany(input, ready);
-    for (const [row, outcome] of await recordMany(context, input, ready, done)) outcomes.set(row, outcome);
+    const { leases } = context.directory;
+    const under = underLeases(context.clock, async () => {
+      await input.keep(leases);
+      await leases.keep(lease);
+    });
+    const done = await applyMany(input, ready, under);
+    if (await areOurs(under.stillOurs, () => rememberOff(context, input, done))) {
+      for (const [row, outcome] of await recordMany(context, input, ready, done)) outcomes.set(row, outcome);
+    }
   } finally {
     await lease.release().catch(() => undefined);
   }
@@ -79,6 +86,21 @@ export async function reconcileMany(
     outcomes.set(row, await reconcileAlone(context, input, row));
   }
   return rows.map((row) => outcomes.get(row) ?? { outcome: 'already' });
+}
+
+/**
+ * False: the accounts' leases are lost, though the run goes on; these people are looked at anew. Whoever stood still does
+ * not say what became of accounts that others may have worked on since.
+ */
+async function areOurs(stillOurs: StillOurs, ifNot: () => Promise<void>): Promise<boolean> {
+  try {
+    await stillOurs();
+    return true;
+  } catch (thrown) {
+    await ifNot().catch(() => undefined);
+    if (toLatchgateError(thrown).code === 'lease_lost') return false;
+    throw thrown;
+  }
 }
 
 /** Writes ahead for all whose plan still stands. The others are planned anew. */
@@ -126,18 +148,33 @@ async function stillStands(
   return JSON.stringify(now) === JSON.stringify({ link: memory.link, ledger: memory.ledger, pins: memory.pins });
 }
 
+/** Calls that were on their way: what they switched off we did, so that the next run may switch it on again. */
+async function rememberOff(
+  { directory: { accounts } }: ManyContext,
+  { target }: ManyInput,
+  done: ReadonlyMap<ReadyRow, Done>,
+): Promise<void> {
+  for (const [{ person, planned }, applied] of done) {
+    if (applied === undefined || applied instanceof Error || planned.plan.set?.active !== false) continue;
+    const link = await accounts.get(person, target.name);
+    if (link?.accountId === applied.account.id) await accounts.save({ ...link, state: 'disabled' });
+  }
+}
+
 type Done = Applied | LatchgateError | undefined;
 
-/** Several changes of one target, all together where it can. */
+/** Several changes of one target, all together where it can. Nothing is begun once the leases are lost. */
 export async function applySets(
   { target, timeoutMs }: Pick<ManyInput, 'target' | 'timeoutMs'>,
   sets: readonly ChangeSet[],
+  { stillOurs, signal: lost }: UnderLeases,
 ): Promise<readonly (Applied | LatchgateError)[]> {
   if (sets.length === 0) return [];
+  const within = (ms: number): AbortSignal => AbortSignal.any([lost, AbortSignal.timeout(PATIENCE_MS + ms)]);
   if (target.applyMany !== undefined && sets.length > 1) {
-    const signal = AbortSignal.timeout(PATIENCE_MS + timeoutMs * (1 + sets.length));
     try {
-      return await target.applyMany(sets, signal);
+      await stillOurs();
+      return await target.applyMany(sets, within(timeoutMs * (1 + sets.length)), stillOurs);
     } catch (thrown) {
       const error = toLatchgateError(thrown);
       return sets.map(() => error);
@@ -148,19 +185,24 @@ export async function applySets(
   const work = async (): Promise<void> => {
     for (let at = next++; at < sets.length; at = next++) {
       const set = sets[at] as ChangeSet;
-      const signal = AbortSignal.timeout(PATIENCE_MS + timeoutMs);
-      results[at] = await target.apply(set, signal).catch(toLatchgateError);
+      const applied = stillOurs().then(() => target.apply(set, within(timeoutMs), stillOurs));
+      results[at] = await applied.catch(toLatchgateError);
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, sets.length) }, work));
   return results;
 }
 
-async function applyMany(input: ManyInput, rows: readonly ReadyRow[]): Promise<ReadonlyMap<ReadyRow, Done>> {
+async function applyMany(
+  input: ManyInput,
+  rows: readonly ReadyRow[],
+  under: UnderLeases,
+): Promise<ReadonlyMap<ReadyRow, Done>> {
   const writing = rows.filter(({ planned }) => planned.plan.set !== undefined);
   const results = await applySets(
     input,
     writing.map(({ planned }) => planned.plan.set as ChangeSet),
+    under,
   );
   return new Map<ReadyRow, Done>([
     ...rows.map((row) => [row, undefined] as const),

@@ -39,8 +39,8 @@ export interface Source {
    */
   list(signal: AbortSignal): AsyncGenerator<ListedPerson, ListingEnd, undefined>;
   /**
-   * Who of these is there, asked one by one: for sources whose list may lack somebody for a while. Throws what `list`
-   * throws. Absent: the list is never behind.
+   * Who of these is there and in which groups, asked one by one: for sources whose list may lack somebody for a while, or
+   * groups of somebody who changes them while they are read. Throws what `list` throws. Absent: the list is never behind.
    */
   lookUp?(subjects: readonly string[], signal: AbortSignal): Promise<readonly ListedPerson[]>;
   /** Throws what `list` would throw at its first step. For readiness and `doctor`. */

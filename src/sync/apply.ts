@@ -3,6 +3,7 @@ import type { ChangeSet } from '../model/change.ts';
 import type { PersonId } from '../model/person.ts';
 import { applySets, type ManyInput, type ReadyRow, reconcileMany } from '../provisioning/reconcile-many.ts';
 import { auditEntries } from '../provisioning/record.ts';
+import { underLeases } from '../provisioning/still-ours.ts';
 import { recordCarried } from './carried-lately.ts';
 import { isStandIn, type PlannedRow, whose } from './draft.ts';
 import type { Prepared } from './plan.ts';
@@ -49,6 +50,7 @@ export async function applyPrepared(
   await setup.target.prepare?.(AbortSignal.timeout(PREPARE_MS));
   await run.people(draft.rows.flatMap((row) => withPerson(row, ids) ?? []));
   await run.nobodys(prepared.nobodys);
+  await keep(leases);
   return run.result(plan);
 }
 
@@ -164,12 +166,17 @@ class Run {
           this.#report({ ...row, outcome: result.outcome });
         }
       }
+      // Only now: what was done is in the audit, and nowhere else.
+      await this.#keep();
     }
   }
 
   async #nobodysNow(batch: readonly ChangeSet[]): ReturnType<typeof applySets> {
-    await this.#keep();
-    return applySets(this.#input(), batch);
+    return applySets(
+      this.#input(),
+      batch,
+      underLeases(this.#deps.clock, () => this.#keep()),
+    );
   }
 
   #keep(): Promise<void> {

@@ -40,6 +40,12 @@ export interface ActualState {
   readonly accounts: readonly ActualAccount[];
 }
 
+/**
+ * Whether what is about to be written may still be: asked ahead of each call that writes, and throws when the caller stood
+ * still for so long that somebody else may have been there. Quick.
+ */
+export type StillOurs = () => Promise<void>;
+
 /** A backend where accounts live. Bound to one configured target; holds no state of a person. */
 export interface Target {
   readonly name: string;
@@ -55,12 +61,16 @@ export interface Target {
   /** Which of these exist, with the target's own ids. Called only when a plan is about to give something. */
   find(entitlements: readonly Entitlement[], signal: AbortSignal): Promise<readonly ActualEntitlement[]>;
   /** Writes one account's changes. Idempotent: "exists" (409, 422, …) means read again and go on. */
-  apply(changes: ChangeSet, signal: AbortSignal): Promise<Applied>;
+  apply(changes: ChangeSet, signal: AbortSignal, stillOurs?: StillOurs): Promise<Applied>;
   /**
    * The same for several accounts, where the target needs fewer calls for them together than one by one. Answers in the
    * order of the sets; what fails is the failure of that set alone. Absent: they are applied one by one.
    */
-  applyMany?(sets: readonly ChangeSet[], signal: AbortSignal): Promise<readonly (Applied | LatchgateError)[]>;
+  applyMany?(
+    sets: readonly ChangeSet[],
+    signal: AbortSignal,
+    stillOurs?: StillOurs,
+  ): Promise<readonly (Applied | LatchgateError)[]>;
   /**
    * Makes true what the config says of the target itself, whoever has an account there (GoodData: what groups may do in
    * workspaces). Called at the start, hourly and before a sync applies, never by a plan. Absent: there is no such thing.

@@ -31,6 +31,7 @@ const titles = (kind: EntitlementKind) => ({
   twice: `ends in the same state when the same sets about a ${kind} are written twice`,
   byHand: `keeps a ${kind} that is given by hand before several accounts are written`,
   own: `writes a ${kind} of several accounts and never to our own among them`,
+  stalled: `writes no ${kind} and removes nobody once the caller is found to have stood still`,
   lost: `says of each set about a ${kind} that it failed when the backend does, and goes on afterwards`,
 });
 
@@ -158,6 +159,35 @@ export function describeMany(prove: Prove, subject: () => TargetSubject, kind: E
     expect(results[1]).toMatchObject({ outcome: 'applied' });
     const after = (await target.read({ kind: 'all' }, patience())).accounts.find(({ id }) => id === actual.id);
     expect(after).toEqual(actual);
+  });
+
+  prove(title.stalled, async () => {
+    const [old, next] = [await make('old'), await make('next')];
+    const people = await settled(3, [old]);
+    for (const person of people) wish(person, [next]);
+    const sets = await Promise.all(people.map(setOf));
+    const leaver = must(people[2]);
+    const { desired } = must(sets[2]);
+    const nothing = { profile: {}, add: [], drop: [], create: [], changes: [] };
+    const read = await readBack(subject(), leaver);
+    const removal = { ...nothing, desired, actual: read, userName: read.userName, remove: true };
+    const before = await Promise.all(people.map((person) => readBack(subject(), person)));
+    const lost = new LatchgateError('lease_lost', 'the caller stood still');
+    const target: Target = subject().target;
+    const goneBefore = await must(
+      target.applyMany?.([...sets.slice(0, 2), removal], patience(), () => Promise.reject(lost)),
+    );
+    expect(goneBefore).toEqual([lost, lost, lost]);
+    // The second time it is asked is between the look at the account and its end.
+    let asked = 0;
+    const onceMore = async () => {
+      asked += 1;
+      if (asked > 1) throw lost;
+    };
+    await expect(target.apply(removal, patience(), onceMore)).rejects.toBe(lost);
+    expect(await Promise.all(people.map((person) => readBack(subject(), person)))).toEqual(before);
+    expect(await applyMany([...sets.slice(0, 2), removal])).not.toContainEqual(lost);
+    expect(await accountsOf(subject(), leaver)).toEqual([]);
   });
 
   prove(title.lost, async () => {

@@ -46,6 +46,20 @@ export async function membershipsOf(
   };
 }
 
+/** The same of one person, read by their id. */
+export async function membershipsOfOne(
+  api: KeycloakApi,
+  id: string,
+  { named, limit, realm }: MembershipsWanted,
+  signal: AbortSignal,
+): Promise<{ readonly groups: readonly string[] | undefined; readonly roles: readonly string[] | undefined }> {
+  const reader = new Reader(api, limit, signal);
+  return {
+    groups: named.has('groups') ? await reader.groupsOf(id) : undefined,
+    roles: named.has('roles') ? await reader.rolesOf(id, realm) : undefined,
+  };
+}
+
 class Reader {
   readonly #api: KeycloakApi;
   readonly #limit: number;
@@ -69,10 +83,21 @@ class Reader {
     const names = new Map<string, string[]>();
     for (const { name } of await this.#list(['roles'], roleShape)) {
       // Everybody has it; it says nothing and is as long as the realm.
-      if (name === `default-roles-${realm.toLowerCase()}`) continue;
+      if (isDefault(name, realm)) continue;
       await this.#add(names, name, ['roles', name, 'users']);
     }
     return (id) => names.get(id) ?? [];
+  }
+
+  async groupsOf(id: string): Promise<readonly string[]> {
+    return (await this.#list(['users', id, 'groups'], groupShape)).map(({ path }) => path);
+  }
+
+  /** All at once: Keycloak has no pages of these. */
+  async rolesOf(id: string, realm: string): Promise<readonly string[]> {
+    const path = ['users', id, 'role-mappings', 'realm'];
+    const roles = await this.#api.get(path, {}, z.array(roleShape), this.#signal);
+    return roles.map(({ name }) => name).filter((name) => !isDefault(name, realm));
   }
 
   /** The groups of one place and all below. Before Keycloak 23 they come nested, since then each level is asked for. */
@@ -115,6 +140,10 @@ class Reader {
     // A short list of members would look like people who left.
     throw new LatchgateError('source_unavailable', `the ${path.at(-1)} of Keycloak changed each time they were read`);
   }
+}
+
+function isDefault(role: string, realm: string): boolean {
+  return role === `default-roles-${realm.toLowerCase()}`;
 }
 
 function flat(groups: readonly Group[]): readonly Group[] {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { LatchgateError } from '../../model/errors.ts';
 import type { Clock } from '../../ops/clock.ts';
 import type { HttpClient } from '../../ops/http-client.ts';
 import { givenUp } from '../failure.ts';
 import { readPages } from '../pages.ts';
 import type { ListedPerson, ListingEnd, Source } from '../source.ts';
 import { createKeycloakApi, type KeycloakApi } from './api.ts';
-import { membershipsOf } from './memberships.ts';
+import { membershipsOf, membershipsOfOne } from './memberships.ts';
 import type { KeycloakSourceConfig } from './schema.ts';
 
 export interface KeycloakSourceOptions {
@@ -31,13 +32,13 @@ export function createKeycloakSource({ name, config, http, clock }: KeycloakSour
   const { url, client_id: clientId, client_secret: clientSecret, timeout: timeoutMs, page_size: limit } = config;
   const api = createKeycloakApi({ url, clientId, clientSecret, timeoutMs, http, clock });
   const named = new Set(Object.values(config.claims).flat());
+  const wanted = { named, limit, realm: config.url.slice(config.url.lastIndexOf('/') + 1) };
 
   return {
     name,
     type: 'keycloak',
     list: async function* (signal): AsyncGenerator<ListedPerson, ListingEnd, undefined> {
-      const realm = config.url.slice(config.url.lastIndexOf('/') + 1);
-      const { groups, roles } = await membershipsOf(api, { named, limit, realm }, signal);
+      const { groups, roles } = await membershipsOf(api, wanted, signal);
       const { users, complete, why } = await allUsers(api, limit, signal);
       for (const user of users) {
         if (signal.aborted) throw givenUp(signal);
@@ -45,10 +46,29 @@ export function createKeycloakSource({ name, config, http, clock }: KeycloakSour
       }
       return { complete, ...(why === undefined ? {} : { why }), unreadable: 0, notes: [] };
     },
+    // Who changes from one group to another while the groups are read one after the other is listed in neither.
+    lookUp: async (subjects, signal) => {
+      const found: ListedPerson[] = [];
+      for (const id of subjects) {
+        if (signal.aborted) throw givenUp(signal);
+        const user = await userById(api, id, signal);
+        if (user !== undefined) found.push(personOf(user, await membershipsOfOne(api, id, wanted, signal)));
+      }
+      return found;
+    },
     probe: async (signal) => void (await api.get(['users', 'count'], {}, countShape, signal)),
     // Nothing is kept between two listings.
     close: async () => {},
   };
+}
+
+async function userById(api: KeycloakApi, id: string, signal: AbortSignal): Promise<User | undefined> {
+  try {
+    return await api.get(['users', id], {}, userShape, signal);
+  } catch (thrown) {
+    if (thrown instanceof LatchgateError && thrown.detail?.['status'] === 404) return undefined;
+    throw thrown;
+  }
 }
 
 interface AllUsers {

@@ -20,6 +20,8 @@ export const ALLOWS_SNAPSHOT = 'select snapshot_isolation_state from sys.databas
 const LEVELS = { serializable: 4, snapshot: 5 } as const;
 /** The query reads another database, which does not. */
 const NO_SNAPSHOT_THERE = 3_952;
+/** For the server to say that it has broken a query off; then the driver gives the connection up. */
+const CANCEL_MS = 1_000;
 
 /**
  * SQL Server by tedious, whose rows hold back the connection when nobody takes them. SQL Server has no read-only
@@ -54,30 +56,52 @@ async function* readIn(
   const connection = new tedious.Connection(connectionConfig(request));
   // Failures come to whoever asks; without a listener they would end the process.
   connection.on('error', () => {});
+  let ended = async (): Promise<void> => {};
   try {
     await answered(connected(connection), request);
-    const isSnapshot = mode === 'snapshot' && (await answered(allowsSnapshot(connection, tedious), request));
-    await answered(begun(connection, isSnapshot ? LEVELS.snapshot : LEVELS.serializable), request);
+    let isSnapshot = false;
+    if (mode === 'snapshot') {
+      const asked = runQuery(connection, tedious.Request, ALLOWS_SNAPSHOT);
+      ended = asked.end;
+      isSnapshot = await answered(allowsSnapshot(asked), request);
+    }
+    const beginning = begun(connection, isSnapshot ? LEVELS.snapshot : LEVELS.serializable);
+    ended = () => withinReason(beginning);
+    await answered(beginning, request);
     const result = runQuery(connection, tedious.Request, request.query);
+    ended = result.end;
     for await (const batch of batchesOf(result.rows, result.columns, request)) {
       if (result.tables() === 0) throw new LatchgateError('source_refused', NO_ROWS);
       if (result.tables() > 1) throw new LatchgateError('source_refused', 'the query gives more than one table');
       yield batch;
     }
   } finally {
+    await ended();
     // The server rolls back whatever the query did.
     connection.close();
   }
 }
 
-async function allowsSnapshot(connection: Connection, { Request: RequestClass }: Tedious): Promise<boolean> {
+async function allowsSnapshot({ rows }: Running): Promise<boolean> {
   try {
-    for await (const [state] of runQuery(connection, RequestClass, ALLOWS_SNAPSHOT).rows) return Number(state) === 1;
-    return false;
+    let isAllowed = false;
+    // To its end: the driver takes the next request only then.
+    for await (const [state] of rows) isAllowed = Number(state) === 1;
+    return isAllowed;
   } catch (thrown) {
     if (numberOf(thrown) === undefined) throw thrown;
     return false;
   }
+}
+
+/** Waits until the driver has done with it, however it ends; a driver that never has does not keep us. */
+async function withinReason(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, 2 * CANCEL_MS);
+  });
+  await Promise.race([work.catch(() => undefined), late]);
+  clearTimeout(timer);
 }
 
 /** What tedious is asked for. */
@@ -98,6 +122,7 @@ export function connectionConfig({ place, timeoutMs }: SqlRequest): ConnectionCo
       ...(ca === undefined ? {} : { cryptoCredentialsDetails: { ca } }),
       connectTimeout: timeoutMs,
       requestTimeout: timeoutMs,
+      cancelTimeout: CANCEL_MS,
       readOnlyIntent: true,
       maxRetriesOnTransientErrors: 0,
       rowCollectionOnRequestCompletion: false,
@@ -125,6 +150,8 @@ interface Running {
   readonly columns: () => readonly string[];
   /** Results that have come so far. */
   readonly tables: () => number;
+  /** Breaks the query off where it still runs, and waits until the driver has done with it. */
+  readonly end: () => Promise<void>;
 }
 
 interface Cell {
@@ -135,7 +162,16 @@ interface Cell {
 function runQuery(connection: Connection, RequestClass: typeof Request, sql: string): Running {
   let columns: readonly string[] = [];
   let tables = 0;
+  let isBroken = false;
+  let isDone = false;
+  let done = (): void => {};
+  const over = new Promise<void>((resolve) => {
+    done = resolve;
+  });
   const request = new RequestClass(sql, (error) => {
+    isDone = true;
+    done();
+    if (isBroken) return;
     if (error) rows.destroy(error);
     else rows.push(null);
   });
@@ -149,11 +185,20 @@ function runQuery(connection: Connection, RequestClass: typeof Request, sql: str
     if (tables === 1) columns = (metadata as readonly { readonly colName: string }[]).map(({ colName }) => colName);
   });
   request.on('row', (cells: readonly Cell[]) => {
-    if (tables > 1) return;
+    if (tables > 1 || isBroken) return;
     if (!rows.push(cells.map(cellValue))) request.pause();
   });
   connection.execSqlBatch(request);
-  return { rows, columns: () => columns, tables: () => tables };
+  const end = async (): Promise<void> => {
+    isBroken = true;
+    // To a driver that still holds the end of the answer, a connection that is closed is a failure that nobody catches.
+    if (!isDone) {
+      request.cancel();
+      request.resume();
+    }
+    await withinReason(over);
+  };
+  return { rows, columns: () => columns, tables: () => tables, end };
 }
 
 /** `char(n)` and `nchar(n)` are filled up with blanks, which are no part of the value. */

@@ -65,6 +65,7 @@ export async function applyOne(parts: WriteParts, set: ChangeSet, signal: AbortS
 
 async function writeOne(parts: WriteParts, set: ChangeSet, signal: AbortSignal): Promise<Applied> {
   const { actual, drop } = set;
+  await parts.stillOurs?.();
   if (actual === undefined) {
     if (set.remove === true) throw conflict('there is no account to remove');
     return createAccount(parts, set, signal);
@@ -73,6 +74,7 @@ async function writeOne(parts: WriteParts, set: ChangeSet, signal: AbortSignal):
   if (set.remove === true) return removeAccount(parts, actual, signal);
   const { outcome, account } = await updateAccount(parts, set, actual, signal);
   if (drop.length === 0) return { outcome, account };
+  await parts.stillOurs?.();
   await removeRoles(parts, actual.id, drop, signal);
   const gone = new Set(drop.map(({ id }) => id));
   const entitlements = account.entitlements.filter(({ id }) => !gone.has(id));

@@ -58,11 +58,12 @@ function inPieces(call: Assignment): readonly Assignment[] {
 }
 
 /** False: Auth0 refused, because a user or a role of the call is not there. */
-async function assign({ api }: WriteParts, call: Assignment, signal: AbortSignal): Promise<boolean> {
+async function assign({ api, stillOurs }: WriteParts, call: Assignment, signal: AbortSignal): Promise<boolean> {
   const [path, body] =
     call.by === 'role'
       ? [['roles', call.role, 'users'], { users: call.users }]
       : [['users', call.user, 'roles'], { roles: call.roles }];
+  await stillOurs?.();
   const response = await api.call({ method: 'POST', path, body, signal }, [200, 204, 400, 404]);
   return response.status < 300;
 }

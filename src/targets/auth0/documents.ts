@@ -100,8 +100,10 @@ export function toNames({ givenName, familyName, displayName }: Profile): Readon
 /** Compiles `never_delete`: ids as they stand, e-mails in any case. */
 export function compileKept(lines: readonly string[]): AccountView['isKept'] {
   const ids = new Set(lines);
-  const emails = new Set(lines.map((line) => line.trim().toLowerCase()));
-  return ({ user_id: id, email }) => ids.has(id) || (typeof email === 'string' && emails.has(email.toLowerCase()));
+  // A letter with an accent is the same however it is put together.
+  const folded = (text: string): string => text.normalize().toLowerCase().normalize();
+  const emails = new Set(lines.map((line) => folded(line.trim())));
+  return ({ user_id: id, email }) => ids.has(id) || (typeof email === 'string' && emails.has(folded(email)));
 }
 
 /** Compared without ASCII case, as Auth0 keeps addresses in lower case. */

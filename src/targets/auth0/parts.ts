@@ -1,5 +1,6 @@
 import type { Auth0Api } from '../../ops/auth0/api.ts';
 import type { Log } from '../../ops/log.ts';
+import type { StillOurs } from '../target.ts';
 import type { Auth0Accounts } from './accounts.ts';
 import type { AccountView } from './documents.ts';
 import type { Auth0Roles } from './roles.ts';
@@ -33,4 +34,6 @@ export interface WriteParts {
   readonly invite: InviteOptions | undefined;
   readonly now: () => number;
   readonly log: Pick<Log, 'warn'>;
+  /** Asked ahead of each call that writes. Absent: nobody else is there. */
+  readonly stillOurs?: StillOurs | undefined;
 }

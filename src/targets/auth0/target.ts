@@ -69,8 +69,8 @@ export function createAuth0Target(options: Auth0TargetOptions): Target {
         ? accounts.all(signal)
         : { complete: true, accounts: await accounts.byLookup(scope.lookup, signal) },
     find: (entitlements, signal) => roles.find(entitlements, signal),
-    apply: (changes, signal) => applyOne(parts, changes, signal),
-    applyMany: (sets, signal) => applyMany(parts, sets, signal),
+    apply: (changes, signal, stillOurs) => applyOne({ ...parts, stillOurs }, changes, signal),
+    applyMany: (sets, signal, stillOurs) => applyMany({ ...parts, stillOurs }, sets, signal),
     probe: async (signal) => {
       refuseLacking(await api.scopes(signal), config, clientId);
       const call = { method: 'GET', path: ['roles'], query: { per_page: 1, include_totals: true }, signal } as const;

@@ -73,6 +73,7 @@ export async function removeAccount(parts: WriteParts, read: ActualAccount, sign
     if (!current.active) return { outcome: 'already', account: { ...read, active: false } };
     return updateAccount(parts, { profile: {}, active: false }, read, signal);
   }
+  await parts.stillOurs?.();
   await parts.api.call({ method: 'DELETE', path: ['users', read.id], signal }, [204, 404]);
   return { outcome: 'applied', account: gone };
 }

@@ -104,6 +104,7 @@ async function finish(
 ): Promise<Applied | LatchgateError> {
   if (row?.failure !== undefined) return row.failure;
   if (row === undefined || row.isAlone) return applyChanges(parts, set, signal);
+  await parts.stillOurs?.();
   const done = await updateAccount(parts, { ...set, add: [], drop: [] }, row.actual, signal, true);
   const after = entitlementsAfter(row.actual, set);
   // Whoever was written to by itself was answered with the groups of this moment.
@@ -148,13 +149,11 @@ function byName(
 async function carryOut(parts: ApplyParts, { group, to, rows }: Move, signal: AbortSignal): Promise<void> {
   for (const chunk of chunksOf(rows.filter(isGoing))) {
     await guarded(chunk, async () => {
-      const move = (some: readonly Row[]) =>
-        parts.groups.change(
-          group.name,
-          some.map(({ actual }) => actual.id),
-          to,
-          signal,
-        );
+      const move = async (some: readonly Row[]) => {
+        await parts.stillOurs?.();
+        const ids = some.map(({ actual }) => actual.id);
+        return parts.groups.change(group.name, ids, to, signal);
+      };
       const first = await move(chunk);
       if (first === 'done') return;
       if (first === 'gone' && !(await isRestored(parts, group, to, signal))) return;
@@ -215,7 +214,7 @@ function turnsIn(rows: readonly Row[]): ReadonlyMap<string, ReadonlyMap<Row, Tur
 
 /** Everybody's permissions in one workspace: read, written together, read back. */
 async function turnWorkspace(
-  { workspaces }: ApplyParts,
+  { workspaces, stillOurs }: ApplyParts,
   workspace: string,
   turns: ReadonlyMap<Row, Turn>,
   signal: AbortSignal,
@@ -239,6 +238,7 @@ async function turnWorkspace(
     if (assignments.size === 0) return;
     await inHalves(chunksOf([...assignments.keys()]), async (some) => {
       const those = some.flatMap((row) => assignments.get(row) ?? []);
+      await stillOurs?.();
       return (await workspaces.assign(workspace, those, signal)) === 'done';
     });
     const after = await workspaces.heldIn(workspace, signal);

@@ -3,6 +3,7 @@ import { type ActualEntitlement, type Entitlement, entitlementKey } from '../../
 import { LatchgateError } from '../../model/errors.ts';
 import type { HttpResponse } from '../../ops/http-client.ts';
 import { isValidId } from '../names.ts';
+import type { StillOurs } from '../target.ts';
 import type { GoodDataAccounts } from './accounts.ts';
 import { type GoodDataApi, traceOf } from './api.ts';
 import { toAttributes, userBody } from './documents.ts';
@@ -21,6 +22,8 @@ export interface ApplyParts {
   readonly groupWorkspaces: GroupWorkspaces;
   /** `missing.groups` of the config: whether a group that vanished meanwhile is made again. */
   readonly missingGroups: 'create' | 'refuse';
+  /** Asked ahead of each call that writes. Absent: nobody else is there. */
+  readonly stillOurs?: StillOurs | undefined;
 }
 
 const INCLUDE = { include: 'userGroups' } as const;
@@ -32,6 +35,7 @@ const INCLUDE = { include: 'userGroups' } as const;
  */
 export async function applyChanges(parts: ApplyParts, changes: ChangeSet, signal: AbortSignal): Promise<Applied> {
   if (changes.actual !== undefined) refuseProtected(changes.actual);
+  await parts.stillOurs?.();
   if (changes.remove === true) return removeAccount(parts, changes, signal);
   await makeGroups(parts, changes.create, signal);
   await Promise.all(groupsIn(changes.add).map(({ name }) => parts.groupWorkspaces.ensure(name, { signal })));
@@ -82,6 +86,7 @@ async function removeAccount(parts: ApplyParts, { actual }: ChangeSet, signal: A
   const removed = { ...actual, active: false, entitlements: [] };
   if (current === undefined) return { outcome: 'already', account: removed };
   stillSame(actual, current);
+  await parts.stillOurs?.();
   const response = await parts.api.call(
     { method: 'DELETE', path: `entities/users/${actual.id}`, signal },
     [200, 204, 404],

@@ -76,8 +76,8 @@ export function createGoodDataTarget(options: GoodDataTargetOptions): Target {
         : { complete: true, accounts: await reader.byLookup(scope.lookup, signal) },
     find: async (entitlements, signal) =>
       (await Promise.all([groups.find(entitlements, signal), permissions.find(entitlements, signal)])).flat(),
-    apply: (changes, signal) => applyChanges(parts, changes, signal),
-    applyMany: (sets, signal) => applyMany(parts, sets, signal),
+    apply: (changes, signal, stillOurs) => applyChanges({ ...parts, stillOurs }, changes, signal),
+    applyMany: (sets, signal, stillOurs) => applyMany({ ...parts, stillOurs }, sets, signal),
     prepare: (signal) => groupWorkspaces.ensureAll(signal),
     probe: async (signal) => ({ account: await accounts.probe(signal) }),
   };

@@ -90,6 +90,7 @@ export async function applyOne(parts: WriteParts, set: ChangeSet, signal: AbortS
 
 async function writeOne(parts: WriteParts, set: ChangeSet, { there }: Prepared, signal: AbortSignal): Promise<Applied> {
   const { actual } = set;
+  await parts.stillOurs?.();
   if (actual === undefined) {
     if (set.remove === true) throw conflict('there is no account to remove');
     return createAccount(parts, set, signal);

@@ -52,13 +52,14 @@ export async function createMany(
 
 /** False: the service does not take it, whatever it says of itself. */
 async function send(
-  { api, discovery }: WriteParts,
+  { api, discovery, stillOurs }: WriteParts,
   users: string,
   creations: readonly Creation[],
   made: Map<ChangeSet, Applied>,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { ownId } = await discovery.features(signal);
+  await stillOurs?.();
   const Operations = creations.map(({ bulkId, body }) => ({ method: 'POST', path: `/${users}`, bulkId, data: body }));
   const call = { method: 'POST', path: ['Bulk'], body: { schemas: [BULK_REQUEST], Operations }, signal } as const;
   const response = await api.call(call, [200, 400, 404, 413, 501]);

@@ -97,9 +97,14 @@ async function move(parts: WriteParts, turn: Turn, signal: AbortSignal): Promise
   return move(parts, { ...turn, givings: givings.slice(middle) }, signal);
 }
 
-function change({ members }: WriteParts, { group, side, givings }: Turn, signal: AbortSignal): Promise<Moved> {
+async function change(
+  { members, stillOurs }: WriteParts,
+  { group, side, givings }: Turn,
+  signal: AbortSignal,
+): Promise<Moved> {
   const ids = [...new Set(givings.map(({ userId }) => userId))];
   const none: Move = { add: [], drop: [] };
+  await stillOurs?.();
   return members.change(group.id, { ...none, [side]: ids }, signal);
 }
 

@@ -1,3 +1,4 @@
+import type { StillOurs } from '../target.ts';
 import type { ScimAccounts } from './accounts.ts';
 import type { ScimApi } from './api.ts';
 import type { Discovery } from './features.ts';
@@ -15,4 +16,6 @@ export interface WriteParts {
   readonly oneAtATime: OneAtATime;
   /** `missing.groups` of the config: whether a group that vanished meanwhile is made again. */
   readonly missingGroups: 'create' | 'refuse';
+  /** Asked ahead of each call that writes. Absent: nobody else is there. */
+  readonly stillOurs?: StillOurs | undefined;
 }

@@ -70,8 +70,8 @@ export function createScimTarget({ name, config, http, clock = systemClock }: Sc
         ? accounts.all(signal)
         : { complete: true, accounts: await accounts.byLookup(scope.lookup, signal) },
     find: (entitlements, signal) => groups.find(entitlements, signal),
-    apply: (changes, signal) => applyOne(parts, changes, signal),
-    applyMany: (sets, signal) => applyMany(parts, sets, signal),
+    apply: (changes, signal, stillOurs) => applyOne({ ...parts, stillOurs }, changes, signal),
+    applyMany: (sets, signal, stillOurs) => applyMany({ ...parts, stillOurs }, sets, signal),
     probe: async (signal) => {
       const { users, ownId } = await discovery.features(signal);
       const call = { method: 'GET', path: [users], query: { startIndex: 1, count: 1 }, signal } as const;

@@ -113,6 +113,7 @@ export async function removeAccount(parts: WriteParts, read: ActualAccount, sign
   if (current === undefined) return { outcome: 'already', account: gone };
   const { users, etag, needsVersion } = await parts.discovery.features(signal);
   const ifMatch = etag || needsVersion ? versionOf(current) : undefined;
+  await parts.stillOurs?.();
   const call = { method: 'DELETE', path: [users, read.id], ifMatch, signal } as const;
   const response = await parts.api.call(call, [200, 202, 204, 404, 405, 412, 428, 501]);
   if (response.status === 412 || response.status === 428) throw conflict('the account was changed meanwhile');

@@ -20,6 +20,7 @@ async function removeAccount(parts: ApplyParts, read: ActualAccount, signal: Abo
   const gone = { ...read, active: false, entitlements: [] };
   if (current === undefined || current.userName !== read.userName) return { outcome: 'already', account: gone };
   refuseProtected(current);
+  await parts.stillOurs?.();
   if (parts.mayDelete) {
     const call = { method: 'DELETE', path: `users/${idOf(read)}`, signal } as const;
     const { outcome } = await parts.api.call(call, [200, 422, 500, 'gone']);

@@ -64,7 +64,7 @@ export function createSupersetTarget(options: SupersetTargetOptions): Target {
         ? accounts.all(signal)
         : { complete: true, accounts: await accounts.byLookup(scope.lookup, signal) },
     find: (wanted, signal) => entitlements.find(wanted, signal),
-    apply: (changes, signal) => applyChanges(parts, changes, signal),
+    apply: (changes, signal, stillOurs) => applyChanges({ ...parts, stillOurs }, changes, signal),
     probe: async (signal) => {
       await Promise.all(
         (['users', 'roles', 'groups'] as const).map((resource) => refuseLacking(api, resource, missing, signal)),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActualAccount, Applied, ChangeSet } from '../../model/change.ts';
 import { type ActualEntitlement, entitlementKey } from '../../model/entitlement.ts';
 import { LatchgateError } from '../../model/errors.ts';
+import type { StillOurs } from '../target.ts';
 import type { SupersetAccounts } from './accounts.ts';
 import type { SupersetApi } from './api.ts';
 import { PROFILE_FIELDS, PROFILE_MEMBERS, userId } from './documents.ts';
@@ -17,6 +18,8 @@ export interface ApplyParts {
   readonly missing: MissingPolicy;
   /** False: an account is only switched off, because Superset gives its id to the next one. */
   readonly mayDelete: boolean;
+  /** Asked ahead of each call that writes. Absent: nobody else is there. */
+  readonly stillOurs?: StillOurs | undefined;
 }
 
 /** Two writers of one account make one of them fail (StaleDataError, HTTP 500); it only has to try again. */

@@ -89,6 +89,14 @@ function answer(realm: ScriptedKeycloak, { path, query }: ScriptedRequest): Scri
   if (kind === 'users' && id === 'count') return { body: realm.count() };
   if (kind === 'users' && id === '') return page(realm.users.map(({ memberOf: _, ...user }) => user));
   if (kind === 'groups' && id === '') return page(below('').map(withCount));
+  if (kind === 'users') {
+    const user = realm.users.find((one) => one['id'] === id);
+    if (user === undefined) return { status: 404, body: {} };
+    const { memberOf, ...shown } = user;
+    if (part === '') return { body: shown };
+    if (part !== 'groups') return { status: 404, body: {} };
+    return page(GROUPS.filter((group) => (memberOf as string[]).includes(group.id)));
+  }
   const group = GROUPS.find((one) => one.id === id);
   if (kind !== 'groups' || group === undefined) return { status: 404, body: {} };
   if (part === 'children') return page(below(group.path).map(withCount));

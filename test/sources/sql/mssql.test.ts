@@ -51,6 +51,12 @@ const ANSWERS: Readonly<Record<string, TdsAnswer>> = {
     tables: [{ columns: ['email', 'pad'], rows: [...many(2_000)] }],
     error: { number: 8_134, message: "Conversion failed when converting the value 'Countess'." },
   },
+  'select 500': { tables: [{ columns: ['email', 'pad'], rows: [...many(500)] }] },
+  'select 510': { tables: [{ columns: ['email', 'pad'], rows: [...many(510)] }] },
+  'select 1010': { tables: [{ columns: ['email', 'pad'], rows: [...many(1_010)] }] },
+  'select 500 twice': {
+    tables: [{ columns: ['email', 'pad'], rows: [...many(510)] }, TABLE],
+  },
   'delete people': {},
 };
 
@@ -228,5 +234,41 @@ describe('tedious is asked for', () => {
   it('an authority of its own, or any certificate', () => {
     expect(asked({ server: 'sql', ca: 'PEM' }).options).toMatchObject({ cryptoCredentialsDetails: { ca: 'PEM' } });
     expect(asked({ server: 'sql', trust_certificate: 'true' }).options).toMatchObject({ trustServerCertificate: true });
+  });
+});
+
+describe('a read that is broken off leaves nothing behind that would end the process', () => {
+  // A failure that the driver throws from an event is nobody's: Jest fails the test by it, and Node would end.
+  const uncaught: unknown[] = [];
+  const note = (thrown: unknown): void => void uncaught.push(thrown);
+  beforeEach(() => {
+    uncaught.length = 0;
+    process.on('uncaughtException', note);
+  });
+  afterEach(() => void process.off('uncaughtException', note));
+
+  const breaks = async (work: () => Promise<unknown>): Promise<void> => {
+    for (let time = 0; time < 5; time += 1) await work();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(uncaught).toEqual([]);
+  };
+
+  it.each([
+    ['select 510', 100],
+    ['select 1010', 999],
+  ])('because %s gives more than max_rows: %i', async (query, max_rows) => {
+    await breaks(async () => {
+      expect((await listAll(sourceOf(query, { max_rows }))).end).toMatchObject({ complete: false });
+    });
+  });
+
+  it.each(['select 500', 'select 510'])('because a probe looks at the first of %s only', async (query) => {
+    await breaks(() => sourceOf(query).probe(AbortSignal.timeout(10_000)));
+  });
+
+  it('because there is a second table', async () => {
+    await breaks(async () => {
+      expect(await failureOf(listAll(sourceOf('select 500 twice')))).toMatchObject({ code: 'source_refused' });
+    });
   });
 });

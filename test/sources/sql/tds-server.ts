@@ -50,6 +50,7 @@ export interface TdsServerOptions {
 const LEVELS = ['as before', 'read uncommitted', 'read committed', 'repeatable read', 'serializable', 'snapshot'];
 const SQL_BATCH = 0x01;
 const TABULAR_RESULT = 0x04;
+const ATTENTION = 0x06;
 const TRANSACTION_MANAGER = 0x0e;
 const LOGIN7 = 0x10;
 const PRELOGIN = 0x12;
@@ -98,6 +99,8 @@ async function serve(socket: Socket, options: TdsServerOptions, logins: TdsLogin
         request === 5 ? `begin ${LEVELS[body.readUInt8(headers + 2)]}` : request === 7 ? 'commit' : 'rollback',
       );
       await send(socket, request === 5 ? [transactionBegun(), done()] : [done()]);
+    } else if (type === ATTENTION) {
+      await send(socket, [done(false, false, true)]);
     } else if (type === SQL_BATCH) {
       const sql = body.subarray(body.readUInt32LE(0)).toString('utf16le');
       // What the driver sets up for itself.
@@ -229,10 +232,10 @@ function transactionBegun(): Buffer {
   return Buffer.concat([Buffer.from([0xe3]), uint16(body.length), body]);
 }
 
-function done(isError = false, isMore = false): Buffer {
+function done(isError = false, isMore = false, isAttention = false): Buffer {
   const token = Buffer.alloc(13);
   token.writeUInt8(0xfd, 0);
-  token.writeUInt16LE((isError ? 2 : 0) | (isMore ? 1 : 0), 1);
+  token.writeUInt16LE((isError ? 2 : 0) | (isMore ? 1 : 0) | (isAttention ? 0x20 : 0), 1);
   return token;
 }
 

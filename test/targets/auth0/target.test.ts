@@ -154,6 +154,13 @@ describe('an account that goes', () => {
     expect(state.users.has('auth0|1')).toBe(true);
   });
 
+  it('is kept by a line of never_delete whose accents are put together in another way', async () => {
+    const tenant = await start({ config: { never_delete: ['Jose\u0301@example.com'] } });
+    tenant.plant({ user_id: 'auth0|1', email: 'jos\u00e9@example.com' });
+    const { accounts } = await tenant.target.read({ kind: 'all' }, signal);
+    expect(accounts.map(({ never }) => never)).toEqual(['disable']);
+  });
+
   it.each([
     ['its e-mail in any case', 'Ada@Example.COM'],
     ['its id', 'auth0|1'],
