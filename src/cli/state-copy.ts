@@ -27,10 +27,10 @@ export async function stateCopy(options: StateCopyOptions, io: Io): Promise<numb
   if (before.state.database === after.state.database) {
     throw new LatchgateError('usage', 'both configs name the same state database');
   }
-  if (!before.session.secrets.some((secret) => after.session.secrets.includes(secret))) {
+  if (!before.session.secrets.every((secret) => after.session.secrets.includes(secret))) {
     throw new LatchgateError(
       'session_secrets_differ',
-      'what is stored encrypted could not be read: keep `session.secrets`',
+      'what is stored encrypted may need each of the former `session.secrets`: the new config lacks one',
     );
   }
   const log = composeLog({ ...after, log: { ...after.log, level: 'error' } }, process.stderr);

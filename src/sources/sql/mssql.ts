@@ -6,6 +6,7 @@ import {
   BATCH_ROWS,
   batchesOf,
   databaseFailure,
+  MORE_TABLES,
   NO_ROWS,
   type ReadRows,
   type RowBatch,
@@ -72,9 +73,11 @@ async function* readIn(
     ended = result.end;
     for await (const batch of batchesOf(result.rows, result.columns, request)) {
       if (result.tables() === 0) throw new LatchgateError('source_refused', NO_ROWS);
-      if (result.tables() > 1) throw new LatchgateError('source_refused', 'the query gives more than one table');
+      if (result.tables() > 1) throw new LatchgateError('source_refused', MORE_TABLES);
       yield batch;
     }
+    // After a whole batch nothing more may have come of the first.
+    if (result.tables() > 1) throw new LatchgateError('source_refused', MORE_TABLES);
   } finally {
     await ended();
     // The server rolls back whatever the query did.

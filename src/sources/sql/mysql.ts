@@ -1,7 +1,16 @@
 import type { Readable } from 'node:stream';
 import type { Connection, ConnectionOptions } from 'mysql2';
 import { LatchgateError } from '../../model/errors.ts';
-import { answered, BATCH_ROWS, batchesOf, databaseFailure, NO_ROWS, type ReadRows, type SqlRequest } from './rows.ts';
+import {
+  answered,
+  BATCH_ROWS,
+  batchesOf,
+  databaseFailure,
+  MORE_TABLES,
+  NO_ROWS,
+  type ReadRows,
+  type SqlRequest,
+} from './rows.ts';
 
 /** MySQL and MariaDB by a stream of rows in a read-only transaction; the time limit holds for the whole statement. */
 export const readMysql: ReadRows = async function* (request) {
@@ -27,9 +36,11 @@ export const readMysql: ReadRows = async function* (request) {
     stream = query.stream({ highWaterMark: BATCH_ROWS });
     for await (const batch of batchesOf(stream, () => columns ?? [], request)) {
       if (columns === undefined) throw new LatchgateError('source_refused', NO_ROWS);
-      if (results > 1) throw new LatchgateError('source_refused', 'the query gives more than one table');
+      if (results > 1) throw new LatchgateError('source_refused', MORE_TABLES);
       yield batch;
     }
+    // After a whole batch nothing more may have come of the first.
+    if (results > 1) throw new LatchgateError('source_refused', MORE_TABLES);
   } catch (thrown) {
     throw failure(thrown);
   } finally {

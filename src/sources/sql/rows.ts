@@ -92,4 +92,5 @@ export function databaseFailure(
   return new LatchgateError(code, message, databaseCode === undefined ? {} : { detail: { databaseCode } });
 }
 
+export const MORE_TABLES = 'the query gives more than one table';
 export const NO_ROWS = 'the query gives no table: it must be one that reads';
