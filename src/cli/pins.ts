@@ -5,6 +5,7 @@ import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import { newRequestId } from '../ops/request-id.ts';
 import type { AccountState } from '../provisioning/provision.ts';
+import { liftPin } from '../review/lift-pin.ts';
 import { isAsked } from '../review/review-rows.ts';
 import type { Io } from './io.ts';
 import { onePerson } from './one-person.ts';
@@ -78,14 +79,9 @@ export async function pinsLift(
     throw new LatchgateError('usage', `several fit: ${fitting.map((one) => entitlementKey(one)).join(', ')}`);
   }
   const requestId = newRequestId();
-  await deps.pins.lift(person.id, target, pin);
-  const { effect, by, reason } = pin;
-  const before = { effect, by, ...(reason === undefined ? {} : { reason }) };
+  const { by } = pin;
   const key = entitlementKey(pin);
-  await deps.audit.append([
-    { event: 'pin.lifted', actor: OPERATOR, person: person.id, target, key, before, requestId },
-  ]);
-  const state = await deps.again(person.id, target, OPERATOR, requestId);
+  const state = await liftPin(pin, { actor: OPERATOR, requestId }, deps);
   const failed = state.status === 'failed' ? state.code : null;
   if (options.json === true) io.out(JSON.stringify({ person: person.id, target, lifted: key, by, failed }));
   else {

@@ -15,6 +15,7 @@ import { createSessionCookies } from '../session/cookie.ts';
 import { concludePlan } from '../sync/decide.ts';
 import { applySync } from '../sync/runs.ts';
 import { claimedAssertion } from './claimed.ts';
+import { composeConsoleDrifts } from './console-drifts.ts';
 import { composeEngine, type Engines } from './engine.ts';
 import { composeSessions } from './live-sessions.ts';
 import { composeProviders } from './providers.ts';
@@ -45,6 +46,7 @@ export function composeConsole(
   const { state, engine, mapping } = engines;
   const { database, directory, audit, clock, log } = state;
   const plans = composeApprovals(config, engines);
+  const drifts = composeConsoleDrifts(config, engines);
   const handler = createConsole({
     adminUrl,
     publicUrl,
@@ -65,6 +67,7 @@ export function composeConsole(
     provisioner: engine,
     sync: config.sync,
     applyApproved: plans.apply,
+    drifts,
     tryOut: {
       origins: Object.keys(config.login),
       decide: (origin, claims) => {
@@ -76,7 +79,10 @@ export function composeConsole(
     clock,
     log,
   });
-  return { handler, close: plans.close };
+  const close = async (): Promise<void> => {
+    await Promise.all([plans.close(), drifts.close()]);
+  };
+  return { handler, close };
 }
 
 /**

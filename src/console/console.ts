@@ -6,10 +6,11 @@ import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { activityPage } from './activity.ts';
 import { auditPage } from './audit.ts';
 import type { ConsoleDeps } from './deps.ts';
+import { adoptDrift, driftPage, driftResult, repairDrift } from './drift.ts';
 import { overviewPage } from './overview.ts';
 import { type Page, sendConsolePage } from './page.ts';
 import { peoplePage } from './people.ts';
-import { disablePerson, enablePerson, endSessionsOf, personPage } from './person.ts';
+import { disablePerson, enablePerson, endSessionsOf, liftPinOf, personPage } from './person.ts';
 import { approvePlan, planPage, plansPage, rejectPlan } from './plans.ts';
 import { endSession, sessionsPage } from './session-pages.ts';
 import type { Operator } from './sessions.ts';
@@ -27,21 +28,25 @@ const SHOWN: Readonly<Record<string, Show>> = {
   '/plans/:id': planPage,
   '/syncs': syncsPage,
   '/syncs/:name': syncPage,
+  '/drift': driftPage,
   '/audit': auditPage,
   '/activity': activityPage,
   '/why': whyPage,
   '/try': tryPage,
 };
 
-const ANSWERED: Readonly<Record<string, Answer>> = { '/try': tryResult };
+const ANSWERED: Readonly<Record<string, Answer>> = { '/try': tryResult, '/drift': driftResult };
 
 const DONE: Readonly<Record<string, Act>> = {
   '/people/:id/disable': disablePerson,
   '/people/:id/enable': enablePerson,
   '/people/:id/end-sessions': endSessionsOf,
+  '/people/:id/lift-pin': liftPinOf,
   '/sessions/end': endSession,
   '/plans/:id/approve': approvePlan,
   '/plans/:id/reject': rejectPlan,
+  '/drift/repair': repairDrift,
+  '/drift/adopt': adoptDrift,
 };
 
 /** Every address of the page and the methods that it takes, for tests of all of them. */
@@ -120,7 +125,8 @@ function acts(deps: ConsoleDeps, act: Act): RequestHandler {
     const visit = visitOf(deps, req, res, operator);
     const done = await act(visit, form);
     deps.log.info('an operator acted', { requestId: visit.requestId, person: operator.person, action: req.route.path });
-    sendRedirect(res, 303, noteAddress(done, visit.requestId));
+    if ('next' in done) sendRedirect(res, 303, noteAddress(done, visit.requestId));
+    else await render(deps, res, done, operator);
   };
 }
 

@@ -6,7 +6,7 @@ import type { Operator } from './sessions.ts';
 import { STYLE } from './style.ts';
 
 /** Where in the menu a page is. */
-export type Section = 'overview' | 'people' | 'sessions' | 'plans' | 'syncs' | 'audit' | 'try' | 'activity';
+export type Section = 'overview' | 'people' | 'sessions' | 'plans' | 'syncs' | 'drift' | 'audit' | 'try' | 'activity';
 
 /** One page, without what all have. */
 export interface Page {
@@ -41,6 +41,7 @@ const MENU: readonly (readonly [Section, string, string])[] = [
   ['sessions', '/sessions', 'Sessions'],
   ['plans', '/plans', 'Plans'],
   ['syncs', '/syncs', 'Syncs'],
+  ['drift', '/drift', 'Drift'],
   ['audit', '/audit', 'Audit'],
   ['activity', '/activity', 'Activity'],
   ['try', '/try', 'Try the mapping'],

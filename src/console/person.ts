@@ -4,6 +4,7 @@ import { show } from '../mapping/visible.ts';
 import { type DatedGrant, entitlementKey } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Pin } from '../model/pin.ts';
+import { liftPin } from '../review/lift-pin.ts';
 import type { Page } from './page.ts';
 import { actionForm, actions, askFirst, card, code, facts, link, said, table, tag, timeOf } from './parts.ts';
 import { standingOf } from './people.ts';
@@ -42,7 +43,7 @@ ${actions(
       ),
 )}
 ${card('Grants', grantTable(grants))}
-${pinned.length === 0 ? undefined : card('Decided by hand', pinTable(pinned))}
+${pinned.length === 0 ? undefined : card('Decided by hand', pinTable(visit, pinned, at))}
 ${card('Accounts', accountTable(linked))}
 ${card(
   'Sessions',
@@ -62,7 +63,7 @@ ${card(
     'None.',
   ),
 )}
-<p class="actions">${link(`/audit?${new URLSearchParams({ person: person.id }).toString()}`, 'Everything in the audit about this person')}</p>`;
+<p class="actions">${auditLink(person.id, 'Everything in the audit about this person')}${EVENTS.map(([event, label]) => auditLink(person.id, label, event))}</p>`;
   return { section: 'people', title: show(person.displayName), lead: standingOf(person), body };
 }
 
@@ -91,6 +92,32 @@ export async function endSessionsOf(visit: Visit): Promise<Done> {
     { event: 'sessions.ended', actor: operator.person, person: id, after: { ended }, requestId },
   ]);
   return { next: addressOf(id), note: 'sessions-ended' };
+}
+
+/** The pin that a form names by target and entitlement. */
+export async function liftPinOf(visit: Visit, form: URLSearchParams): Promise<Done> {
+  const { deps, operator, requestId } = visit;
+  const { id } = await personOf(visit);
+  const pinned = await deps.directory.pins.ofPerson(id);
+  const pin = pinned.find((one) => one.target === form.get('target') && entitlementKey(one) === form.get('key'));
+  if (pin === undefined) throw new LatchgateError('not_found', 'it is not pinned');
+  const { directory, audit, provisioner } = deps;
+  const again: typeof provisioner.again = (...about) => provisioner.again(...about);
+  const state = await liftPin(pin, { actor: operator.person, requestId }, { pins: directory.pins, audit, again });
+  return { next: addressOf(id), note: state.status === 'failed' ? 'pin-lifted-partly' : 'pin-lifted' };
+}
+
+/** What the audit calls changes of what a person has. */
+const EVENTS = [
+  ['grant.', 'Grants given, taken and pinned'],
+  ['pin.lifted', 'Pins lifted'],
+  ['change.undone', 'Changes undone'],
+  ['drift.', 'Drift repaired and adopted'],
+] as const;
+
+function auditLink(person: string, label: string, event?: string): Markup {
+  const query = new URLSearchParams({ person, ...(event === undefined ? {} : { event }) });
+  return link(`/audit?${query.toString()}`, label);
 }
 
 async function personOf({ deps, part }: Visit): Promise<Person> {
@@ -128,7 +155,7 @@ function grantTable(grants: readonly DatedGrant[]): Markup {
 }
 
 /** What counts whatever the rules say. */
-function pinTable(pinned: readonly Pin[]): Markup {
+function pinTable({ operator }: Visit, pinned: readonly Pin[], at: string): Markup {
   const rows = pinned.map((pin) => [
     said(entitlementKey(pin)),
     said(pin.target),
@@ -136,9 +163,27 @@ function pinTable(pinned: readonly Pin[]): Markup {
     said(pin.by),
     timeOf(pin.at),
     pin.reason === undefined ? undefined : said(pin.reason),
+    ...(operator.role === 'operator'
+      ? [
+          askFirst(operator, 'Lift…', 'The rules alone decide about it again, at once.', {
+            action: `${at}/lift-pin`,
+            label: 'Lift',
+            style: 'danger small',
+            fields: { target: pin.target, key: entitlementKey(pin) },
+          }),
+        ]
+      : []),
   ]);
-  const head = ['What', 'Target', 'Decision', 'By', 'Since', 'Reason'];
-  return html`<p class="soft">Whatever the rules say, until <code>latchgate pins lift</code>.</p>${table('Decided by hand', head, rows, 'None.')}`;
+  const head = [
+    'What',
+    'Target',
+    'Decision',
+    'By',
+    'Since',
+    'Reason',
+    ...(operator.role === 'operator' ? ['Action'] : []),
+  ];
+  return html`<p class="soft">Whatever the rules say, until it is lifted, here or by <code>latchgate pins lift</code>.</p>${table('Decided by hand', head, rows, 'None.')}`;
 }
 
 const ACCOUNT_TONES = { ready: 'done', intended: 'wait', disabled: 'stop', closed: 'stop' } as const;

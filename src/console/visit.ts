@@ -23,8 +23,8 @@ export type Show = (visit: Visit) => Promise<Page>;
 /** What a form asks for that changes nothing: it is no address because of what is in it. */
 export type Answer = (visit: Visit, form: URLSearchParams) => Promise<Page>;
 
-/** What only operators do. Says where to go next, and what to say there. */
-export type Act = (visit: Visit, form: URLSearchParams) => Promise<Done>;
+/** What only operators do. Says where to go next, and what to say there; or why it was not done. */
+export type Act = (visit: Visit, form: URLSearchParams) => Promise<Done | Page>;
 
 export interface Done {
   readonly next: string;
@@ -39,6 +39,10 @@ const NOTES = {
   'sessions-ended': ['done', 'The sessions have ended, on every instance.'],
   'session-ended': ['done', 'The session has ended, on every instance.'],
   approved: ['done', 'Approved. It is being applied now, if it is still true; reload to see how it went.'],
+  repaired: ['done', 'Repaired: the target is as it is to be. Compare again to see the rest.'],
+  adopted: ['done', 'Adopted as it is. Nothing was written to the target.'],
+  'pin-lifted': ['done', 'Lifted: the rules decide about it again.'],
+  'pin-lifted-partly': ['stop', 'Lifted. The target could not be told yet; it is tried again by itself.'],
   rejected: ['done', 'Rejected. Nothing was written, and the very same plan is not asked about again.'],
 } as const satisfies Record<string, readonly [Note['tone'], string]>;
 

@@ -112,7 +112,7 @@ it('shows a viewer every page and not one button that acts', async () => {
     if (method === 'POST') continue;
     const { text } = await vera.visit(filled(path));
     const forms = [...text.matchAll(/<form method="post" action="([^"]*)"/g)].map(([, action]) => action);
-    expect(forms.filter((action) => action !== '/logout' && action !== '/try')).toEqual([]);
+    expect(forms.filter((action) => !['/logout', '/try', '/drift'].includes(action ?? ''))).toEqual([]);
     expect(text).not.toContain('<summary class=');
   }
 });
@@ -144,6 +144,67 @@ it('shows what was decided by hand, and what settles whose account it is', async
   const why = (await vera.visit('/why?id=zzzzzzzzzzzzzzzz')).text;
   expect(why).toContain(`latchgate users link ${ids['eve']} ${ids['ann']}`);
   expect(why).toContain(`/people/${ids['eve']}`);
+});
+
+it('lifts what was decided by hand, under the name of who did it', async () => {
+  const path = `/people/${ids['ann']}`;
+  const fields = { target: 'gooddata', key: 'group:team-q' };
+  expect((await olga.visit(path)).text).toContain(`action="${path}/lift-pin"`);
+  expect(reasonOn(await olga.post(`${path}/lift-pin`, { ...fields, target: 'superset' }))).toBe('not_found');
+  expect((await olga.post(`${path}/lift-pin`, fields)).text).toContain('Lifted: the rules decide about it again');
+  expect(await audited('pin.lifted')).toMatchObject([{ actor: ids['olga'], person: ids['ann'], ...fields }]);
+  expect(reasonOn(await olga.post(`${path}/lift-pin`, fields))).toBe('not_found');
+});
+
+describe('drift', () => {
+  const keysOn = (text: string) => [...text.matchAll(/<code>(d_[0-9a-f]{10})<\/code>/g)].map(([, key]) => key ?? '');
+  const groups = () => gooddataUser(stage.journey.gooddata.state, 'ann')?.groups ?? [];
+  const byHand = (id: string) =>
+    stage.journey.gooddata.state.users.get('ann')?.relationships['userGroups']?.push({ id, type: 'userGroup' });
+
+  it('reads no target before somebody asks for it', async () => {
+    byHand('adminGroup');
+    const asked = () => stage.journey.gooddata.requests.filter(({ path }) => path !== '/api/v1/profile').length;
+    const before = asked();
+    expect(keysOn((await olga.visit('/drift')).text)).toEqual([]);
+    expect(asked()).toBe(before);
+  });
+
+  it('shows a viewer what differs and no button for it', async () => {
+    const { text } = await vera.post('/drift');
+    expect(keysOn(text)).not.toEqual([]);
+    expect(text).toContain('adminGroup');
+    expect(text).not.toContain('/drift/repair');
+    expect(text).not.toContain('/drift/adopt');
+  });
+
+  it('repairs one, and adopts one, under the name of who did it', async () => {
+    const [key = ''] = keysOn((await olga.post('/drift')).text);
+    const fields = { target: 'gooddata', key };
+    expect(groups()).toContain('adminGroup');
+    expect((await olga.post('/drift/repair', fields)).text).toContain('Repaired: the target is as it is to be');
+    expect(groups()).not.toContain('adminGroup');
+    expect(await audited('drift.repaired')).toMatchObject([{ actor: ids['olga'], person: ids['ann'], ...fields }]);
+    expect((await olga.post('/drift/repair', fields)).text).toContain('not there any more');
+    expect(reasonOn(await olga.post('/drift/repair', { ...fields, target: 'nowhere' }))).toBe('not_found');
+
+    byHand(HOSTILE_GROUP);
+    const { text } = await olga.post('/drift');
+    expect(text).toContain('&lt;script&gt;');
+    expect(text).not.toMatch(/<script|<img|\u202e/);
+    const [other = ''] = keysOn(text);
+    expect((await olga.post('/drift/adopt', { target: 'gooddata', key: other })).text).toContain('Adopted as it is');
+    expect(groups()).toContain(HOSTILE_GROUP);
+    expect(await audited('drift.adopted')).toMatchObject([{ actor: ids['olga'], key: other }]);
+    expect(keysOn((await olga.post('/drift')).text)).not.toContain(other);
+  });
+
+  it('says of a target that cannot be read that it cannot', async () => {
+    stage.journey.gooddata.faults.set({ status: 401 });
+    const { status, text } = await olga.post('/drift');
+    stage.journey.gooddata.faults.clear();
+    expect([status, /could not be compared.*<code>target_/.test(text)]).toEqual([200, true]);
+  });
 });
 
 it('goes through everybody page by page', async () => {
