@@ -22,7 +22,16 @@ type User = z.output<typeof userShape>;
 
 const ATTEMPTS = 3;
 /** Members of a user that are long, or nobody's claim. */
-const LEFT_OUT = new Set(['id', 'enabled', 'access', 'credentials', 'federatedIdentities', 'groups', 'roles']);
+const LEFT_OUT = new Set([
+  'id',
+  'enabled',
+  'access',
+  'credentials',
+  'federatedIdentities',
+  'groups',
+  'roles',
+  'userProfileMetadata',
+]);
 
 /**
  * The people of a realm of Keycloak. Groups and roles are read group by group and role by role, which takes far fewer

@@ -95,6 +95,20 @@ it('reads realm roles in place of groups', async () => {
   expect(people.filter(({ claims }) => 'groups' in claims)).toEqual([]);
 });
 
+it.each([
+  ['groups', {}],
+  ['realm roles', { claims: { groups: 'roles' } }],
+])(
+  'says of whoever is asked for what the list says, with their %s, and nothing of who is not there',
+  async (_, members) => {
+    const source = sourceOf(members);
+    const { people } = await listAll(source);
+    const gone = '00000000-0000-0000-0000-000000000000';
+    const found = await source.lookUp?.([gone, ...people.map(({ subject }) => subject)], new AbortController().signal);
+    expect(found).toEqual(people);
+  },
+);
+
 it('sees who moved, was disabled and was deleted since', async () => {
   const { admin } = keycloak;
   const source = sourceOf();
