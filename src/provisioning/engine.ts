@@ -117,7 +117,10 @@ export class Engine implements Provisioner {
     return { identity, decision, ...(awaited === undefined ? {} : { awaited }) };
   }
 
-  /** Says what would be done, and lets in whomever the provider knows: who gets in at a backend is the backend's to say. */
+  /**
+   * Says what would be done, and throws at nobody whom the provider knows: who gets in at a backend is the backend's to
+   * say. The decision may be a denial.
+   */
   async #shadowed(at: Parameters<typeof recordAllowed>[1], identity: Provisioned['identity']): Promise<Provisioned> {
     const { person, decision, occasion, requestId, assertion } = at;
     const states = this.#launch(person.id, decision, `${occasion}:${assertion.origin}`, requestId);
