@@ -47,7 +47,9 @@ export async function breakGlass(
       `${name} ${person.disabled ? 'is disabled' : 'has left'}, and no link changes that`,
     );
   }
-  const said = (await deps.people.assertions(person.id)).filter((one) => deps.logins.includes(one.origin));
+  const said = (await deps.people.assertions(person.id)).filter(
+    (one) => deps.logins.includes(one.origin) && one.isUnverified !== true,
+  );
   const [latest] = said.toSorted((a, b) => b.at.getTime() - a.at.getTime());
   if (latest === undefined || !latest.active) {
     throw new LatchgateError('usage', `no login has ever said anything of ${name} that would let them in`);

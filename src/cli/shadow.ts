@@ -21,7 +21,7 @@ export interface ShadowFeedOptions {
 
 /**
  * `latchgate shadow feed`: takes claims that were recorded elsewhere as if their people had just logged in, so that
- * `drift` can compare. Only in shadow mode: nobody has verified them. Exit code 0, or 1 when some could not be read.
+ * `drift` can compare. Only in shadow mode, and marked for good: nobody has verified them. Exit code 0, or 1 when some could not be read.
  * Throws `shadow_mode` in live mode, `not_found`, `usage`.
  */
 export async function shadowFeed(
@@ -41,7 +41,10 @@ export async function shadowFeed(
     if (line.trim() === '') continue;
     try {
       const assertion = claimedAssertion(config, origin, claimsOf(line), new Date(state.clock.now()));
-      await engine.assert(assertion, { requestId: newRequestId(), signal: AbortSignal.timeout(LONGEST_MS) });
+      await engine.assert(
+        { ...assertion, isUnverified: true },
+        { requestId: newRequestId(), signal: AbortSignal.timeout(LONGEST_MS) },
+      );
       taken += 1;
     } catch (thrown) {
       failed.push({ line: at + 1, code: toLatchgateError(thrown).code });

@@ -70,7 +70,8 @@ export async function usersDisable(who: string, options: JsonOption, deps: Users
   }
   io.out(`${printable(person.displayName)} (${person.id}) is disabled, and has no session any more`);
   for (const { target, status, code } of targets) {
-    if (status === 'failed') io.err(`${target}: not done yet (${code}); it is tried again in the background`);
+    if (code === 'shadow_mode') io.err(`${target}: not done: shadow mode writes nothing; it is done once that is over`);
+    else if (status === 'failed') io.err(`${target}: not done yet (${code}); it is tried again in the background`);
     else io.out(`${target}: done`);
   }
   return 0;

@@ -8,6 +8,8 @@ import type { Adoption, Syncs } from '../sync/sync.ts';
 
 /** Of the connections to a backend one in so many may be taken by public requests. */
 const PUBLIC_SHARE = 4;
+/** Of no headers: nothing of it runs out. */
+const VALID_FOR_S = 3_600;
 
 /** Tells what would have been done: a line in the log without values, and a metric. */
 export function shadowing(log: Pick<Log, 'info'>, metrics: Pick<Metrics, 'shadowed'>): (shadowed: Shadowed) => void {
@@ -22,12 +24,17 @@ export function shadowing(log: Pick<Log, 'info'>, metrics: Pick<Metrics, 'shadow
   };
 }
 
-/** The backend as it is without us: who is signed in there is its own to say, and all that browsers send arrives. */
-export function asItIs({ name, url, host, timeouts }: ProxyTarget): ProxyTarget {
+/**
+ * The backend as it is without us: who is signed in there is its own to say, and all that browsers send arrives, their
+ * cookies and Authorization too. But what says who somebody is by its mere name still comes from nobody.
+ */
+export function asItIs({ name, url, host, signIn, timeouts }: ProxyTarget): ProxyTarget {
+  const drop = (signIn?.drop ?? []).filter((header) => header.toLowerCase() !== 'authorization');
   return {
     name,
     url,
     ...(host === undefined ? {} : { host }),
+    signIn: { headers: async () => ({ set: {}, validForSeconds: VALID_FOR_S }), drop },
     ...(timeouts === undefined ? {} : { timeouts: forAll(timeouts) }),
   };
 }

@@ -1,7 +1,7 @@
 import { type Kysely, type Migration, sql } from 'kysely';
 import { createAuditCheckpoints } from './migrations-audit.ts';
 import { createConsoleSessions } from './migrations-console.ts';
-import { indexEmails } from './migrations-people.ts';
+import { addUnverified, indexEmails } from './migrations-people.ts';
 import { createPins } from './migrations-pins.ts';
 import { addScimOwed, createScim } from './migrations-scim.ts';
 import { AUDIT_HEAD_ID } from './tables.ts';
@@ -30,6 +30,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0013_pins': { up: createPins },
     '0014_audit_checkpoints': { up: createAuditCheckpoints },
     '0015_console_sessions': { up: createConsoleSessions },
+    '0016_unverified': { up: addUnverified },
   };
 }
 

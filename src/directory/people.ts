@@ -244,6 +244,7 @@ export async function upsertAssertion(
     active: assertion.active ? 1 : 0,
     claims: JSON.stringify(assertion.claims),
     at: assertion.at.getTime(),
+    unverified: assertion.isUnverified === true ? 1 : 0,
     ...(groups === undefined ? {} : { remembered_groups: JSON.stringify(groups) }),
   };
   const { origin, issuer, subject } = assertion;

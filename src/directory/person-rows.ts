@@ -24,6 +24,7 @@ export function toAssertion(row: AssertionRow): RememberedAssertion {
     active: row.active === 1,
     claims: JSON.parse(row.claims) as Assertion['claims'],
     at: new Date(row.at),
+    ...(row.unverified === 1 ? { isUnverified: true } : {}),
     ...(row.remembered_groups === null ? {} : { rememberedGroups: JSON.parse(row.remembered_groups) as string[] }),
   };
 }

@@ -36,6 +36,8 @@ export interface AssertionRow {
   /** Raw groups that the origin last sent, as a JSON list; kept when a later assertion sends none. */
   remembered_groups: string | null;
   at: number;
+  /** 1: taken by `shadow feed`. */
+  unverified: number;
 }
 
 export interface AccountRow {

@@ -56,7 +56,7 @@ export function createBreakGlass({ handovers, people, onUsed, secrets, clock }: 
       const login = JSON.parse(opened.text) as EmergencyLogin;
       const assertion = (await people.assertions(login.person)).find((one) => isOf(one, login));
       // What was said last may have changed since the link was made.
-      if (assertion === undefined || !assertion.active) throw linkOver('assertion');
+      if (assertion === undefined || !assertion.active || assertion.isUnverified === true) throw linkOver('assertion');
       await onUsed(login, requestId);
       return { assertion, sessionMs: login.sessionMs };
     },

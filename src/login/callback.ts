@@ -88,6 +88,7 @@ async function concludeNow(
     completed = await complete();
     isRecorded = true;
     const provisioned = await provision(options, req, res, completed, returnTo);
+    if (provisioned.decision.decision === 'deny') return await passBy(options, req, res, provider, returnTo);
     await options.sessions.begin(req, toSession(options, provider, completed, provisioned), completed.tokens);
     isRecorded = false;
     if (await endIfOver(options, req, res, provider, completed, provisioned)) {
@@ -202,6 +203,19 @@ async function endIfOver(
   return true;
 }
 
+/** In shadow mode alone: on to the backend, whose say it is who gets in, and without a session that would outlast the mode. */
+async function passBy(
+  options: LoginRoutesOptions,
+  req: Request,
+  res: Response,
+  provider: LoginProvider,
+  returnTo: string,
+): Promise<void> {
+  await options.sessions.end(req, res);
+  options.log.info('shadow mode: this login would be refused', { requestId: requestIdOf(res), login: provider.name });
+  sendRedirect(res, 302, returnTo);
+}
+
 async function provision(
   options: LoginRoutesOptions,
   req: Request,
@@ -214,7 +228,8 @@ async function provision(
   try {
     const context = { ...awaited, requestId: requestIdOf(res), signal: stepLimit() };
     const provisioned = await options.provisioner.assert(assertion, context);
-    if (provisioned.decision.decision === 'allow') return provisioned;
+    // What was not thrown is of shadow mode; our own pages ask for a session, and there is none for whoever is denied.
+    if (provisioned.decision.decision === 'allow' || target !== undefined) return provisioned;
     throw new LatchgateError('no_access', 'the mapping denied the login');
   } catch (thrown) {
     const error = toLatchgateError(thrown);

@@ -17,6 +17,8 @@ export interface Assertion extends SubjectKey {
   readonly claims: Readonly<Record<string, unknown>>;
   /** When the origin said it. */
   readonly at: Date;
+  /** Nobody has verified that the origin said it: enough to compare by, never to let somebody in or to join people. */
+  readonly isUnverified?: boolean;
 }
 
 /**

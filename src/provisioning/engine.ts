@@ -42,6 +42,8 @@ export interface EngineDeps extends RunsDeps, Pick<JoiningDeps, 'join'> {
 
 /** Within this time the one who began is expected to be done. */
 const FOLLOW_UP_MS = 15_000;
+/** Of an account of ours in shadow mode: it waits for the day that we write again. */
+const NOT_WRITTEN: AccountState = { status: 'failed', code: 'shadow_mode', retryable: true, held: [] };
 
 /** What a login, and later a push or a sync, does with an assertion. */
 export class Engine implements Provisioner {
@@ -90,7 +92,8 @@ export class Engine implements Provisioner {
     const isSame =
       occasion === 'refresh' && isAllowed && (await this.#said.wantsSame(person.id, decision, assertion.origin));
     // Ahead of what it is about: whoever dies before the reconciles have begun is followed up by the scheduler.
-    if (occasion === 'refresh' && !isSame) await this.#followUp(person.id, [...this.#deps.targets.keys()]);
+    if (occasion === 'refresh' && !isSame && this.#deps.shadow === undefined)
+      await this.#followUp(person.id, [...this.#deps.targets.keys()]);
     const groups = this.#deps.mapping.sentGroups(assertion);
     await directory.people.saveAssertion(person.id, assertion, groups, descriptionOf(assertion, decision));
     if (isSame) return { identity, decision };
@@ -114,7 +117,10 @@ export class Engine implements Provisioner {
     return { identity, decision, ...(awaited === undefined ? {} : { awaited }) };
   }
 
-  /** Says what would be done, and lets in whomever the provider knows: who gets in at a backend is the backend's to say. */
+  /**
+   * Says what would be done, and throws at nobody whom the provider knows: who gets in at a backend is the backend's to
+   * say. The decision may be a denial.
+   */
   async #shadowed(at: Parameters<typeof recordAllowed>[1], identity: Provisioned['identity']): Promise<Provisioned> {
     const { person, decision, occasion, requestId, assertion } = at;
     const states = this.#launch(person.id, decision, `${occasion}:${assertion.origin}`, requestId);
@@ -155,6 +161,7 @@ export class Engine implements Provisioner {
     // Whoever was in the middle of a login when it began is out now too.
     await endSessions(person);
     const concerned = new Set([...linked, ...(await this.#linkedTargets(person))]);
+    if (this.#deps.shadow !== undefined) return new Map([...concerned].map((name) => [name, NOT_WRITTEN]));
     return new Map([...states].filter(([name, { status }]) => concerned.has(name) || status === 'failed'));
   }
 
@@ -165,8 +172,9 @@ export class Engine implements Provisioner {
     ]);
   }
 
-  /** Does once more what failed before. Returns how many were tried. For the scheduler. */
+  /** Does once more what failed before; in shadow mode it waits. Returns how many were tried. For the scheduler. */
   async retryDue(limit: number): Promise<number> {
+    if (this.#deps.shadow !== undefined) return 0;
     const due = await this.#deps.directory.retries.due(new Date(this.#deps.clock.now()), limit);
     // Side by side, so that one target that is slow does not keep the others waiting.
     await Promise.all(

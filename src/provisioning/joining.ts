@@ -17,19 +17,22 @@ export interface JoiningDeps {
 /**
  * Whom a door means that speaks of somebody for the first time: the one person whose address it is by the word of both,
  * where `identity.join` lets an address say so. undefined, and so somebody new: when several fit, when the door knows the
- * person by another id already, when the person is out, and when they have something privileged, which an address
+ * person by another id already, when nobody has verified what one of them said, when the person is out, and when they have something privileged, which an address
  * alone is not enough for.
  */
 export async function personByEmail(
   { directory: { people, ledger }, mapping, join, privileged }: JoiningDeps,
   assertion: Assertion,
 ): Promise<Person | undefined> {
-  const email = join === 'verified_email' && assertion.active ? mapping.trustedEmail(assertion) : undefined;
+  const mayJoin = join === 'verified_email' && assertion.active && assertion.isUnverified !== true;
+  const email = mayJoin ? mapping.trustedEmail(assertion) : undefined;
   if (email === undefined) return undefined;
   const fitting: Person[] = [];
   for (const person of await people.byEmail(email)) {
     const said = await people.assertions(person.id);
-    const isVouched = said.some((one) => one.active && sameEmail(mapping.trustedEmail(one), email));
+    const isVouched = said.some(
+      (one) => one.active && one.isUnverified !== true && sameEmail(mapping.trustedEmail(one), email),
+    );
     if (isVouched) fitting.push(person);
   }
   const [person, ...more] = fitting;

@@ -152,7 +152,10 @@ export class Runs {
     }
   }
 
-  /** Plans, and tells. Whatever comes of it, the person is in where the backend lets them in. */
+  /**
+   * Plans, and tells. Whatever comes of it, the person is in where the backend lets them in. What still waits to be done
+   * there goes on to wait: nothing of it was done.
+   */
   async #watch(
     { target, missing, timeoutMs }: ConfiguredTarget,
     { person, name, goal, requestId }: Run,
@@ -169,8 +172,6 @@ export class Runs {
     } catch (thrown) {
       shadow({ ...about, changes: [], held: [], code: toLatchgateError(thrown).code });
       return { status: 'none' };
-    } finally {
-      await this.#deps.directory.retries.done(person, name).catch(() => undefined);
     }
   }
 

@@ -1,0 +1,31 @@
+import { openDatabase } from '../../src/directory/database.ts';
+import { createDirectory } from '../../src/directory/kysely-directory.ts';
+import type { Assertion } from '../../src/model/person.ts';
+import { personByEmail } from '../../src/provisioning/joining.ts';
+import { mappingOf } from './world.ts';
+
+const at = new Date('2026-01-01T00:00:00Z');
+const claims = { email: 'ann@acme.test', email_verified: true };
+
+function said(origin: string, isUnverified: boolean): Assertion {
+  const word = { origin, issuer: `https://${origin}.test`, subject: 'ann', active: true, claims, at };
+  return isUnverified ? { ...word, isUnverified } : word;
+}
+
+it.each([
+  [false, false, true],
+  [true, false, false],
+  [false, true, false],
+])('joins by an address only what was verified: before fed %s, now fed %s', async (wasFed, isFed, joins) => {
+  const directory = createDirectory(await openDatabase('sqlite::memory:'), { now: () => at.getTime() });
+  try {
+    const before = said('staff', wasFed);
+    const { id } = await directory.people.ensure(before, before.origin, 'Ann');
+    await directory.people.saveAssertion(id, before);
+    const mapping = mappingOf({ origins: ['staff', 'partners'] });
+    const deps = { directory, mapping, join: 'verified_email', privileged: [] } as const;
+    expect((await personByEmail(deps, said('partners', isFed)))?.id).toBe(joins ? id : undefined);
+  } finally {
+    await directory.close();
+  }
+});
