@@ -1,9 +1,10 @@
 import { LatchgateError } from '../model/errors.ts';
-import type { Brake } from '../sync/sync.ts';
+import type { PlannedChange } from '../sync/sync.ts';
 import type { DriftReport, DriftRow } from './drift.ts';
 import { kindRow } from './kinds.ts';
+import { planRepair, type RepairBrake, repairBrake } from './repair-plan.ts';
 import { type DriftSetup, type ReviewDeps, reviewTarget, type TargetReview } from './review.ts';
-import { adoptRow, repairBrake, repairRow, type SettleDeps, type SettledRow, type SettleOptions } from './settle.ts';
+import { adoptRow, repairRow, type SettleDeps, type SettledRow, type SettleOptions } from './settle.ts';
 
 export interface DriftsDeps extends ReviewDeps, SettleDeps {
   readonly directory: ReviewDeps['directory'];
@@ -22,7 +23,9 @@ export interface SettleAllOptions extends SettleOptions {
 export interface Settled {
   readonly rows: readonly SettledRow[];
   /** Present: nothing was written. */
-  readonly brake?: Brake;
+  readonly brake?: RepairBrake;
+  /** Present: what a repair does, or would do, beyond what any difference shows. */
+  readonly unshown?: readonly PlannedChange[];
 }
 
 /** What targets have that nobody granted, what we granted that is gone, and what to do about it. */
@@ -66,9 +69,15 @@ export function createDrifts(deps: DriftsDeps): Drifts {
         options,
         ({ kind, person }) => kindRow(kind).repair !== undefined && person !== undefined,
       );
-      const brake = options.approve === true ? undefined : repairBrake(report, rows, deps.stopIf);
-      if (brake !== undefined) return { rows: [], brake };
-      return { rows: await each(rows, (row) => repairRow(deps, row, options)) };
+      const plan = await planRepair(deps.engine, report, rows);
+      const brake = options.approve === true ? undefined : repairBrake(report, plan, deps.stopIf);
+      const unshown = plan.unshown.length === 0 ? {} : { unshown: plan.unshown };
+      if (brake !== undefined) return { rows: [], brake, ...unshown };
+      const repair = async (row: DriftRow): Promise<SettledRow> => {
+        const code = plan.left.get(row.key);
+        return code === undefined ? repairRow(deps, row, options) : { row, outcome: 'failed', code };
+      };
+      return { rows: await each(rows, repair), ...unshown };
     },
   };
 }
