@@ -39,36 +39,53 @@ export interface SettledRow {
   readonly code?: string;
 }
 
-/** Makes the target what it is to be, one difference after the other. */
-export async function repairRow(deps: SettleDeps, row: DriftRow, options: SettleOptions): Promise<SettledRow> {
+export interface RepairDeps extends SettleDeps {
+  /** Whether the target, read once more, still differs in this. Throws `target_*`. */
+  readonly differs: (row: DriftRow) => Promise<boolean>;
+}
+
+/** Makes the target what it is to be, one difference after the other. Done is what the target shows as done. */
+export async function repairRow(deps: RepairDeps, row: DriftRow, options: SettleOptions): Promise<SettledRow> {
   const { target, person } = row;
   if (kindRow(row.kind).repair === undefined || person === undefined)
     return { row, outcome: 'refused', code: row.kind };
   return settled(row, async () => {
-    await prepareRepair(deps, row, person);
     const { actor, requestId } = options;
     const isOff = row.kind === 'account_enabled';
-    const state = await deps.engine[isOff ? 'leave' : 'again'](person, target, actor, requestId);
+    const takeBack = await prepareRepair(deps, row, person);
+    const state = await deps.engine[isOff ? 'leave' : 'again'](person, target, actor, requestId).finally(takeBack);
     if (state.status === 'failed') return state.code;
+    if (await deps.differs(row)) return 'still_differs';
     await audited(deps, 'drift.repaired', row, options);
     return undefined;
   });
 }
 
-/** What the engine has to know, so that it takes for its work what it would leave alone. */
-async function prepareRepair({ directory }: SettleDeps, row: DriftRow, person: PersonId): Promise<void> {
+/**
+ * What the engine has to know, so that it takes for its work what it would leave alone. Returns how to forget as much of
+ * it as the engine left: what nothing came of was never ours.
+ */
+async function prepareRepair(
+  { directory: { accounts, ledger } }: SettleDeps,
+  row: DriftRow,
+  person: PersonId,
+): Promise<() => Promise<void>> {
   const { kind, target } = row;
-  if (kind === 'account_disabled') {
-    const link = await directory.accounts.get(person, target);
-    if (link?.state === 'ready') await directory.accounts.save({ ...link, state: 'disabled' });
-  }
   const grant = grantByHand(row);
-  if (grant === undefined) return;
-  const { entitlementId } = grant;
-  await directory.ledger.intend([grant]);
-  await directory.ledger.confirm(person, target, [
-    { key: entitlementKey(grant), ...(entitlementId === undefined ? {} : { entitlementId }) },
-  ]);
+  if (grant !== undefined) {
+    const { entitlementId, origin } = grant;
+    const key = entitlementKey(grant);
+    await ledger.intend([grant]);
+    await ledger.confirm(person, target, [{ key, ...(entitlementId === undefined ? {} : { entitlementId }) }]);
+    return () => ledger.withdraw(person, target, [{ key, origin }]);
+  }
+  const link = kind === 'account_disabled' ? await accounts.get(person, target) : undefined;
+  if (link?.state !== 'ready') return async () => undefined;
+  await accounts.save({ ...link, state: 'disabled' });
+  return async () => {
+    const now = await accounts.get(person, target);
+    if (now?.state === 'disabled' && now.accountId === link.accountId) await accounts.save(link);
+  };
 }
 
 /** Makes what we know what the target is. Writes to our own state alone. */

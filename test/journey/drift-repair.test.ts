@@ -1,5 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { person, SUPERSET, supersetRow, supersetUser } from './company.ts';
+import { join } from 'node:path';
+import { openDatabase } from '../../src/directory/database.ts';
+import { createDirectory } from '../../src/directory/kysely-directory.ts';
+import { person, roleId, SUPERSET, supersetRow, supersetUser } from './company.ts';
 import { type Journey, startJourney } from './harness.ts';
 
 // A repair brings the whole account to the rules of today: what that takes counts, and not what the differences are called.
@@ -44,3 +47,64 @@ it('holds a repair that takes by the rules of today what no difference shows, fr
   expect((await journey.cli('drift', 'repair', '--all', '--approve')).code).toBe(0);
   expect(PEOPLE.map(rolesOf)).toEqual(PEOPLE.map(() => ['Gamma']));
 });
+
+describe('of what somebody was given by hand', () => {
+  beforeEach(() => {
+    const { state } = journey.superset;
+    supersetRow(state, 'ann').roles.push(roleId(state, 'Admin'));
+  });
+
+  /** No grant of ours, no word of a repair, and the difference is still said. */
+  async function expectNothingOfIt(): Promise<void> {
+    expect(rolesOf('ann')).toEqual(['Admin', 'Alpha', 'Gamma']);
+    expect((await journey.cli('audit', 'list', '--user', 'ann@acme.test')).out).not.toContain('drift.repaired');
+    expect((await journey.cli('users', 'show', 'ann@acme.test')).out).not.toContain('Admin');
+    const grants = await inDirectory(async ({ people, ledger }) => {
+      const [ann] = await people.search('ann@acme.test', 2);
+      return ledger.ofAccount(ann?.id ?? '', 'superset');
+    });
+    expect(grants.map(({ name }) => name).sort()).toEqual(['Alpha', 'Gamma']);
+  }
+
+  it('nothing is done, nor said to be, where nobody says what they are to have', async () => {
+    await inDirectory((_, database) =>
+      database.run((db) => db.updateTable('assertions').set({ origin: 'another' }).execute()),
+    );
+    const { code, out } = await journey.cli('drift', 'repair', '--all');
+    expect([code, out]).toEqual([1, expect.stringContaining('failed (nobody_speaks)')]);
+    await expectNothingOfIt();
+    expect(await keys()).toHaveLength(1);
+  });
+
+  it('nothing is ours of what the backend did not let go', async () => {
+    journey.superset.faults.set({ status: 422, match: (method) => method === 'PUT' });
+    const { code, out } = await journey.cli('drift', 'repair', '--all');
+    expect([code, out]).toEqual([1, expect.stringMatching(/failed \(target_\w+\)/)]);
+    await expectNothingOfIt();
+  });
+
+  it('it is not repaired when the backend says yes and has it still', async () => {
+    const row = supersetRow(journey.superset.state, 'ann');
+    const roles = [...row.roles];
+    Object.defineProperty(row, 'roles', { get: () => [...roles], set: () => undefined, configurable: true });
+    const { code, out } = await journey.cli('drift', 'repair', '--all');
+    expect([code, out]).toEqual([1, expect.stringContaining('failed (')]);
+    await expectNothingOfIt();
+    expect(await keys()).toHaveLength(1);
+  });
+});
+
+async function inDirectory<T>(
+  work: (
+    directory: ReturnType<typeof createDirectory>,
+    database: Awaited<ReturnType<typeof openDatabase>>,
+  ) => Promise<T>,
+): Promise<T> {
+  const database = await openDatabase(`sqlite:${join(journey.folder, 'latchgate.db')}`);
+  const directory = createDirectory(database, { now: Date.now });
+  try {
+    return await work(directory, database);
+  } finally {
+    await directory.close();
+  }
+}
