@@ -1,7 +1,9 @@
+import { entitlementText } from '../drift/drift.ts';
 import type { Drifts, Settled } from '../drift/drifts.ts';
 import { driftLines, driftMarkdown } from '../drift/render.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
+import type { PlannedChange } from '../sync/sync.ts';
 import type { Io } from './io.ts';
 import { printable } from './table.ts';
 
@@ -83,12 +85,20 @@ async function settle(
   return settled.rows.every(({ outcome }) => outcome === 'done') ? 0 : EXIT_FAILED;
 }
 
-function settledLines({ rows, brake }: Settled, done: string): readonly string[] {
-  if (brake !== undefined) return [`held, ${brake.code}: ${brake.message}`, 'nothing was written; --approve goes on'];
+function settledLines({ rows, brake, unshown = [] }: Settled, done: string): readonly string[] {
+  const more = unshown.map(changeLine);
+  if (brake !== undefined)
+    return [`held, ${brake.code}: ${brake.message}`, ...more, 'nothing was written; --approve goes on'];
   if (rows.length === 0) return ['nothing to do'];
-  return rows.map(({ row, outcome, code }) => {
+  const lines = rows.map(({ row, outcome, code }) => {
     const about = `${row.key}  ${row.kind}${row.account === undefined ? '' : `  ${printable(row.account)}`}`;
     if (outcome === 'done') return `${about}: ${done}`;
     return outcome === 'refused' ? `${about}: there is nothing that this could do` : `${about}: failed (${code})`;
   });
+  return more.length === 0 ? lines : [...lines, 'with these, by the rules of today:', ...more];
+}
+
+function changeLine({ op, key, target = '', entitlement, reason }: PlannedChange): string {
+  const what = entitlement === undefined ? '' : ` ${entitlementText(entitlement)}`;
+  return printable(`  ${target}: ${op}${what} ${key} (${reason})`);
 }

@@ -1,9 +1,11 @@
+import { entitlementKey } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
-import type { Brake } from '../sync/sync.ts';
+import type { PlannedChange } from '../sync/sync.ts';
 import type { DriftReport, DriftRow } from './drift.ts';
 import { kindRow } from './kinds.ts';
-import { type DriftSetup, type ReviewDeps, reviewTarget, type TargetReview } from './review.ts';
-import { adoptRow, repairBrake, repairRow, type SettleDeps, type SettledRow, type SettleOptions } from './settle.ts';
+import { planRepair, type RepairBrake, repairBrake } from './repair-plan.ts';
+import { type DriftSetup, type ReviewDeps, reviewPerson, reviewTarget, type TargetReview } from './review.ts';
+import { adoptRow, repairRow, type SettleDeps, type SettledRow, type SettleOptions } from './settle.ts';
 
 export interface DriftsDeps extends ReviewDeps, SettleDeps {
   readonly directory: ReviewDeps['directory'];
@@ -22,7 +24,9 @@ export interface SettleAllOptions extends SettleOptions {
 export interface Settled {
   readonly rows: readonly SettledRow[];
   /** Present: nothing was written. */
-  readonly brake?: Brake;
+  readonly brake?: RepairBrake;
+  /** Present: what a repair does, or would do, beyond what any difference shows. */
+  readonly unshown?: readonly PlannedChange[];
 }
 
 /** What targets have that nobody granted, what we granted that is gone, and what to do about it. */
@@ -52,6 +56,12 @@ export function createDrifts(deps: DriftsDeps): Drifts {
       notes: reviews.flatMap(({ notes }) => notes),
     };
   };
+  const stillDiffers = async (row: DriftRow, signal: AbortSignal): Promise<boolean> => {
+    const who = row.person === undefined ? undefined : await deps.directory.people.get(row.person);
+    const [setup] = deps.openTargets(row.target);
+    if (who === undefined || setup === undefined) return false;
+    return (await reviewPerson(deps, setup, who, signal)).some((now) => isSameDifference(now, row));
+  };
   return {
     review,
     adopt: async (options) => {
@@ -66,11 +76,24 @@ export function createDrifts(deps: DriftsDeps): Drifts {
         options,
         ({ kind, person }) => kindRow(kind).repair !== undefined && person !== undefined,
       );
-      const brake = options.approve === true ? undefined : repairBrake(report, rows, deps.stopIf);
-      if (brake !== undefined) return { rows: [], brake };
-      return { rows: await each(rows, (row) => repairRow(deps, row, options)) };
+      const plan = await planRepair(deps.engine, report, rows);
+      const brake = options.approve === true ? undefined : repairBrake(report, plan, deps.stopIf);
+      const unshown = plan.unshown.length === 0 ? {} : { unshown: plan.unshown };
+      if (brake !== undefined) return { rows: [], brake, ...unshown };
+      const differs = (row: DriftRow): Promise<boolean> => stillDiffers(row, options.signal);
+      const repair = async (row: DriftRow): Promise<SettledRow> => {
+        const code = plan.left.get(row.key);
+        return code === undefined ? repairRow({ ...deps, differs }, row, options) : { row, outcome: 'failed', code };
+      };
+      return { rows: await each(rows, repair), ...unshown };
     },
   };
+}
+
+/** Values in it may be others by now, and an account that was made again has another id. */
+function isSameDifference(one: DriftRow, other: DriftRow): boolean {
+  const what = ({ entitlement }: DriftRow) => (entitlement === undefined ? '' : entitlementKey(entitlement));
+  return one.kind === other.kind && what(one) === what(other);
 }
 
 async function chosenFrom(

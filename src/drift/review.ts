@@ -60,6 +60,17 @@ export async function reviewTarget(deps: ReviewDeps, setup: DriftSetup, signal: 
   return review.run(await TargetMemory.read(deps.directory, setup.name));
 }
 
+/** The same of one person, read by themselves; rows of the target itself are not among them. Throws `target_*`. */
+export function reviewPerson(
+  deps: ReviewDeps,
+  setup: DriftSetup,
+  who: Person,
+  signal: AbortSignal,
+): Promise<readonly DriftRow[]> {
+  const snapshot = new TargetSnapshot(setup.target, { complete: false, accounts: [] });
+  return new Review(deps, setup, snapshot, signal).reread(who);
+}
+
 class Review {
   readonly #deps: ReviewDeps;
   readonly #setup: DriftSetup;
@@ -141,11 +152,11 @@ class Review {
     if (isTheirs) this.#owned.add(account.id);
     if (isTheirs && this.#isLeftAlone(account)) return [];
     const first = this.#compare(who, goal, known, isTheirs ? account : undefined);
-    return first.every(({ kind }) => kind === 'account_idle') ? first : this.#again(who);
+    return first.every(({ kind }) => kind === 'account_idle') ? first : this.reread(who);
   }
 
   /** What was read first may be older than what was done since. */
-  async #again(who: Person): Promise<readonly DriftRow[]> {
+  async reread(who: Person): Promise<readonly DriftRow[]> {
     const { directory } = this.#deps;
     const { name, target } = this.#setup;
     // What is still to be done there is no difference that somebody made.

@@ -4,15 +4,15 @@ import { entitlementKey } from '../model/entitlement.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { AccountState } from '../provisioning/provision.ts';
-import { MANAGED } from '../provisioning/rows.ts';
-import { brakeFor, type StopIf } from '../sync/brake.ts';
-import type { Adoption, Brake, PlannedChange } from '../sync/sync.ts';
-import type { DriftReport, DriftRow } from './drift.ts';
-import { type DriftKind, kindRow } from './kinds.ts';
+import type { StopIf } from '../sync/brake.ts';
+import type { Adoption } from '../sync/sync.ts';
+import type { DriftRow } from './drift.ts';
+import { kindRow } from './kinds.ts';
 import type { LetStand } from './let-stand.ts';
+import { grantByHand, type RepairPlanner } from './repair-plan.ts';
 
 /** The one engine: whatever is written to a target goes by it, and is audited by it. */
-export interface DriftEngine {
+export interface DriftEngine extends RepairPlanner {
   again(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState>;
   leave(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState>;
 }
@@ -39,79 +39,53 @@ export interface SettledRow {
   readonly code?: string;
 }
 
-/** Why repairing all of these waits for a person, as a sync would; undefined: it does not. */
-export function repairBrake(report: DriftReport, rows: readonly DriftRow[], stopIf: StopIf): Brake | undefined {
-  for (const { target, complete, ours } of report.targets) {
-    const changes = rows.flatMap((row) => (row.target === target ? changesOf(row) : []));
-    const brake = brakeFor({
-      stopIf,
-      source: { complete: true, listed: ours + 1 },
-      known: { before: 0, missing: 0 },
-      targetComplete: complete,
-      changes,
-      holders: ours,
-      removedLately: new Set(),
-      carried: new Set(),
-      carriedLately: new Set(),
-      createdLately: 0,
-    });
-    if (brake !== undefined && changes.length > 0) return brake;
-  }
-  return undefined;
+export interface RepairDeps extends SettleDeps {
+  /** Whether the target, read once more, still differs in this. Throws `target_*`. */
+  readonly differs: (row: DriftRow) => Promise<boolean>;
 }
 
-const OPS: Partial<Record<DriftKind, PlannedChange['op']>> = {
-  entitlement_by_hand: 'revoke',
-  account_enabled: 'disable',
-  account_gone: 'create',
-};
-
-function changesOf({ kind, account = '', person, seen }: DriftRow): readonly PlannedChange[] {
-  const op = kindRow(kind).repair === undefined ? undefined : (OPS[kind] ?? 'update');
-  if (op === undefined) return [];
-  return [{ op, type: 'user', key: account, reason: seen, ...(person === undefined ? {} : { person }) }];
-}
-
-/** Makes the target what it is to be, one difference after the other. */
-export async function repairRow(deps: SettleDeps, row: DriftRow, options: SettleOptions): Promise<SettledRow> {
+/** Makes the target what it is to be, one difference after the other. Done is what the target shows as done. */
+export async function repairRow(deps: RepairDeps, row: DriftRow, options: SettleOptions): Promise<SettledRow> {
   const { target, person } = row;
   if (kindRow(row.kind).repair === undefined || person === undefined)
     return { row, outcome: 'refused', code: row.kind };
   return settled(row, async () => {
-    await prepareRepair(deps, row, person);
     const { actor, requestId } = options;
     const isOff = row.kind === 'account_enabled';
-    const state = await deps.engine[isOff ? 'leave' : 'again'](person, target, actor, requestId);
+    const takeBack = await prepareRepair(deps, row, person);
+    const state = await deps.engine[isOff ? 'leave' : 'again'](person, target, actor, requestId).finally(takeBack);
     if (state.status === 'failed') return state.code;
+    if (await deps.differs(row)) return 'still_differs';
     await audited(deps, 'drift.repaired', row, options);
     return undefined;
   });
 }
 
-/** What the engine has to know, so that it takes for its work what it would leave alone. */
+/**
+ * What the engine has to know, so that it takes for its work what it would leave alone. Returns how to forget as much of
+ * it as the engine left: what nothing came of was never ours.
+ */
 async function prepareRepair(
-  { directory }: SettleDeps,
-  { kind, target, entitlement }: DriftRow,
+  { directory: { accounts, ledger } }: SettleDeps,
+  row: DriftRow,
   person: PersonId,
-): Promise<void> {
-  if (kind === 'account_disabled') {
-    const link = await directory.accounts.get(person, target);
-    if (link?.state === 'ready') await directory.accounts.save({ ...link, state: 'disabled' });
+): Promise<() => Promise<void>> {
+  const { kind, target } = row;
+  const grant = grantByHand(row);
+  if (grant !== undefined) {
+    const { entitlementId, origin } = grant;
+    const key = entitlementKey(grant);
+    await ledger.intend([grant]);
+    await ledger.confirm(person, target, [{ key, ...(entitlementId === undefined ? {} : { entitlementId }) }]);
+    return () => ledger.withdraw(person, target, [{ key, origin }]);
   }
-  if (kind !== 'entitlement_by_hand' || entitlement === undefined) return;
-  const { id, label: _label, ...given } = entitlement;
-  const grant = {
-    ...given,
-    target,
-    person,
-    rule: MANAGED,
-    origin: MANAGED,
-    ...(id === undefined ? {} : { entitlementId: id }),
+  const link = kind === 'account_disabled' ? await accounts.get(person, target) : undefined;
+  if (link?.state !== 'ready') return async () => undefined;
+  await accounts.save({ ...link, state: 'disabled' });
+  return async () => {
+    const now = await accounts.get(person, target);
+    if (now?.state === 'disabled' && now.accountId === link.accountId) await accounts.save(link);
   };
-  await directory.ledger.intend([grant]);
-  await directory.ledger.confirm(person, target, [
-    { key: entitlementKey(given), ...(id === undefined ? {} : { entitlementId: id }) },
-  ]);
 }
 
 /** Makes what we know what the target is. Writes to our own state alone. */

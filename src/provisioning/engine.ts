@@ -9,7 +9,7 @@ import { deleteDue, type Removals } from './delete-due.ts';
 import { LAST_RETRY_MS } from './failed.ts';
 import { refuseFormer } from './former.ts';
 import { allBut } from './heard.ts';
-import type { Leaving } from './job.ts';
+import type { Leaving, Memory } from './job.ts';
 import { type JoiningDeps, personByEmail } from './joining.ts';
 import { type LeaverPolicy, personLeaves, unlessHeld } from './leaver.ts';
 import {
@@ -221,6 +221,19 @@ export class Engine implements Provisioner {
   async again(person: PersonId, target: string, actor: string, requestId: string): Promise<AccountState> {
     const goal = await this.#goalNow(person, target);
     return goal === undefined ? { status: 'none' } : this.#runs.run(person, target, goal, actor, requestId);
+  }
+
+  /** What `again` or `leave` would do were this remembered. Reads the target, writes nothing anywhere. */
+  async planAgain(
+    person: PersonId,
+    target: string,
+    memoryOf: (memory: Memory) => Memory,
+  ): Promise<AccountPlan | undefined> {
+    const goal = await this.#goalNow(person, target);
+    const configured = this.#deps.targets.get(target);
+    if (goal === undefined || configured === undefined) return undefined;
+    const input = { person, ...configured, goal, signal: AbortSignal.timeout(configured.timeoutMs) };
+    return (await planOne(this.#deps, input, memoryOf(await recall(this.#deps.directory, input)))).plan;
   }
 
   /** Whether the person is to have an account there, by what everybody who speaks of them says by now. */
