@@ -93,7 +93,7 @@ export async function settle(
   };
   const context = {
     directory: {
-      accounts: { get: async () => link, owner: async () => person.id },
+      accounts: { get: async () => link, owner: async () => person.id, ofPerson: async () => [] },
       people: { get: async () => person, subjects: async () => [], byEmail: async () => [] },
     },
     // The account is the one that is linked; by what else it could be found is not known here.

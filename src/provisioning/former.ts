@@ -12,13 +12,19 @@ export interface FormerOptions {
   readonly door?: string;
 }
 
+export interface FormerReads {
+  readonly people: PlanReads['people'];
+  readonly accounts: Pick<PlanReads['accounts'], 'ofPerson'>;
+}
+
 /**
  * Whoever is out does not come back by another door as somebody new. Throws LatchgateError `account_taken` for a person
- * who came after somebody with the same address had gone, by doors that have never told the two apart: one of them may
- * be the other, or the address has passed on, and that only an operator can say (`users link`, `users release`).
+ * who has the address of somebody who is out, by doors that have never told the two apart, unless they were there before
+ * and have an account of their own: to have come before and been refused tells nobody apart. One of them may be the other,
+ * or the address has passed on, and that only an operator can say (`users link`, `users release`).
  */
 export async function refuseFormer(
-  { people }: Pick<PlanReads, 'people'>,
+  { people, accounts }: FormerReads,
   person: PersonId,
   email: string | null | undefined,
   { detail = {}, door }: FormerOptions = {},
@@ -28,12 +34,17 @@ export async function refuseFormer(
     (one) => one.id !== person && wasLetGo(one) && sameEmail(one.email, email),
   );
   if (gone.length === 0) return;
-  const [who, subjects] = await Promise.all([people.get(person), people.subjects(person)]);
+  const [who, subjects, links] = await Promise.all([
+    people.get(person),
+    people.subjects(person),
+    accounts.ofPerson(person),
+  ]);
+  const hasAccount = links.some(({ state }) => state !== 'intended');
   const doors = new Set([...subjects.map(({ issuer }) => issuer), ...(door === undefined ? [] : [door])]);
   // Of nobody yet it cannot be said by which door they come.
   if (doors.size === 0) return;
   for (const one of gone) {
-    if (who !== undefined && who.createdAt <= goneAt(one)) continue;
+    if (who !== undefined && who.createdAt <= goneAt(one) && hasAccount) continue;
     const theirs = await people.subjects(one.id);
     if (theirs.some(({ issuer }) => doors.has(issuer))) continue;
     throw new LatchgateError('account_taken', 'somebody who is out has the same address, and may be the same human', {

@@ -12,7 +12,7 @@ import type { Missing } from './plan.ts';
 
 /** What planning reads of the directory. */
 export interface PlanReads {
-  readonly accounts: Pick<Directory['accounts'], 'get' | 'owner'>;
+  readonly accounts: Pick<Directory['accounts'], 'get' | 'owner' | 'ofPerson'>;
   readonly people: Pick<Directory['people'], 'get' | 'subjects' | 'byEmail'>;
 }
 

@@ -105,6 +105,7 @@ export function planReads(directory: Directory, target: string, memory: TargetMe
       get: async (person, name) => (name === target ? memory.of(person).link : directory.accounts.get(person, name)),
       owner: async (name, accountId) =>
         name === target ? memory.owner(accountId) : directory.accounts.owner(name, accountId),
+      ofPerson: (person) => directory.accounts.ofPerson(person),
     },
     people: directory.people,
   };

@@ -205,6 +205,8 @@ describe('without it', () => {
     const scim = scimOf(company.journey);
     const { body } = await scim.call('POST', '/Users', scimUser('ann'));
     expect((await company.byOidc('ann')).status).toBe(200);
+    // This door meets them before they leave, and so knows somebody of their address from then on.
+    expect(refusalOn(await company.bySaml('ann'))).toMatchObject({ status: 409, code: 'account_taken' });
     expect((await scim.call('DELETE', `/Users/${body.id}`)).status).toBe(204);
     await until('the account to go', () => company.accounts().length === 0 || undefined);
   });
