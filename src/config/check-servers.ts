@@ -12,6 +12,7 @@ export function checkServers(config: Partial<Config>): Checked {
     warnings: [
       ...openAdmin(config),
       ...unaskedForwardAuth(config),
+      ...openForwardAuth(config),
       ...sessionTimes(config),
       ...plainPublicUrl(config),
       ...cleartextTokens(config),
@@ -101,6 +102,15 @@ function unaskedForwardAuth({
   if (forwardAuth === undefined || trusted === undefined || trusted.length > 0) return [];
   const message = '`forward_auth` is set, and no web server is in `trusted_proxies`: nobody is believed';
   return [{ path: ['forward_auth'], at: 'key', code: 'no_effect', message, hint: 'add the address of the web server' }];
+}
+
+/** Right for a backend with its own login; hence no complaint. */
+function openForwardAuth({ forward_auth: forwardAuth, mode }: Partial<Config>): readonly Finding[] {
+  if (forwardAuth === undefined || mode !== 'shadow') return [];
+  const message =
+    'in shadow mode `forward_auth` answers yes to everything: what a web server guards by it alone is open';
+  const hint = 'let no web server ask here but for backends that have their own login';
+  return [{ path: ['forward_auth'], at: 'key', code: 'open_forward_auth', message, hint }];
 }
 
 function sessionTimes({ session }: Partial<Config>): readonly Finding[] {

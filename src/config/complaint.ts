@@ -64,6 +64,7 @@ export const COMPLAINTS = {
   listen_conflict: 'Two listeners would share an address.',
   insecure_public_url: 'Secure cookies need https; plain http is accepted on loopback only.',
   open_admin: 'Health, metrics and readiness are shown to anybody who reaches the port.',
+  open_forward_auth: 'In shadow mode forward-auth lets everybody through.',
   cleartext_token: 'A token crosses the network unencrypted.',
   saml_unsigned: 'A SAML login would take what nobody has signed.',
   saml_loosened: 'A SAML login takes messages that are signed in part, or that nobody asked for.',

@@ -516,6 +516,8 @@ describe('the server', () => {
     expect(complaints(asked('a'.repeat(40)))).toEqual(['placeholder_secret forward_auth.secrets.0']);
     expect(complaints({ f: 'forward_auth: { secrets: [] }' })).toEqual(['invalid_value forward_auth.secrets']);
     expect(warnings(asked(SECRET, '[]'))).toEqual(['no_effect forward_auth']);
+    expect(warnings({ ...asked(SECRET), m: 'mode: shadow' })).toEqual(['open_forward_auth forward_auth']);
+    expect(warnings({ m: 'mode: shadow' })).toEqual([]);
   });
 
   it('takes addresses and networks as trusted proxies', () => {
