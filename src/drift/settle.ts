@@ -55,6 +55,8 @@ export async function repairRow(deps: RepairDeps, row: DriftRow, options: Settle
     const takeBack = await prepareRepair(deps, row, person);
     const state = await deps.engine[isOff ? 'leave' : 'again'](person, target, actor, requestId).finally(takeBack);
     if (state.status === 'failed') return state.code;
+    // The account may be used, and what was to be done to it was not.
+    if (state.status === 'ready' && state.degraded !== undefined) return state.degraded;
     if (await deps.differs(row)) return 'still_differs';
     await audited(deps, 'drift.repaired', row, options);
     return undefined;

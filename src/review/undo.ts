@@ -5,7 +5,9 @@ import { LatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Pin } from '../model/pin.ts';
 import type { Clock } from '../ops/clock.ts';
+import type { Memory } from '../provisioning/job.ts';
 import { whyOut } from '../provisioning/outcome.ts';
+import type { AccountPlan } from '../provisioning/plan.ts';
 import type { AccountState, Provisioner } from '../provisioning/provision.ts';
 
 type Stores = { readonly directory: Directory; readonly audit: Audit };
@@ -16,6 +18,12 @@ export interface UndoDeps extends Stores {
   readonly provisioner: Pick<Provisioner, 'disable' | 'enable'>;
   /** Brings somebody to what counts for them now. */
   readonly again: (person: PersonId, target: string, actor: string, requestId: string) => Promise<AccountState>;
+  /** What `again` would do were this remembered. Reads the target alone. Throws `target_*`. */
+  readonly planAgain: (
+    person: PersonId,
+    target: string,
+    memoryOf: (memory: Memory) => Memory,
+  ) => Promise<Pick<AccountPlan, 'gives' | 'changes'> | undefined>;
   /** Whether an account of theirs is wanted there now. */
   readonly wants: (person: PersonId, target: string) => Promise<boolean>;
 }
@@ -40,8 +48,8 @@ interface Step {
   readonly did: string;
   /** Done before what follows from it, together with the record that says so. */
   readonly write?: (stores: Stores) => Promise<void>;
-  /** Returns why it is not done yet. */
-  readonly follow: () => Promise<{ readonly pending?: string; readonly did?: string }>;
+  /** Returns why it is not done yet. `isDone`: it is all the same, and only what follows from it is pending. */
+  readonly follow: () => Promise<{ readonly pending?: string; readonly isDone?: true }>;
 }
 
 const FOLLOW_UP_MS = 15_000;
@@ -49,7 +57,7 @@ const FOLLOW_UP_MS = 15_000;
 /**
  * Does the opposite of what one record of the audit says, through the engine, and writes that down as a record of its own.
  * Throws `not_found`, `undo_impossible` for a kind of record that has no opposite, `undo_stale` when what it is about has
- * changed since: then nothing was done.
+ * changed since, `target_*` when what the rules give cannot be planned: then nothing was done.
  */
 export async function undo(deps: UndoDeps, seq: number, options: UndoOptions): Promise<Undone> {
   const { record, later } = await readRecord(deps.audit, seq);
@@ -57,19 +65,24 @@ export async function undo(deps: UndoDeps, seq: number, options: UndoOptions): P
   if (options.dryRun) return { record, did: step.did };
   const { person, target, key, event, hash } = record;
   const about = { actor: options.actor, requestId: options.requestId, ...(person === undefined ? {} : { person }) };
-  await deps.together(async ({ directory, audit }) => {
-    await audit.append([
-      {
-        event: 'change.undone',
-        ...about,
-        ...(target === undefined ? {} : { target }),
-        ...(key === undefined ? {} : { key }),
-        before: { seq, event, hash },
-      },
-    ]);
-    await step.write?.({ directory, audit });
-  });
-  return { record, did: step.did, ...(await step.follow()) };
+  const undone = {
+    event: 'change.undone',
+    ...about,
+    ...(target === undefined ? {} : { target }),
+    ...(key === undefined ? {} : { key }),
+    before: { seq, event, hash },
+  };
+  const { write } = step;
+  if (write !== undefined) {
+    await deps.together(async (stores) => {
+      await stores.audit.append([undone]);
+      await write(stores);
+    });
+  }
+  const { isDone, ...followed } = await step.follow();
+  // Where nothing was decided beforehand, what did not come about was not undone, and can be undone once more.
+  if (write === undefined && (isDone ?? followed.pending === undefined)) await deps.audit.append([undone]);
+  return { record, did: step.did, ...followed };
 }
 
 async function readRecord(audit: Pick<Audit, 'list'>, seq: number) {
@@ -153,24 +166,36 @@ class Undoing {
     const { target, entitlement } = this.#about();
     this.#refuseMovedGrant();
     await this.#refuseOut(person, target);
-    if (await this.#isGranted()) throw stale('it is given again already');
+    if (await this.#isGranted(true)) throw stale('it is given again already');
     const key = entitlementKey(entitlement);
     const pin = await this.#pinNow();
-    const did = pin === undefined ? `${key} is given again` : `${key} is given again: the pin by ${pin.by} is lifted`;
-    return {
-      did,
-      write: async ({ directory }) => {
-        if (pin !== undefined) await directory.pins.lift(person.id, target, entitlement);
-      },
-      follow: async () => {
-        await this.#again(person, target);
-        if (await this.#isGranted()) return {};
-        await this.#deps.together((stores) => this.#pin(stores, person, 'kept'));
-        const state = await this.#again(person, target);
-        const kept = `${did}, and pinned: the rules would take it again`;
-        return (await this.#isGranted()) ? { did: kept } : { did: kept, pending: codeOf(state) };
-      },
+    const given = pin === undefined ? `${key} is given again` : `${key} is given again: the pin by ${pin.by} is lifted`;
+    const follow = async () => {
+      const state = await this.#again(person, target);
+      return (await this.#isGranted(true)) ? {} : { pending: codeOf(state) };
     };
+    // Asked of a plan, and before anything is written: a target that is down has no say in what is kept for good.
+    if (!(await this.#wouldGive(person, target, key))) {
+      const did = `${given}, and pinned: the rules would take it again`;
+      return { did, write: (stores) => this.#pin(stores, person, 'kept'), follow };
+    }
+    if (pin === undefined) return { did: given, follow };
+    const write = async ({ directory }: Stores): Promise<void> => {
+      await directory.pins.lift(person.id, target, entitlement);
+      const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
+      await directory.retries.put(person.id, target, 'target_pending', due);
+    };
+    return { did: given, write, follow };
+  }
+
+  /** Whether the rules give it, were it not for a pin. */
+  async #wouldGive({ id }: Person, target: string, key: string): Promise<boolean> {
+    const isOther = (pin: Pin): boolean => entitlementKey(pin) !== key;
+    const plan = await this.#deps.planAgain(id, target, (memory) => ({ ...memory, pins: memory.pins.filter(isOther) }));
+    if (plan === undefined) return false;
+    // What a run that failed has announced already is a change still, and not given anew.
+    const granted = plan.changes.flatMap(({ op, entitlement }) => (op === 'grant' && entitlement ? [entitlement] : []));
+    return [...plan.gives, ...granted].some((one) => entitlementKey(one) === key);
   }
 
   async #lift(person: Person): Promise<Step> {
@@ -226,7 +251,7 @@ class Undoing {
         for (const { target } of await directory.accounts.ofPerson(person.id)) {
           pending ??= pendingOf(await this.#again(person, target)).pending;
         }
-        return pending === undefined ? {} : { pending };
+        return pending === undefined ? {} : { pending, isDone: true };
       },
     };
   }
@@ -241,7 +266,7 @@ class Undoing {
         const signal = new AbortController().signal;
         const states = await this.#deps.provisioner.disable(person.id, { actor, requestId, signal });
         const failed = [...states.values()].find(({ status }) => status === 'failed');
-        return failed === undefined ? {} : pendingOf(failed);
+        return failed === undefined ? {} : { ...pendingOf(failed), isDone: true };
       },
     };
   }
@@ -287,10 +312,12 @@ class Undoing {
     throw stale('the rules give the person nothing there now, and would take it again at once');
   }
 
-  async #isGranted(): Promise<boolean> {
+  /** `isConfirmed`: what was only announced by a run that failed does not count. */
+  async #isGranted(isConfirmed = false): Promise<boolean> {
     const { target, entitlement } = this.#about();
     const grants = await this.#deps.directory.ledger.ofAccount(String(this.#record.person), target);
-    return grants.some((grant) => entitlementKey(grant) === entitlementKey(entitlement));
+    const key = entitlementKey(entitlement);
+    return grants.some((grant) => entitlementKey(grant) === key && (grant.confirmed || !isConfirmed));
   }
 
   async #pinNow(): Promise<Pin | undefined> {
@@ -326,11 +353,18 @@ function stale(why: string): LatchgateError {
 }
 
 function codeOf(state: AccountState): string {
-  return state.status === 'failed' ? state.code : 'target_pending';
+  return failureOf(state) ?? 'target_pending';
 }
 
 function pendingOf(state: AccountState): { readonly pending?: string } {
-  return state.status === 'failed' ? { pending: state.code } : {};
+  const pending = failureOf(state);
+  return pending === undefined ? {} : { pending };
+}
+
+/** Whoever has an account may use it while what was to be done to it has failed. */
+function failureOf(state: AccountState): string | undefined {
+  if (state.status === 'failed') return state.code;
+  return state.status === 'ready' ? state.degraded : undefined;
 }
 
 function seqOf(before: unknown): unknown {

@@ -76,8 +76,8 @@ describe('of what somebody was given by hand', () => {
     expect(await keys()).toHaveLength(1);
   });
 
-  it('nothing is ours of what the backend did not let go', async () => {
-    journey.superset.faults.set({ status: 422, match: (method) => method === 'PUT' });
+  it.each([422, 503])('nothing is ours of what the backend did not let go (%i)', async (status) => {
+    journey.superset.faults.set({ status, match: (method) => method === 'PUT' });
     const { code, out } = await journey.cli('drift', 'repair', '--all');
     expect([code, out]).toEqual([1, expect.stringMatching(/failed \(target_\w+\)/)]);
     await expectNothingOfIt();
@@ -92,6 +92,15 @@ describe('of what somebody was given by hand', () => {
     await expectNothingOfIt();
     expect(await keys()).toHaveLength(1);
   });
+});
+
+it('what could not be given again is not repaired, though its person may go on', async () => {
+  const row = supersetRow(journey.superset.state, 'ann');
+  row.roles.splice(row.roles.indexOf(roleId(journey.superset.state, 'Alpha')), 1);
+  journey.superset.faults.set({ status: 503, match: (method) => method === 'PUT' });
+  const { code, out } = await journey.cli('drift', 'repair', '--all');
+  expect([code, out]).toEqual([1, expect.stringContaining('failed (target_unavailable)')]);
+  expect((await journey.cli('audit', 'list', '--user', 'ann@acme.test')).out).not.toContain('drift.repaired');
 });
 
 async function inDirectory<T>(

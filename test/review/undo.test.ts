@@ -1,3 +1,4 @@
+import { LatchgateError } from '../../src/model/errors.ts';
 import { undo } from '../../src/review/undo.ts';
 import { SyncWorld } from '../sync/world.ts';
 
@@ -44,6 +45,7 @@ function undoing(seq: number, dryRun = false) {
       clock: { now: () => world.now },
       provisioner: engine,
       again: (...args) => engine.again(...args),
+      planAgain: (...args) => engine.planAgain(...args),
       wants: (...args) => engine.wants(...args),
     },
     seq,
@@ -124,6 +126,67 @@ it('says what would be done, and does nothing', async () => {
   const { did } = await undoing(await last('grant.given', 'role:Alpha'), true);
   expect(did).toBe('role:Alpha is taken, and pinned so that it is not given again');
   expect({ given: given(), records: (await records()).length }).toEqual({ given: BEFORE, records: before });
+});
+
+describe('a target that is down for a moment', () => {
+  const pins = async () =>
+    (await world.directory.pins.ofPerson(await personOf('ann'))).map(({ name, effect }) => `${effect} ${name}`);
+  const undoneCount = async () => (await records()).filter(({ event }) => event === 'change.undone').length;
+
+  /** While `method` of the target fails. */
+  async function whileDown<T>(method: 'read' | 'apply', work: () => Promise<T>): Promise<T> {
+    world.bi.hook = (call) => {
+      if (call.startsWith(method)) throw new LatchgateError('target_unavailable', 'down');
+    };
+    try {
+      return await work();
+    } finally {
+      world.bi.hook = () => {};
+    }
+  }
+
+  it('cannot be read: nothing is pinned, lifted or said to be undone, and it is given back when it is up', async () => {
+    await undoing(await last('grant.given', 'role:Alpha'));
+    const seq = await last('grant.taken', 'role:Alpha');
+    await expect(whileDown('read', () => undoing(seq))).rejects.toMatchObject({ code: 'target_unavailable' });
+    expect([await pins(), await undoneCount()]).toEqual([['withheld Alpha'], 1]);
+    await undoing(seq);
+    expect([given(), await pins(), await undoneCount()]).toEqual([BEFORE, [], 2]);
+    world.hr.add('ann', { groups: ['team-a'], preferred_username: 'ann' });
+    await world.apply();
+    expect(given()).toEqual(['group:team-a']);
+  });
+
+  it('cannot be written to: the pin is lifted, none is set, and what the rules give comes by itself', async () => {
+    await undoing(await last('grant.given', 'role:Alpha'));
+    const seq = await last('grant.taken', 'role:Alpha');
+    const { pending } = await whileDown('apply', () => undoing(seq));
+    expect([pending, await pins()]).toEqual(['target_unavailable', []]);
+    await world.apply();
+    expect([given(), await pins()]).toEqual([BEFORE, []]);
+  });
+
+  it('cannot be written to: what the rules give without a pin is not said to be undone, and the same is done again', async () => {
+    await undoing(await last('grant.given', 'role:Alpha'));
+    const seq = await last('grant.taken', 'role:Alpha');
+    await world.directory.pins.lift(await personOf('ann'), 'bi', { kind: 'role', name: 'Alpha' });
+    const { pending } = await whileDown('apply', () => undoing(seq));
+    expect([pending, await pins(), await undoneCount()]).toEqual(['target_unavailable', [], 1]);
+    await undoing(seq);
+    expect([given(), await pins(), await undoneCount()]).toEqual([BEFORE, [], 2]);
+  });
+
+  it('cannot be written to: an account that is not on again is not said to be, and is switched on later', async () => {
+    world.hr.add('ann', { groups: [], preferred_username: 'ann' });
+    await world.apply();
+    const seq = await last('account.disabled');
+    world.hr.add('ann', { groups: ['User'], preferred_username: 'ann' });
+    await whileDown('apply', () => world.apply());
+    const { pending } = await whileDown('apply', () => undoing(seq));
+    expect([pending, await undoneCount(), isOn()]).toEqual(['target_unavailable', 0, false]);
+    await undoing(seq);
+    expect([await undoneCount(), isOn()]).toEqual([1, true]);
+  });
 });
 
 describe('what has moved since', () => {

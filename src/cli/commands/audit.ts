@@ -46,6 +46,7 @@ export function addAuditCommands(program: Command, add: Add, io: Io): void {
           ...state,
           provisioner: engine,
           again: (...args) => engine.again(...args),
+          planAgain: (...args) => engine.planAgain(...args),
           wants: (...args) => engine.wants(...args),
         },
         io,
