@@ -1,4 +1,4 @@
-import { type Literal, memberOf, type Option, plainTexts } from './literals.ts';
+import { type Literal, leavesOf, memberOf, type Option, plainText, plainTexts } from './literals.ts';
 import type { Migration } from './migration.ts';
 
 /** Where the alpha configuration has what the file calls by these names, below a provider. */
@@ -54,8 +54,11 @@ export class ProxyFile {
     this.migration.left(this.find(name)?.name ?? name, text);
   }
 
-  has(name: string): boolean {
-    return this.find(name) !== undefined;
+  /** Names of options that are not empty, and that nobody has spoken for yet. */
+  notCarried(): readonly string[] {
+    const said = this.options.flatMap(leavesOf).filter(({ name, value }) => !isEmpty(name, value));
+    const unspoken = new Set(this.migration.unspoken());
+    return said.map(({ name }) => name).filter((name) => unspoken.has(name));
   }
 
   /** Whether a value of that name is not in the file itself. */
@@ -73,4 +76,10 @@ export class ProxyFile {
       .map((text) => text.trim())
       .filter((text) => text !== '');
   }
+}
+
+/** As if it were not there: `user_id_claim` says `email` unless somebody wrote another. */
+function isEmpty(name: string, value: Literal): boolean {
+  if (/(?:^user_id_claim|\.userIDClaim)$/.test(name) && plainText(value) === 'email') return true;
+  return plainText(value) === '' || (value.kind === 'list' && value.items.length === 0);
 }

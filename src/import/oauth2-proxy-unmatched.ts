@@ -92,7 +92,7 @@ export const LEFT: Readonly<Record<string, string>> = {
   allowed_groups: 'a rule',
   google_admin_email:
     'Google sends no groups: take them from its directory by a sync or SCIM, or write rules by e-mail',
-  google_group: 'Google sends no groups: take them from its directory by a sync or SCIM, or write rules by e-mail',
+  google_groups: 'Google sends no groups: take them from its directory by a sync or SCIM, or write rules by e-mail',
   google_service_account_json:
     'Google sends no groups: take them from its directory by a sync or SCIM, or write rules by e-mail',
   upstream_timeout: 'targets.superset.upstream.answer',
@@ -112,6 +112,7 @@ export const LEFT_PREFIXES: readonly (readonly [string, string])[] = [
   ['metricsServer', 'admin_listen'],
   ['github_', 'GitHub does not speak OpenID Connect: by a broker, whose groups rules then look at'],
   ['gitlab_', 'projects are no groups: rules look at the claim of groups alone'],
+  ['entra_id_', 'the tenants that may come in: rules look at the claim `tid`, by an attribute of your own'],
   ['bitbucket_', 'Bitbucket does not speak OpenID Connect: by a broker'],
   ['keycloak_', 'rules look at the claim of groups'],
 ];

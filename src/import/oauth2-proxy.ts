@@ -12,6 +12,7 @@ import {
 import { type Made, Migration, type Sections } from './migration.ts';
 import { nameOf } from './names.ts';
 import { ProxyFile } from './oauth2-proxy-file.ts';
+import { mayLimit } from './oauth2-proxy-limits.ts';
 import { readProxyOptions } from './oauth2-proxy-options.ts';
 import { ProxyRoutes, TARGET } from './oauth2-proxy-routes.ts';
 import { ASIDE, LEFT, LEFT_PREFIXES } from './oauth2-proxy-unmatched.ts';
@@ -44,12 +45,12 @@ class ProxyImport {
     const [name, login] = this.#login();
     const proxied = new ProxyRoutes(this.#file);
     const routes = proxied.routes();
+    const own = { public_url: this.#publicUrl(), ...this.#listen(), session: this.#session() };
+    // The last of all: whatever nobody spoke for until then may have kept people out.
     const { rules, otherwise } = this.#rules(name, Object.keys(proxied.targets));
     const sections = {
       version: 1,
-      public_url: this.#publicUrl(),
-      ...this.#listen(),
-      session: this.#session(),
+      ...own,
       login: { [name]: login },
       rules,
       ...otherwise,
@@ -171,13 +172,13 @@ class ProxyImport {
         ? 'every address may come in, as is so here without a rule'
         : 'rules.other-addresses, and for linking accounts `email_domains` of the login',
     );
-    this.#close(login, rules, !isOpen && patterns.length === 0);
-    rules['allowed'] = { ...(all.length === 0 ? {} : { when: { groups: all.map(exactly) } }), ...grant };
     this.#file.carried('allowed_groups', 'rules.allowed; whoever is in none of them is denied by `default`');
     this.#file.carried(
       'allowed_roles',
       'rules.allowed, as groups `role:NAME`; have the provider send them so, or write their names without it',
     );
+    this.#close(login, rules, !isOpen && patterns.length === 0);
+    rules['allowed'] = { ...(all.length === 0 ? {} : { when: { groups: all.map(exactly) } }), ...grant };
     if (roles.length > 0)
       this.#file.migration.todo(
         'rules.allowed: roles of Keycloak are known as `role:NAME` to oauth2-proxy alone: take the prefix off, and name their claim under `claims.groups`.',
@@ -191,7 +192,7 @@ class ProxyImport {
   #close(login: string, rules: Record<string, unknown>, isWithoutDomains: boolean): void {
     const limits = [
       ...['allowed_groups', 'allowed_roles', 'email_domains'].filter((name) => this.#file.isUnread(name)),
-      ...LIMITS.filter((name) => this.#file.has(name)),
+      ...this.#file.notCarried().filter(mayLimit),
       ...(isWithoutDomains ? ['email_domains or authenticated_emails_file'] : []),
     ];
     if (limits.length === 0) return;
@@ -255,12 +256,6 @@ class ProxyImport {
     return password === undefined ? url : { url, password: secretReference(password, 'redis') };
   }
 }
-
-/** Options that keep people out by what rules here do not look at. */
-const LIMITS = [
-  ...['github_org', 'github_team', 'github_repo', 'github_user', 'gitlab_group', 'gitlab_projects', 'google_group'],
-  ...['bitbucket_team', 'bitbucket_repository', 'keycloak_group'],
-];
 
 /** `*` is every address; a leading dot is a domain with all below it. Compared without regard to case. */
 function domainPattern(domain: string): readonly string[] {

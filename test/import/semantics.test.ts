@@ -275,13 +275,53 @@ describe('what kept people out, and is not in the file or cannot be said', () =>
     expect(decider(importOauth2Proxy(text, 'oauth2-proxy.cfg'))(ann)).toBe('denied_by_rule');
   });
 
+  it.each([
+    ...['allowed_group', 'keycloak_group', 'keycloak_groups', 'github_user', 'github_users', 'gitlab_group'],
+    ...['gitlab_groups', 'gitlab_project', 'gitlab_projects', 'google_group', 'google_groups', 'github_repo'],
+    ...['github_team', 'bitbucket_team', 'bitbucket_repository', 'entra_id_allowed_tenant', 'entra_id_allowed_tenants'],
+    ...['user_id_claim', 'an_option_of_a_later_version'],
+  ])('of oauth2-proxy, by its name in the file and as a flag: %s', (name) => {
+    const inFile = `email_domains = ["*"]\n${name} = ["acme"]`;
+    const asFlag = `oauth2-proxy --email-domain=* --${name.replaceAll('_', '-')}=acme\n`;
+    const outcomes = [inFile, asFlag].map((text) => decider(importOauth2Proxy(text, 'oauth2-proxy.cfg'))({}));
+    expect(outcomes).toEqual(
+      name === 'allowed_group' ? ['denied_by_default', 'denied_by_default'] : ['denied_by_rule', 'denied_by_rule'],
+    );
+  });
+
+  it.each(['config', 'alpha-config'])('of oauth2-proxy in another file: --%s', (flag) => {
+    const made = importOauth2Proxy(`oauth2-proxy --email-domain=* --${flag}=/etc/other\n`, 'start.sh');
+    expect(decider(made)(ann)).toBe('denied_by_rule');
+  });
+
+  it.each([
+    ...['keycloakConfig: { groups: [a] }', 'googleConfig: { group: [a] }', 'githubConfig: { org: acme }'],
+    ...['gitlabConfig: { group: [a] }', 'gitlabConfig: { projects: [a] }', 'bitbucketConfig: { team: acme }'],
+    ...['microsoftEntraIDConfig: { allowedTenants: [a] }', 'anotherConfig: { only: [a] }'],
+  ])('of oauth2-proxy, named by what is to do of an alpha configuration: %s', (line) => {
+    const text = `providers:\n  - provider: oidc\n    ${line}\nemail_domains: ["*"]\n`;
+    const made = importOauth2Proxy(text, 'alpha.yaml');
+    expect(decider(made)(ann)).toBe('denied_by_rule');
+    expect(made).toContain(`what providers[0].${line.replace(/: \{ (\w+):.*/, '.$1')} did`);
+  });
+
+  it.each(['github_org = ""', 'keycloak_groups = []', 'user_id_claim = "email"', 'cookie_csrf_samesite = "lax"'])(
+    'limits nobody: %s',
+    (line) => {
+      const made = importOauth2Proxy(`email_domains = ["*"]\n${line}`, 'oauth2-proxy.cfg');
+      expect(decider(made)(ann)).toEqual(['Gamma']);
+    },
+  );
+
   it('every address is said', () => {
     expect(decider(importOauth2Proxy('email_domains = ["*"]', 'oauth2-proxy.cfg'))(ann)).toEqual(['Gamma']);
   });
 });
 
 describe('oauth2-proxy', () => {
-  const decide = decider(importOauth2Proxy(inputOf('oauth2-proxy.cfg'), 'oauth2-proxy.cfg'));
+  // An option that nobody knows closes the login: that is looked at above.
+  const known = inputOf('oauth2-proxy.cfg').replace(/^something_new = .*$/m, '');
+  const decide = decider(importOauth2Proxy(known, 'oauth2-proxy.cfg'));
 
   it.each<[Claims, readonly string[] | string]>([
     [{ groups: ['/bi-users'], email: 'ann@yourcompany.com' }, ['Gamma']],
