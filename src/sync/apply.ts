@@ -1,3 +1,4 @@
+import type { AuditEntry } from '../audit/audit.ts';
 import type { Leases } from '../directory/directory.ts';
 import type { ChangeSet } from '../model/change.ts';
 import type { PersonId } from '../model/person.ts';
@@ -162,7 +163,7 @@ class Run {
             applied: result,
             isLeft: false,
           });
-          await this.#deps.audit.append(entries.map(({ person: _nobody, ...entry }) => entry));
+          await this.#deps.audit.append(entries.map((entry) => ofNobody(entry, set.userName)));
           this.#report({ ...row, outcome: result.outcome });
         }
       }
@@ -213,6 +214,11 @@ class Run {
   #isStopped(): boolean {
     return this.#options.stop.aborted;
   }
+}
+
+/** The account is named where the record has the key of what was taken: there is no person to find it by. */
+function ofNobody({ person: _nobody, ...entry }: AuditEntry, account: string): AuditEntry {
+  return entry.event === 'grant.taken' ? { ...entry, after: { ...Object(entry.after), account } } : entry;
 }
 
 /** Who leaves first; then what makes groups, which others are then given; then the rest. */

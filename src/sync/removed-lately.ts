@@ -34,7 +34,8 @@ export async function removedLately(
   for await (const { event, requestId = '', person, key, after } of audit.list({ since })) {
     if (event === SYNC_APPROVED) byRun.delete(requestId);
     // Somebody else took it, and the run only wrote that down.
-    else if (REMOVED.has(event) && !isGone(after)) byRun.get(requestId)?.add(person ?? `account ${key}`);
+    else if (REMOVED.has(event) && !isGone(after))
+      byRun.get(requestId)?.add(person ?? `account ${accountOf(after) ?? key}`);
   }
   return new Set([...byRun.values()].flatMap((removed) => [...removed]));
 }
@@ -43,6 +44,12 @@ export async function removedLately(
 function mayHaveRemoved({ outcome, counts }: SyncRun): boolean {
   if (outcome === 'held' || outcome === 'stale' || outcome === 'planned') return false;
   return Object.keys(counts).length === 0 || ['disable', 'delete', 'revoke'].some((op) => (counts[op] ?? 0) > 0);
+}
+
+/** What was taken has the key of what it was, which is no account. */
+function accountOf(after: unknown): string | undefined {
+  const named = typeof after === 'object' && after !== null && 'account' in after ? after.account : undefined;
+  return typeof named === 'string' ? named : undefined;
 }
 
 function isGone(after: unknown): boolean {

@@ -18,38 +18,68 @@ const MAX_SUBJECT_CHARACTERS = 255;
 
 /** The people of any service that lists Users and Groups by SCIM 2.0 (RFC 7643, RFC 7644 §3.4.2). */
 export function createScimSource({ name, config, http }: ScimSourceOptions): Source {
-  const { url, token, timeout: timeoutMs, page_size: limit } = config;
+  const { url, token, timeout: timeoutMs } = config;
   const api = createScimApi({ url, token, timeoutMs, http });
+
+  const list = (signal: AbortSignal) => everybody(config, api, signal);
 
   return {
     name,
     type: 'scim',
-    list: async function* (signal): AsyncGenerator<ListedPerson, ListingEnd, undefined> {
-      const users = await allOf(api, 'Users', limit, signal);
-      if (users === undefined) throw noUsers();
-      const { groupsOf, doubt } = await membershipsOf(config, api, users.items, signal);
-      const given = new Set<string>();
-      const twice = repeated(users.items.map((user) => user[config.key]));
-      for (const user of users.items) {
-        if (signal.aborted) throw givenUp(signal);
-        const subject = user[config.key];
-        if (typeof subject !== 'string' || subject === '' || subject.length > MAX_SUBJECT_CHARACTERS) continue;
-        if (twice.has(subject)) continue;
-        given.add(subject);
-        yield personOf(subject, user, groupsOf);
-      }
-      const unreadable = users.items.length - given.size;
-      const notes = unreadable > 0 ? [`users without ${config.key}, or with that of another user: ${unreadable}`] : [];
-      const changing = 'the users changed each time they were read, or are fewer than the service counts';
-      const why = users.whole ? doubt : changing;
-      return why === undefined ? { complete: true, unreadable, notes } : { complete: false, why, unreadable, notes };
-    },
+    list,
+    // Only where groups are another list than people: what users say of themselves is of one moment.
+    ...(config.memberships === 'auto' ? { lookUp: (subjects, signal) => readAgain(list(signal), subjects) } : {}),
     probe: async (signal) => {
       if ((await api.page('Users', 0, 1, signal)) === undefined) throw noUsers();
     },
     // Nothing is kept between two listings.
     close: async () => {},
   };
+}
+
+async function* everybody(
+  config: ScimSourceConfig,
+  api: ScimApi,
+  signal: AbortSignal,
+): AsyncGenerator<ListedPerson, ListingEnd, undefined> {
+  const users = await allOf(api, 'Users', config.page_size, signal);
+  if (users === undefined) throw noUsers();
+  const { groupsOf, doubt } = await membershipsOf(config, api, users.items, signal);
+  const given = new Set<string>();
+  const twice = repeated(users.items.map((user) => user[config.key]));
+  for (const user of users.items) {
+    if (signal.aborted) throw givenUp(signal);
+    const subject = user[config.key];
+    if (typeof subject !== 'string' || subject === '' || subject.length > MAX_SUBJECT_CHARACTERS) continue;
+    if (twice.has(subject)) continue;
+    given.add(subject);
+    yield personOf(subject, user, groupsOf);
+  }
+  const unreadable = users.items.length - given.size;
+  const notes = unreadable > 0 ? [`users without ${config.key}, or with that of another user: ${unreadable}`] : [];
+  const changing = 'the users changed each time they were read, or are fewer than the service counts';
+  const why = users.whole ? doubt : changing;
+  return why === undefined ? { complete: true, unreadable, notes } : { complete: false, why, unreadable, notes };
+}
+
+/**
+ * These of a second listing. A person's groups in groups are found in the members of all groups only, and a filter by
+ * member is more than many services know, so that nobody is asked for alone. Who changed groups during the first is
+ * in the right ones by now.
+ */
+async function readAgain(
+  listing: AsyncGenerator<ListedPerson, ListingEnd, undefined>,
+  subjects: readonly string[],
+): Promise<readonly ListedPerson[]> {
+  const wanted = new Set(subjects);
+  const found: ListedPerson[] = [];
+  let next = await listing.next();
+  while (next.done !== true) {
+    if (wanted.has(next.value.subject)) found.push(next.value);
+    next = await listing.next();
+  }
+  if (next.value.complete && next.value.unreadable === 0) return found;
+  throw new LatchgateError('source_unavailable', 'the SCIM service changed while it was read a second time');
 }
 
 /** Of two users with one key nobody knows which is the person: one that was left behind, or the one of today. */

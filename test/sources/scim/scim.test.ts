@@ -4,7 +4,7 @@ import type { Source } from '../../../src/sources/source.ts';
 import { describeSource, everythingSaidBy, failureOf, listAll } from '../../conformance/source.ts';
 import { sourceConfig } from '../config-of.ts';
 import { PEOPLE } from './people.ts';
-import { listResponse, type ScriptedScim, startScriptedScim, TOKEN } from './scripted-scim.ts';
+import { listResponse, type ScimResource, type ScriptedScim, startScriptedScim, TOKEN } from './scripted-scim.ts';
 
 const http = createHttpClient({ readOnly: true });
 const services: ScriptedScim[] = [];
@@ -298,4 +298,41 @@ it.each([
     expect(thrown).toMatchObject({ code });
     expect(everythingSaidBy(thrown)).not.toMatch(/ada@|scim-token/);
   }
+});
+
+describe('whoever changes groups while they are read', () => {
+  const moving = async () => {
+    const scim = await service();
+    scim.most = 1;
+    const [first, last] = [scim.groups[0], scim.groups.at(-1)] as [ScimResource, ScimResource];
+    scim.groups = scim.groups.map((group) => ({ ...group, members: group === last ? [{ value: 'u0' }] : [] }));
+    // The first group has been read by the time that somebody comes into it.
+    scim.before = (endpoint, startIndex) => {
+      if (endpoint === 'Groups' && startIndex === scim.groups.length) {
+        scim.groups = scim.groups.map((group) => ({
+          ...group,
+          members: group.id === first.id ? [{ value: 'u0' }] : [],
+        }));
+      }
+      return undefined;
+    };
+    return { scim, source: sourceOf(scim.url), now: first['displayName'] };
+  };
+  const none = new AbortController().signal;
+
+  it('and is listed in neither, is found in the new one when asked for', async () => {
+    const { source, now } = await moving();
+    const { people, end } = await listAll(source);
+    expect(end).toMatchObject({ complete: true });
+    expect(people.find(({ subject }) => subject === 'u0')?.claims['groups']).toEqual([]);
+    const found = await source.lookUp?.(['u0', 'nobody'], none);
+    expect(found).toMatchObject([{ subject: 'u0', active: true, claims: { groups: [now] } }]);
+  });
+
+  it('is not said to be in any by a second listing that is not whole', async () => {
+    const { scim, source } = await moving();
+    scim.before = (endpoint) =>
+      endpoint === 'Users' ? { body: listResponse(scim.users.length + 1, scim.users) } : undefined;
+    await expect(source.lookUp?.(['u0'], none)).rejects.toMatchObject({ code: 'source_unavailable' });
+  });
 });
