@@ -23,7 +23,7 @@ export class GrafanaRules {
   readonly migration: Migration;
   readonly rules: Record<string, Rule> = {};
   readonly #options: readonly Option[];
-  #fallback: string | undefined;
+  readonly #fallbacks: (string | undefined)[] = [];
   #isStrict = false;
 
   constructor(migration: Migration, options: readonly Option[]) {
@@ -58,7 +58,7 @@ export class GrafanaRules {
   /** Of whom no rule gives anything. With two logins that disagree: nothing. */
   fallback(role: string | undefined, isStrict: boolean): void {
     this.#isStrict ||= isStrict;
-    if (role !== undefined) this.#fallback ??= role;
+    this.#fallbacks.push(role);
   }
 
   default(): unknown {
@@ -69,7 +69,13 @@ export class GrafanaRules {
       return deny;
     }
     this.migration.carried('users.auto_assign_org_role', '`default`, of whom no rule gives a role');
-    const role = this.#fallback ?? assigned ?? 'Viewer';
+    const [role = assigned ?? 'Viewer', ...others] = new Set(this.#fallbacks.map((one) => one ?? assigned ?? 'Viewer'));
+    if (others.length > 0) {
+      this.migration.todo(
+        `default: the logins give everybody else different roles (${[role, ...others].join(', ')}); write a rule with \`origin\` for each.`,
+      );
+      return deny;
+    }
     if (!isPrivileged(role)) return { grant: { [TARGET]: { roles: [role] } } };
     this.migration.todo(
       `default: ${role} for everybody else is refused here: privileged roles are given by exact groups.`,

@@ -1,3 +1,5 @@
+const ALONE = /(?:\.(?:ico|png|svg|css|js|txt|html|json|xml|woff2?)|\/(?:health[a-z]*|ping|ready[a-z]*|live[a-z]*))$/;
+
 /**
  * The path of a route that lets through what a regular expression does: `^/static`, `^/static/.*`, `^/healthz$`. A route
  * is a path and all below it, whole segments: of an expression that goes on after `^/static` it opens less. One for a
@@ -9,7 +11,7 @@ export function publicPath(expression: string): string | undefined {
   if (anchored === undefined) return undefined;
   const below = /^(\/[^$]*?)\/(?:\.\*)?\$?$/.exec(anchored)?.[1] ?? /^(\/[^$]*?)\(\/\.\*\)\?\$$/.exec(anchored)?.[1];
   const whole = /^(\/[^$]*)\$$/.exec(anchored)?.[1];
-  const isAlone = whole !== undefined && /(?:\.[a-z0-9]+|health[a-z]*|ping|ready[a-z]*|live[a-z]*)$/.test(whole);
+  const isAlone = whole !== undefined && ALONE.test(whole);
   const start = /^(\/[^$]*[^$/])$/.exec(anchored)?.[1];
   const path = below ?? (isAlone ? whole : undefined) ?? start;
   const literal = path?.replaceAll(/\\([./_-])/g, '$1');

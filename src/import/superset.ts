@@ -4,7 +4,7 @@ import { nameOf } from './names.ts';
 import { readPython } from './python.ts';
 import { readRolePath } from './role-path.ts';
 import { roleRules, type When } from './role-rules.ts';
-import { supersetLogins } from './superset-logins.ts';
+import { closedLogins, supersetLogins } from './superset-logins.ts';
 import { LEFT, LEFT_PREFIXES } from './superset-unmatched.ts';
 
 const TARGET = 'superset';
@@ -48,7 +48,11 @@ function speakFor(migration: Migration, name: string): void {
   else migration.aside(name, STAYS);
 }
 
-type Rules = Record<string, { when?: When; grant: { superset: { roles: readonly string[] } } }>;
+type Rules = Record<
+  string,
+  | { when?: When; grant: { superset: { roles: readonly string[] } } }
+  | { readonly when: { readonly origin: string }; readonly deny: string }
+>;
 
 class SupersetImport {
   readonly #migration: Migration;
@@ -71,6 +75,7 @@ class SupersetImport {
     );
     const login = supersetLogins(migration, this.#find);
     this.#mapping();
+    Object.assign(this.#rules, closedLogins(migration, this.#find));
     const isOpen = this.#registration();
     this.#sync();
     for (const entry of Object.values(login))

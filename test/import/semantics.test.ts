@@ -364,3 +364,45 @@ describe('oauth2-proxy', () => {
     expect(open).toEqual(path === undefined ? [] : [path]);
   });
 });
+
+describe('who got in nowhere else', () => {
+  it('whitelist of a provider of Superset: nobody gets in by it until its rule is written', () => {
+    const file = `
+AUTH_TYPE = 4
+AUTH_USER_REGISTRATION = True
+AUTH_USER_REGISTRATION_ROLE = 'Gamma'
+OAUTH_PROVIDERS = [{
+  'name': 'google', 'whitelist': ['@acme.com$'],
+  'remote_app': {'client_id': 'x', 'server_metadata_url': 'https://accounts.google.com/.well-known/openid-configuration'},
+}]`;
+    const made = importSuperset(file, 'superset_config.py');
+    expect(decider(made)({ email: 'evil@gmail.com' })).toBe('denied_by_rule');
+    expect(made).toMatch(/TO DO[\s\S]*google-not-finished/);
+    expect(decider(importSuperset(file.replace("['@acme.com$']", '[]'), 'superset_config.py'))({})).toEqual(['Gamma']);
+  });
+
+  it('logins of Grafana that give everybody else different roles: nobody has one by it', () => {
+    const made = importGrafana(
+      `
+[auth.generic_oauth]
+enabled = true
+client_id = a
+auth_url = https://a.example.com/auth
+role_attribute_path = contains(groups[*], 'admins') && 'Editor' || 'Editor'
+[auth.okta]
+enabled = true
+client_id = b
+auth_url = https://b.example.com/auth`,
+      'grafana.ini',
+    );
+    expect(decider(made)({ email: 'who@b.example.com' }, 'okta')).toMatch(/^denied/);
+  });
+
+  it.each([String.raw`^/api/v1\.0$`, '^/api/delivery$', '^/mapping$', '^/alive$'])(
+    'skip_auth_routes: %s, a single path, opens nothing below it',
+    (expression) => {
+      const made = importOauth2Proxy(`skip_auth_routes = [ ${JSON.stringify(expression)} ]`, 'oauth2-proxy.cfg');
+      expect(checked(made).config?.routes.filter((route) => route.public)).toEqual([]);
+    },
+  );
+});
