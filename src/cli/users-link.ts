@@ -26,7 +26,7 @@ interface JsonOption {
 
 /**
  * `latchgate users link U OTHER`: both are one human, who came back under another key. What origins say of OTHER is said of
- * U from now on, and the accounts of U follow in the background and with the next sync. OTHER must have no account. Both
+ * U from now on, and the accounts of U follow in the background and with the next sync. OTHER must have no account, and must not be out while U is in. Both
  * texts must name one person exactly. Exit code 0. Throws `not_found`, `usage`. With `json`: `id`, `linked`.
  */
 export async function usersLink(
@@ -43,6 +43,12 @@ export async function usersLink(
     throw new LatchgateError(
       'usage',
       `${other.id} has accounts of their own: name the one who is to be kept first, or let go of them with latchgate users release ${other.id}`,
+    );
+  }
+  if (isOut(other) && !isOut(person)) {
+    throw new LatchgateError(
+      'usage',
+      `${named(other)} is out, and by this would be let in as ${named(person)}: latchgate users link ${other.id} ${person.id} keeps them out, latchgate users enable ${other.id} lets in whom an operator disabled`,
     );
   }
   await deps.people.absorb(person.id, other.id);
@@ -118,6 +124,10 @@ async function release(deps: UsersLinkDeps, { person, target, userName }: Accoun
   } finally {
     await lease.release().catch(() => undefined);
   }
+}
+
+function isOut({ disabled, leftAt }: Person): boolean {
+  return disabled || leftAt !== undefined;
 }
 
 function named({ displayName, id }: Person): string {

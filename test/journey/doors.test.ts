@@ -172,6 +172,9 @@ describe('with identity.join: verified_email', () => {
       after: { person: unlinked, subject: 'saml-ann' },
     });
     expect((await journey.cli('users', 'unlink', unlinked, 'saml-ann')).err).toContain('nothing would be left');
+    await journey.cli('users', 'disable', unlinked);
+    expect((await journey.cli('users', 'link', id, unlinked)).err).toContain('is out, and by this would be let in');
+    await journey.cli('users', 'enable', unlinked);
     expect((await journey.cli('users', 'link', id, unlinked)).code).toBe(0);
     expect((await company.bySaml('ann')).status).toBe(200);
   });
