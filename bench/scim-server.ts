@@ -15,7 +15,7 @@ export type ServerSays = { readonly url: string } | { readonly cpuMs: number };
 
 /** The whole gateway, with an engine that does nothing in targets. */
 async function ours(configFile: string): Promise<string> {
-  // As every command of the product does.
+  // As `serve` does.
   keepHeapSmall();
   const { loadConfig } = await import('../src/config/load.ts');
   const { composeLog, composeState } = await import('../src/compose/state.ts');

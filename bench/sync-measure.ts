@@ -3,13 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { keepHeapSmall } from '../src/ops/heap.ts';
 import { fillState, measurePlan, type PlanFigures } from './sync-plan.ts';
 
 /** The database is filled by a process of its own, so that memory is what the plan takes. */
 async function planFilled(people: number, changes: number): Promise<PlanFigures> {
-  // As every command of the product does.
-  keepHeapSmall();
   const folder = mkdtempSync(join(tmpdir(), 'latchgate-bench-'));
   const database = `sqlite:${join(folder, 'state.db')}`;
   try {

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { keepHeapSmall } from './ops/heap.ts';
 
-keepHeapSmall();
+// Whoever runs one command and is gone is quicker as V8 would have it.
+if (process.argv[2] === 'serve') keepHeapSmall();
 const { run } = await import('./cli/program.ts');
 
 process.exitCode = await run(process.argv.slice(2), {
