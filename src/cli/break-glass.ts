@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.ts';
+import { durationMs } from '../config/values.ts';
 import type { BreakGlass } from '../login/break-glass.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
@@ -7,7 +8,6 @@ import { onePerson, type WhoDeps } from './one-person.ts';
 import { printable, timeText } from './table.ts';
 
 const OPERATOR = 'operator';
-const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000 };
 
 export interface BreakGlassCommandDeps extends WhoDeps {
   readonly audit: Pick<Audit, 'append'>;
@@ -71,8 +71,7 @@ export async function breakGlass(
 }
 
 function lengthOf(text: string): number {
-  const [, number, unit = ''] = /^(\d{1,4})([mh])$/.exec(text) ?? [];
-  const length = Number(number) * (UNITS_MS[unit] ?? Number.NaN);
-  if (!(length > 0)) throw new LatchgateError('usage', '--session is how long the session may be: 30m, 8h');
-  return length;
+  const { data } = durationMs.safeParse(text);
+  if (data === undefined) throw new LatchgateError('usage', '--session is how long the session may be: 30m, 8h');
+  return data;
 }

@@ -1,9 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { openDatabase } from '../../src/directory/database.ts';
-import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import { person, roleId, SUPERSET, supersetRow, supersetUser } from './company.ts';
 import { type Journey, startJourney } from './harness.ts';
+import { inDirectory } from './in-directory.ts';
 
 // A repair brings the whole account to the rules of today: what that takes counts, and not what the differences are called.
 const PEOPLE = ['ann', 'bob', 'cid', 'dan'];
@@ -59,7 +57,7 @@ describe('of what somebody was given by hand', () => {
     expect(rolesOf('ann')).toEqual(['Admin', 'Alpha', 'Gamma']);
     expect((await journey.cli('audit', 'list', '--user', 'ann@acme.test')).out).not.toContain('drift.repaired');
     expect((await journey.cli('users', 'show', 'ann@acme.test')).out).not.toContain('Admin');
-    const grants = await inDirectory(async ({ people, ledger }) => {
+    const grants = await inDirectory(journey, async ({ people, ledger }) => {
       const [ann] = await people.search('ann@acme.test', 2);
       return ledger.ofAccount(ann?.id ?? '', 'superset');
     });
@@ -67,7 +65,7 @@ describe('of what somebody was given by hand', () => {
   }
 
   it('nothing is done, nor said to be, where nobody says what they are to have', async () => {
-    await inDirectory((_, database) =>
+    await inDirectory(journey, (_, database) =>
       database.run((db) => db.updateTable('assertions').set({ origin: 'another' }).execute()),
     );
     const { code, out } = await journey.cli('drift', 'repair', '--all');
@@ -102,18 +100,3 @@ it('what could not be given again is not repaired, though its person may go on',
   expect([code, out]).toEqual([1, expect.stringContaining('failed (target_unavailable)')]);
   expect((await journey.cli('audit', 'list', '--user', 'ann@acme.test')).out).not.toContain('drift.repaired');
 });
-
-async function inDirectory<T>(
-  work: (
-    directory: ReturnType<typeof createDirectory>,
-    database: Awaited<ReturnType<typeof openDatabase>>,
-  ) => Promise<T>,
-): Promise<T> {
-  const database = await openDatabase(`sqlite:${join(journey.folder, 'latchgate.db')}`);
-  const directory = createDirectory(database, { now: Date.now });
-  try {
-    return await work(directory, database);
-  } finally {
-    await directory.close();
-  }
-}

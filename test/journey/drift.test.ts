@@ -1,13 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { openDatabase } from '../../src/directory/database.ts';
-import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import { DRIFT_KINDS } from '../../src/drift/kinds.ts';
 import { type ScimEmulator, startScimEmulator } from '../emulators/scim/server.ts';
 import { membersOf, plant, rewrite } from '../emulators/scim/state.ts';
 import { page } from '../markdown.ts';
 import { BOTH, person, roleId, supersetRow, supersetUser } from './company.ts';
 import { type Journey, startJourney, until } from './harness.ts';
+import { inDirectory } from './in-directory.ts';
 import { answering } from './sick.ts';
 
 // Three targets that people were at by hand. Accounts were made by logins, and nobody else knows what was changed.
@@ -68,23 +66,8 @@ const told = (found: readonly Row[]) =>
     .map(({ target, kind, account, privileged }) => `${target} ${kind} ${account ?? '-'}${privileged ? ' !' : ''}`)
     .sort();
 
-async function inDirectory<T>(
-  work: (
-    directory: ReturnType<typeof createDirectory>,
-    database: Awaited<ReturnType<typeof openDatabase>>,
-  ) => Promise<T>,
-): Promise<T> {
-  const database = await openDatabase(`sqlite:${join(journey.folder, 'latchgate.db')}`);
-  const directory = createDirectory(database, { now: Date.now });
-  try {
-    return await work(directory, database);
-  } finally {
-    await directory.close();
-  }
-}
-
 const idOf = (sub: string) =>
-  inDirectory(async ({ people }) => (await people.search(`${sub}@acme.test`, 2))[0]?.id ?? '');
+  inDirectory(journey, async ({ people }) => (await people.search(`${sub}@acme.test`, 2))[0]?.id ?? '');
 
 describe('before anybody was at it', () => {
   it('there is nothing but the role that a rule names and nobody made', async () => {
@@ -150,7 +133,7 @@ describe('after that', () => {
     });
     const kim = await idOf('kim');
     const lou = await idOf('lou');
-    await inDirectory(async ({ accounts, ledger }, database) => {
+    await inDirectory(journey, async ({ accounts, ledger }, database) => {
       await database.run((db) =>
         db
           .updateTable('people')
