@@ -24,6 +24,7 @@ export class GrafanaOidc extends GrafanaLogin {
     const groupsAttribute = this.#groupsAttribute();
     this.#allowedGroups(groupsAttribute);
     this.#allowedDomains(domains);
+    this.#verified();
     this.organisations(groupsAttribute);
     return {
       ...this.label(),
@@ -133,6 +134,13 @@ export class GrafanaOidc extends GrafanaLogin {
       deny: 'You are in none of the groups that may come in here.',
     });
     this.carried('allowed_groups', `rules.${rule}`, true);
+  }
+
+  /** Grafana asks it of Google alone. */
+  #verified(): void {
+    if (this.login !== 'google') return;
+    const when = { origin: this.login, not: { email_verified: 'true' } };
+    this.all.add(`${this.login}-unverified-address`, { when, deny: 'Your e-mail address is not verified.' });
   }
 
   #allowedDomains(domains: readonly string[]): void {

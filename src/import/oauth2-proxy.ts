@@ -84,8 +84,7 @@ class ProxyImport {
       .texts('email_domains')
       .filter((domain) => domain !== '*')
       .map((domain) => domain.replace(/^\*?\./, ''));
-    const isUnverified =
-      plainFlag(this.#file.find('insecure_oidc_allow_unverified_email')?.value) === true && domains.length > 0;
+    const isUnverified = this.#letsInUnverified() && domains.length > 0;
     this.#file.carried('client_id', `login.${name}.client_id`);
     this.#file.carried(
       'client_secret',
@@ -99,7 +98,9 @@ class ProxyImport {
       'insecure_oidc_allow_unverified_email',
       isUnverified
         ? `login.${name}.trust_email`
-        : 'people with such addresses get in, and accounts are not linked by them',
+        : this.#letsInUnverified()
+          ? 'people with such addresses get in, and accounts are not linked by them'
+          : 'rules.unverified-address',
     );
     const refresh = duration(plainText(this.#file.find('cookie_refresh')?.value));
     if (refresh !== undefined) this.#file.carried('cookie_refresh', `login.${name}.refresh`);
@@ -177,6 +178,7 @@ class ProxyImport {
       'allowed_roles',
       'rules.allowed, as groups `role:NAME`; have the provider send them so, or write their names without it',
     );
+    this.#verified(login, rules);
     this.#close(login, rules, !isOpen && patterns.length === 0);
     rules['allowed'] = { ...(all.length === 0 ? {} : { when: { groups: all.map(exactly) } }), ...grant };
     if (roles.length > 0)
@@ -186,6 +188,25 @@ class ProxyImport {
     const otherwise =
       all.length === 0 ? {} : { default: { deny: 'You are in none of the groups that may come in here.' } };
     return { rules, otherwise };
+  }
+
+  #letsInUnverified(): boolean {
+    return plainFlag(this.#file.find('insecure_oidc_allow_unverified_email')?.value) === true;
+  }
+
+  /**
+   * oauth2-proxy refuses an `email_verified: false` and takes the provider's silence for a yes, and asks nothing where the
+   * address is another claim. Of Google it wants a yes, whatever the options say.
+   */
+  #verified(login: string, rules: Record<string, unknown>): void {
+    const isGoogle = (plainText(this.#file.find('provider')?.value) ?? 'google') === 'google';
+    const isOfEmail = (plainText(this.#file.find('oidc_email_claim')?.value) ?? 'email') === 'email';
+    if (!isGoogle && (this.#letsInUnverified() || !isOfEmail)) return;
+    const refused = isGoogle ? { not: { email_verified: 'true' } } : { email_verified: 'false' };
+    rules['unverified-address'] = {
+      when: { origin: login, ...refused },
+      deny: 'Your e-mail address is not verified.',
+    };
   }
 
   /** Who got in was limited by what rules do not say: then they let nobody in. */

@@ -15,7 +15,9 @@ function decider(made: string): (claims: Claims, origin?: string) => readonly st
   if (config === undefined) throw new Error(JSON.stringify(complaints));
   const mapping = compileMapping(mappingConfigOf(config));
   return (claims, origin = Object.keys(config.login)[0] ?? '') => {
-    const said = assertionOf({ email: 'ann@example.com', email_verified: true, ...claims }, { origin });
+    // What is undefined was not said.
+    const sent = Object.entries({ email: 'ann@example.com', email_verified: true, ...claims });
+    const said = assertionOf(Object.fromEntries(sent.filter(([, value]) => value !== undefined)), { origin });
     const { code, accounts } = mapping.map({ person: 'p_1', assertions: [said], current: origin });
     return code ?? [...(accounts.get('superset')?.entitlements ?? [])].map(({ name }) => name).sort();
   };
@@ -337,6 +339,23 @@ describe('oauth2-proxy', () => {
     expect(decide(claims)).toEqual(outcome);
   });
 
+  it.each<[string, Claims, readonly string[] | string]>([
+    ['provider = "oidc"', { email_verified: false }, 'denied_by_rule'],
+    ['provider = "oidc"', { email_verified: true }, ['Gamma']],
+    ['provider = "oidc"', { email_verified: undefined }, ['Gamma']],
+    ['provider = "oidc"\ninsecure_oidc_allow_unverified_email = true', { email_verified: false }, ['Gamma']],
+    ['provider = "oidc"\ninsecure_oidc_allow_unverified_email = false', { email_verified: false }, 'denied_by_rule'],
+    ['provider = "oidc"\noidc_email_claim = "upn"', { email_verified: false, upn: 'ann@acme.com' }, ['Gamma']],
+    ['provider = "google"', { email_verified: true }, ['Gamma']],
+    ['provider = "google"', { email_verified: false }, 'denied_by_rule'],
+    ['provider = "google"', { email_verified: undefined }, 'denied_by_rule'],
+    ['insecure_oidc_allow_unverified_email = true', { email_verified: false }, 'denied_by_rule'],
+  ])('addresses that are not verified: %s, %j', (options, claims, outcome) => {
+    const made = importOauth2Proxy(`${options}\nemail_domains = ["acme.com"]\n`, 'oauth2-proxy.cfg');
+    expect(checked(made).complaints).toEqual([]);
+    expect(decider(made)({ email: 'ann@acme.com', ...claims })).toEqual(outcome);
+  });
+
   it('every upstream is one that people get to', () => {
     expect(checked(importOauth2Proxy(inputOf('oauth2-proxy.cfg'), 'oauth2-proxy.cfg')).warnings).toEqual([]);
   });
@@ -379,6 +398,15 @@ OAUTH_PROVIDERS = [{
     expect(decider(made)({ email: 'evil@gmail.com' })).toBe('denied_by_rule');
     expect(made).toMatch(/TO DO[\s\S]*google-not-finished/);
     expect(decider(importSuperset(file.replace("['@acme.com$']", '[]'), 'superset_config.py'))({})).toEqual(['Gamma']);
+  });
+
+  it.each<[Claims, readonly string[] | string]>([
+    [{ email_verified: true }, ['Viewer']],
+    [{ email_verified: false }, 'denied_by_rule'],
+    [{ email_verified: undefined }, 'denied_by_rule'],
+  ])('by Google into Grafana: %j', (claims, outcome) => {
+    const made = importGrafana('[auth.google]\nenabled = true\nclient_id = a', 'grafana.ini');
+    expect(decider(made)(claims, 'google')).toEqual(outcome);
   });
 
   it('logins of Grafana that give everybody else different roles: nobody has one by it', () => {
