@@ -1,8 +1,8 @@
+import { readGrafana } from './grafana-file.ts';
 import { GrafanaOidc } from './grafana-oidc.ts';
 import { GrafanaRules, ISSUER, isPrivileged, ROLES, TARGET } from './grafana-rules.ts';
 import { GrafanaSaml } from './grafana-saml.ts';
 import { ASIDE, LEFT } from './grafana-unmatched.ts';
-import { readIni } from './ini.ts';
 import { type Literal, leavesOf, type Option, plainFlag, plainText } from './literals.ts';
 import { type Made, Migration, type Sections } from './migration.ts';
 
@@ -11,13 +11,20 @@ const STAYS = 'not about who logs in: it stays in Grafana';
 const ABOUT_LOGINS = /^auth(?:\.|$)|^users\.(?:allow_sign_up|auto_assign)/;
 const OIDC = ['generic_oauth', 'azuread', 'okta', 'google', 'gitlab', 'grafana_com', 'github'] as const;
 
-/** `grafana.ini` to a config of ours. `file`: its name for comments. Never throws. */
+/**
+ * `grafana.ini`, variables `GF_…`, or values of the Helm chart to a config of ours. `file`: its name for comments. Throws
+ * `usage` when it is none of these.
+ */
 export function importGrafana(text: string, file: string): Made {
-  const options = readIni(text);
-  const migration = new Migration('grafana', file, options.flatMap(leavesOf));
+  const options = readGrafana(text);
+  const migration = new Migration('grafana', file, options.flatMap(leavesOf).sort(byLine));
   const sections = new GrafanaImport(migration, options).sections();
   for (const name of migration.unspoken()) speakFor(migration, name);
   return migration.finish(sections);
+}
+
+function byLine(one: Option, other: Option): number {
+  return one.line - other.line;
 }
 
 function speakFor(migration: Migration, name: string): void {
@@ -60,8 +67,14 @@ class GrafanaImport {
         client_id: '${OIDC_CLIENT_ID:-latchgate}',
         client_secret: '${file:/run/secrets/sso}',
       };
+      const others = ['ldap', 'jwt', 'proxy'].filter((section) => this.#find(`auth.${section}.enabled`) !== undefined);
+      const deny = 'This login is not set up to its end.';
+      const rule = this.#all.add('sso-not-finished', { when: { origin: 'sso*' }, deny });
       migration.todo(
         'login.sso: issuer, client id and secret of your identity provider; the file switches no login on that can be one.',
+      );
+      migration.todo(
+        `rules.${rule}: nobody gets in until rules say whom ${['Grafana', ...others.map((one) => `auth.${one}`)].join(', ')} let in; then take it out.`,
       );
     }
     migration.todo(

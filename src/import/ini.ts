@@ -74,6 +74,16 @@ const SECTIONS = [
   'database',
 ];
 
+export function isVariable(name: string): boolean {
+  return /^GF_[A-Z0-9_]+$/.test(name);
+}
+
+/** A variable, or a key of a section, with a value of YAML: its texts are as those of the file. */
+export function readVariable(name: string, value: Literal, line: number): Option {
+  const isText = value.kind === 'scalar' && typeof value.value === 'string';
+  return { name: nameOfVariable(name), line, value: isText ? literalIn(String(value.value).trim(), line) : value };
+}
+
 /** `GF_AUTH_GENERIC_OAUTH_CLIENT_ID`. */
 function nameOfVariable(key: string): string {
   const bare = key

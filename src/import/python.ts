@@ -12,16 +12,42 @@ const MOST_DEPTH = 100;
 export function readPython(text: string): readonly Option[] {
   const known = new Map<string, Literal>();
   const options: Option[] = [];
-  for (const statement of statementsOf(text)) {
+  const statements = statementsOf(text);
+  const touched = new Set(statements.flatMap((statement) => touchedBy(statement).map(({ text: name }) => name)));
+  for (const statement of statements) {
     const { tokens, line, isIndented } = withoutHead(statement);
     const option = optionOf(tokens, line, known);
+    for (const { text: name, line: at } of touchedBy(statement)) {
+      const isNamed = option?.name.startsWith(`${name} `);
+      if (CHANGEABLE.has(name) && !isNamed)
+        options.push({ name: `${name} (in code)`, line: at, value: { kind: 'code', line: at } });
+    }
     if (option === undefined) continue;
     const isPlain = !isIndented && /^\w+$/.test(option.name);
-    if (isPlain) known.set(option.name, option.value);
+    if (isPlain && !touched.has(option.name)) known.set(option.name, option.value);
     // Whether the block runs, only Python can tell.
     options.push(isIndented ? { name: `${option.name} (in a block)`, line, value: { kind: 'code', line } } : option);
   }
   return options;
+}
+
+/** Options that are changed in place, and not by assignments alone. */
+const CHANGEABLE: ReadonlySet<string> = new Set(['OAUTH_PROVIDERS', 'AUTH_ROLES_MAPPING']);
+
+/** Names in capitals that a statement may change without being an assignment to them: loops, `del`, calls, second names. */
+function touchedBy(statement: Statement): readonly Token[] {
+  const [first] = statement.tokens;
+  if (first?.text === 'from' || first?.text === 'import') return [];
+  const body = withoutHead(statement).tokens;
+  const isLoop = first?.text === 'for' || first?.text === 'with';
+  const head = isLoop ? statement.tokens.slice(0, statement.tokens.length - body.length) : [];
+  const isAssignment = isName(body[0]) && (body[1]?.text === '=' || body[1]?.text === ':');
+  const others = body.slice(1).filter(({ text }) => CHANGEABLE.has(text) && text !== body[0]?.text);
+  return [...head, ...(isAssignment ? others : body)].filter(isName);
+}
+
+function isName(token: Token | undefined): boolean {
+  return token?.kind === 'name' && /^[A-Z][A-Z0-9_]*$/.test(token.text);
 }
 
 /** `if X: NAME = …`: what it guards, as of a block. */
@@ -59,7 +85,7 @@ function optionOf(tokens: readonly Token[], line: number, known: ReadonlyMap<str
   if (second?.text === ':')
     return { name: first.text, line, value: new Reader(tokens.slice(equals + 1), known).whole() };
   const spelled = tokens
-    .slice(1, Math.min(Math.max(equals, 2), 5))
+    .slice(1, Math.min(Math.max(equals, 2), 9))
     .map(({ text }) => text)
     .join('');
   return { name: `${first.text} ${spelled}`.trim(), line, value: { kind: 'code', line } };

@@ -1,7 +1,7 @@
 /** Options that are about logins, and what to do about them where nothing corresponds. */
 export const LEFT: Readonly<Record<string, string>> = {
   CUSTOM_SECURITY_MANAGER:
-    'a class of your own: if it reads groups or names, say under `claims` where they are; then replace it by ours (docs/superset.md)',
+    'a class of your own: if it kept people out, write a rule with `deny`, for here it lets them in; if it reads groups or names, say under `claims` where they are; then replace it by ours (docs/superset.md)',
   AUTH_ROLE_ADMIN: 'if administrators have another role, name it in `safety.privileged`',
   AUTH_ROLE_PUBLIC:
     'nobody gets through without a login; what the public role may see needs a route with `public: true`',

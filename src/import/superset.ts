@@ -2,6 +2,7 @@ import { exactly, type Literal, leavesOf, type Option, plainFlag, plainText, pla
 import { type Made, Migration, type Sections } from './migration.ts';
 import { nameOf } from './names.ts';
 import { readPython } from './python.ts';
+import { OVERWRITTEN, PythonOptions } from './python-options.ts';
 import { readRolePath } from './role-path.ts';
 import { roleRules, type When } from './role-rules.ts';
 import { closedLogins, supersetLogins } from './superset-logins.ts';
@@ -10,15 +11,13 @@ import { LEFT, LEFT_PREFIXES } from './superset-unmatched.ts';
 const TARGET = 'superset';
 const ADMIN = 'Admin';
 
-const OVERWRITTEN = '(overwritten)';
 const STAYS = 'not about who logs in: it stays in superset_config.py';
 
 /** `superset_config.py` to a config of ours. `file`: its name for comments. Never throws. */
 export function importSuperset(text: string, file: string): Made {
   const options = readPython(text).map(overwritten);
   const migration = new Migration(TARGET, file, options.flatMap(partsOf));
-  const find = (name: string): Literal | undefined => options.find((one) => one.name === name)?.value;
-  const superset = new SupersetImport(migration, find);
+  const superset = new SupersetImport(migration, new PythonOptions(options));
   const sections = superset.sections();
   for (const name of migration.unspoken()) speakFor(migration, name);
   return migration.finish(sections);
@@ -43,6 +42,8 @@ function speakFor(migration: Migration, name: string): void {
   if (name.endsWith(OVERWRITTEN)) migration.aside(name, 'a line further down takes its place');
   else if (/^(?:AUTH|OAUTH)\w* \W/.test(name))
     migration.left(name, 'changed by code, which was not run: carry it over by hand');
+  else if (name.startsWith('OAUTH_PROVIDERS'))
+    migration.left(name, 'see whether it limits who gets in; nothing here corresponds to it');
   else if (known !== undefined) migration.left(name, LEFT[known] ?? '');
   else if (prefix !== undefined) migration.left(name, prefix[1]);
   else migration.aside(name, STAYS);
@@ -56,15 +57,15 @@ type Rules = Record<
 
 class SupersetImport {
   readonly #migration: Migration;
-  readonly #find: (name: string) => Literal | undefined;
+  readonly #options: PythonOptions;
   readonly #rules: Rules = {};
   readonly #claims: Record<string, string> = {};
   #hasMapping = false;
   #default: unknown;
 
-  constructor(migration: Migration, find: (name: string) => Literal | undefined) {
+  constructor(migration: Migration, options: PythonOptions) {
     this.#migration = migration;
-    this.#find = find;
+    this.#options = options;
   }
 
   sections(): Sections {
@@ -73,9 +74,9 @@ class SupersetImport {
     migration.todo(
       'targets.superset.url: where Superset is, reachable by the gateway alone; its other half is in docs/superset.md.',
     );
-    const login = supersetLogins(migration, this.#find);
+    const login = supersetLogins(migration, this.#options);
     this.#mapping();
-    Object.assign(this.#rules, closedLogins(migration, this.#find));
+    Object.assign(this.#rules, closedLogins(migration, this.#options));
     const isOpen = this.#registration();
     this.#sync();
     for (const entry of Object.values(login))
@@ -105,7 +106,7 @@ class SupersetImport {
 
   /** Each key that fits gives its roles, and all of them add up: as rules do. */
   #mapping(): void {
-    const mapping = this.#find('AUTH_ROLES_MAPPING');
+    const mapping = this.#options.find('AUTH_ROLES_MAPPING');
     if (mapping === undefined) return;
     if (mapping.kind !== 'map') {
       this.#hasMapping = true;
@@ -139,13 +140,13 @@ class SupersetImport {
   /** Whether people without an account are let in. */
   #registration(): boolean {
     const migration = this.#migration;
-    const isOpen = plainFlag(this.#find('AUTH_USER_REGISTRATION')) ?? false;
+    const isOpen = plainFlag(this.#options.find('AUTH_USER_REGISTRATION')) ?? false;
     const note = isOpen ? 'accounts are made, which is the default here' : 'targets.superset.missing.users: refuse';
-    const isKnown = this.#find('AUTH_USER_REGISTRATION')?.kind !== 'code';
+    const isKnown = this.#options.find('AUTH_USER_REGISTRATION')?.kind !== 'code';
     if (isKnown) migration.carried('AUTH_USER_REGISTRATION', note);
     else migration.left('AUTH_USER_REGISTRATION', 'made by code: `missing.users` says refuse until you know better');
-    const path = this.#find('AUTH_USER_REGISTRATION_ROLE_JMESPATH');
-    const role = this.#find('AUTH_USER_REGISTRATION_ROLE');
+    const path = this.#options.find('AUTH_USER_REGISTRATION_ROLE_JMESPATH');
+    const role = this.#options.find('AUTH_USER_REGISTRATION_ROLE');
     if (!isOpen) {
       for (const name of ['AUTH_USER_REGISTRATION_ROLE_JMESPATH', 'AUTH_USER_REGISTRATION_ROLE']) {
         migration.aside(name, 'without AUTH_USER_REGISTRATION it did nothing');
@@ -222,7 +223,7 @@ class SupersetImport {
   }
 
   #sync(): void {
-    const isSynced = plainFlag(this.#find('AUTH_ROLES_SYNC_AT_LOGIN')) === true;
+    const isSynced = plainFlag(this.#options.find('AUTH_ROLES_SYNC_AT_LOGIN')) === true;
     this.#migration.carried(
       'AUTH_ROLES_SYNC_AT_LOGIN',
       isSynced

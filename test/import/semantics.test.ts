@@ -400,6 +400,71 @@ OAUTH_PROVIDERS = [{
     expect(decider(importSuperset(file.replace("['@acme.com$']", '[]'), 'superset_config.py'))({})).toEqual(['Gamma']);
   });
 
+  const PROVIDER = `'name': 'google', 'remote_app': {'client_id': 'x', 'api_base_url': 'https://accounts.google.com/'}`;
+  const OAUTH = `AUTH_TYPE = AUTH_OAUTH
+AUTH_USER_REGISTRATION = True
+AUTH_USER_REGISTRATION_ROLE = 'Gamma'
+AUTH_ROLES_MAPPING = {'bi': ['Alpha']}
+`;
+
+  it.each([
+    `BASE = {'whitelist': ['@acme.com$']}\nOAUTH_PROVIDERS = [{**BASE, ${PROVIDER}}]`,
+    `OAUTH_PROVIDERS = [{${PROVIDER}}]\nOAUTH_PROVIDERS[0]['whitelist'] = ['@acme.com$']`,
+    `OAUTH_PROVIDERS = [{${PROVIDER}}]\nfor p in OAUTH_PROVIDERS: p['whitelist'] = ['@acme.com$']`,
+    `OAUTH_PROVIDERS = [{${PROVIDER}}]\nfor p in OAUTH_PROVIDERS:\n    p['whitelist'] = ['@acme.com$']`,
+    `OAUTH_PROVIDERS = [{${PROVIDER}}]\nlimit(OAUTH_PROVIDERS)`,
+    `OAUTH_PROVIDERS = [{${PROVIDER}}]\np = OAUTH_PROVIDERS[0]\np['whitelist'] = ['@acme.com$']`,
+    `ONE = {${PROVIDER}}\nOAUTH_PROVIDERS = [ONE]\nONE['whitelist'] = ['@acme.com$']`,
+    `OAUTH_PROVIDERS = []\nOAUTH_PROVIDERS.append({${PROVIDER}, 'whitelist': ['@acme.com$']})`,
+    `OAUTH_PROVIDERS = [{${PROVIDER}}]\nOAUTH_PROVIDERS += more()`,
+    `if os.environ.get('SSO'):\n    OAUTH_PROVIDERS = [{${PROVIDER}, 'whitelist': ['@acme.com$']}]`,
+    `OAUTH_PROVIDERS = providers()`,
+  ])('providers of Superset made or changed by code: nobody gets in, and TO DO says why: %s', (lines) => {
+    const made = importSuperset(`${OAUTH}${lines}`, 'superset_config.py');
+    expect(decider(made)({ email: 'evil@gmail.com' })).toBe('denied_by_rule');
+    expect(made.split('# Every option')[0]).toMatch(/TO DO[\s\S]*-not-finished: nobody gets in/);
+    expect(made).toMatch(/OAUTH_PROVIDERS.* \(left\)/);
+  });
+
+  it.each([
+    `del AUTH_ROLES_MAPPING['bi']`,
+    `AUTH_ROLES_MAPPING.pop('bi')`,
+    `AUTH_ROLES_MAPPING['bi'] = ['Public']`,
+    `for group in GROUPS:\n    AUTH_ROLES_MAPPING[group] = []`,
+  ])('roles of a mapping that code changes are given to nobody: %s', (line) => {
+    const made = importSuperset(`${OAUTH}OAUTH_PROVIDERS = [{${PROVIDER}}]\n${line}`, 'superset_config.py');
+    expect(decider(made)({ groups: ['bi'] })).toEqual(['Gamma']);
+    expect(made.split('# Every option')[0]).toMatch(/AUTH_ROLES_MAPPING.*:/);
+  });
+
+  it.each([
+    [
+      'AUTH_USER_REGISTRATION = False',
+      (made: string) => checked(made).config?.targets['superset']?.missing.users,
+      'refuse',
+    ],
+    ['AUTH_USER_REGISTRATION_ROLE = "Public"', (made: string) => decider(made)({}), []],
+  ])('what a block sets anew is not as it was before: %s', (line, see, expected) => {
+    const file = `${OAUTH}OAUTH_PROVIDERS = [{${PROVIDER}}]\nif os.environ.get("PRODUCTION"):\n    ${line}`;
+    expect(see(importSuperset(file, 'superset_config.py'))).toEqual(expected);
+    expect(see(importSuperset(file.replace(/\nif .*:\n +.*/, ''), 'superset_config.py'))).not.toEqual(expected);
+  });
+
+  it.each([
+    ['AUTH_TYPE = AUTH_LDAP\nAUTH_LDAP_SEARCH_FILTER = "(memberOf=cn=bi,dc=acme)"', 'denied_by_rule'],
+    ['AUTH_TYPE = AUTH_LDAP\nAUTH_LDAP_SEARCH = "ou=bi,dc=acme"', 'denied_by_rule'],
+    ['AUTH_TYPE = AUTH_LDAP\nAUTH_LDAP_SEARCH_FILTER = ""', ['Gamma']],
+    ['AUTH_TYPE = AUTH_REMOTE_USER', 'denied_by_rule'],
+    ['AUTH_TYPE = type_of()', 'denied_by_rule'],
+    ['AUTH_TYPE = AUTH_DB', ['Gamma']],
+  ])('a Superset without a provider: %s', (lines, outcome) => {
+    const made = importSuperset(
+      `${lines}\nAUTH_USER_REGISTRATION = True\nAUTH_USER_REGISTRATION_ROLE = 'Gamma'`,
+      'superset_config.py',
+    );
+    expect(decider(made)({})).toEqual(outcome);
+  });
+
   it.each<[Claims, readonly string[] | string]>([
     [{ email_verified: true }, ['Viewer']],
     [{ email_verified: false }, 'denied_by_rule'],
@@ -407,6 +472,56 @@ OAUTH_PROVIDERS = [{
   ])('by Google into Grafana: %j', (claims, outcome) => {
     const made = importGrafana('[auth.google]\nenabled = true\nclient_id = a', 'grafana.ini');
     expect(decider(made)(claims, 'google')).toEqual(outcome);
+  });
+
+  const CLOSED = `auth.generic_oauth:
+    client_id: a
+    auth_url: https://a.example.com/auth
+    allowed_domains: acme.com
+    role_attribute_strict: true
+    role_attribute_path: contains(groups[*], 'a') && 'Editor'
+`;
+  const INI = CLOSED.replace('auth.generic_oauth:', '[auth.generic_oauth]').replaceAll(/^( +\w+): /gm, '$1 = ');
+
+  it.each([
+    ['values of the Helm chart', `replicas: 1\ngrafana.ini:\n  ${CLOSED}`],
+    ['values of a chart above it', `grafana:\n  grafana.ini:\n    ${CLOSED.replaceAll('\n', '\n  ')}`],
+    ['a ConfigMap', `kind: ConfigMap\ndata:\n  grafana.ini: |\n    ${INI.replaceAll('\n', '\n    ')}`],
+    ['the file', INI],
+    [
+      'variables of a container',
+      `grafana.ini:\n  ${CLOSED.replace('acme.com', 'other.com')}env:\n- name: GF_AUTH_GENERIC_OAUTH_ALLOWED_DOMAINS\n  value: acme.com\n`,
+    ],
+  ])('Grafana, by %s', (_, text) => {
+    const decide = decider(importGrafana(text, 'grafana'));
+    expect(decide({ email: 'ann@acme.com', groups: ['a'] })).toEqual(['Editor']);
+    expect(decide({ email: 'ann@acme.com', groups: [] })).toBe('denied_by_default');
+    expect(decide({ email: 'evil@gmail.com', groups: ['a'] })).toBe('denied_by_rule');
+  });
+
+  it('a limit of Grafana that comes from a secret closes its login', () => {
+    const env =
+      'env:\n- name: GF_AUTH_GENERIC_OAUTH_ALLOWED_DOMAINS\n  valueFrom: { secretKeyRef: { name: a, key: b } }\n';
+    const decide = decider(importGrafana(`grafana.ini:\n  ${CLOSED}${env}`, 'values.yaml'));
+    expect(decide({ email: 'ann@acme.com', groups: ['a'] })).toBe('denied_by_rule');
+  });
+
+  it.each([
+    'hello world',
+    '<grafana/>',
+    'a: 1\nb: 2',
+    'grafana.ini:\n  auth.generic_oauth: *oauth',
+    `x: &x { allowed_domains: acme.com }\ngrafana.ini:\n  auth.generic_oauth: *x`,
+    `x: &x { allowed_domains: acme.com }\ngrafana.ini:\n  auth.generic_oauth:\n    <<: *x\n    client_id: a`,
+  ])('what cannot be read as a configuration of Grafana is refused: %s', (text) => {
+    expect(() => importGrafana(text, 'grafana.ini')).toThrow(expect.objectContaining({ code: 'usage' }));
+  });
+
+  it.each(['ldap', 'jwt', 'proxy', 'basic'])('a Grafana with auth.%s alone lets nobody in', (section) => {
+    const made = importGrafana(`[auth.${section}]\nenabled = true`, 'grafana.ini');
+    expect(checked(made).complaints).toEqual([]);
+    expect(decider(made)({})).toBe('denied_by_rule');
+    if (section !== 'basic') expect(made).toMatch(new RegExp(`sso-not-finished: nobody gets in[^-]*auth\\.${section}`));
   });
 
   it('logins of Grafana that give everybody else different roles: nobody has one by it', () => {
