@@ -5,7 +5,10 @@ import { nameOf } from './names.ts';
 /** The section `auth.saml`. */
 export class GrafanaSaml extends GrafanaLogin {
   entry(): Record<string, unknown> {
-    const url = addressText(this.value('idp_metadata_url'));
+    const address = addressText(this.value('idp_metadata_url'));
+    const url = address !== undefined && /^(?:https:\/\/[^/?#]|\$\{)/.test(address) ? address : undefined;
+    if (address !== undefined && url === undefined)
+      this.all.migration.left(`auth.${this.login}.idp_metadata_url`, 'metadata: an address of https://, or a file');
     const path = this.text('idp_metadata_path');
     this.carried('idp_metadata_url', 'metadata');
     if (url === undefined) this.carried('idp_metadata_path', 'metadata');
