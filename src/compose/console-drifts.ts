@@ -3,6 +3,7 @@ import type { ConsoleDrifts } from '../console/deps.ts';
 import type { DriftReport } from '../drift/drift.ts';
 import type { Drifts } from '../drift/drifts.ts';
 import { composeDrifts } from './drift.ts';
+import { rememberDrift, seenDrift } from './drift-seen.ts';
 import type { Engines } from './engine.ts';
 import { isShadow } from './shadow.ts';
 
@@ -40,11 +41,18 @@ export function composeConsoleDrifts(config: Config, engines: Engines): Composed
     review: (target) => {
       const known = reading.get(target);
       if (known !== undefined) return known;
-      const run = tracked(work((drifts, signal) => drifts.review(target, signal))).finally(() =>
-        reading.delete(target),
-      );
+      const review = async (drifts: Drifts, signal: AbortSignal): Promise<DriftReport> => {
+        const report = await drifts.review(target, signal);
+        await rememberDrift(engines.state.directory, report);
+        return report;
+      };
+      const run = tracked(work(review)).finally(() => reading.delete(target));
       reading.set(target, run);
       return run;
+    },
+    seen: async () => {
+      const seen = await seenDrift(engines.state.directory);
+      return seen.filter(({ target }) => engines.targets.has(target));
     },
     adopt: ({ target, key, ...by }) =>
       tracked(work((drifts, signal) => drifts.adopt({ target, which: [key], ...by, signal }))),

@@ -91,6 +91,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
   const publicServer = createPublicServer({
     proxy,
     gateway,
+    trustedProxies: config.trusted_proxies,
     closing: closing.signal,
     asksCertificate: scim?.asksCertificate === true,
     ...(certificates === undefined ? {} : { certificates }),

@@ -4,6 +4,7 @@ import { driftCounts } from '../drift/render.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { createHttpClient } from '../ops/http.ts';
 import { type ComposedDrifts, composeDrifts } from './drift.ts';
+import { rememberDrift } from './drift-seen.ts';
 import type { Engines } from './engine.ts';
 import type { Job } from './jobs.ts';
 
@@ -43,7 +44,9 @@ export function composeScheduledDrift(config: Config, engines: Engines, stop: Ab
     const reports: DriftReport[] = [];
     for (const name of names) {
       try {
-        reports.push(await drifts.review(name, stop));
+        const report = await drifts.review(name, stop);
+        reports.push(report);
+        await rememberDrift(directory, report);
       } catch (thrown) {
         // One that is down keeps nobody from hearing of the others.
         if (!stop.aborted)

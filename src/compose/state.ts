@@ -87,7 +87,9 @@ async function composeSessions({ session }: Config, database: Database, log: Log
 /** What must never be seen in a log, wherever it turns up. */
 function secretsOf(config: Config): string[] {
   const logins = Object.values(config.login).flatMap((login) =>
-    login.type === 'saml' ? [login.signing_key, login.decryption_key] : [login.client_secret, login.private_key],
+    login.type === 'saml'
+      ? [login.signing_key, login.decryption_key, login.other_decryption_key]
+      : [login.client_secret, login.private_key],
   );
   const sources = Object.values(config.sources).flatMap(sourceSecrets);
   const targets = Object.values(config.targets).map(secretOfTarget);
@@ -95,7 +97,18 @@ function secretsOf(config: Config): string[] {
   const redis = store === 'embedded' ? [] : [store.password, store.sentinelPassword];
   const tokens = Object.values(config.scim?.clients ?? {}).flatMap((client) => client.tokens);
   const hooks = Object.values(config.audit.deliver).flatMap((to) => (to.type === 'webhook' ? to.secrets : []));
-  const all = [...secrets, ...hooks, ...tokens, ...logins, ...targets, ...sources, ...redis, databasePassword(config)];
+  const fronts = config.forward_auth?.secrets ?? [];
+  const all = [
+    ...secrets,
+    ...fronts,
+    ...hooks,
+    ...tokens,
+    ...logins,
+    ...targets,
+    ...sources,
+    ...redis,
+    databasePassword(config),
+  ];
   return all.filter((secret) => secret !== undefined);
 }
 

@@ -1,7 +1,7 @@
 import type { Audit } from '../audit/audit.ts';
 import type { AuditSearch } from '../audit/search.ts';
 import type { Directory } from '../directory/directory.ts';
-import type { DriftReport } from '../drift/drift.ts';
+import type { DriftReport, SeenDrift } from '../drift/drift.ts';
 import type { Settled } from '../drift/drifts.ts';
 import type { Decision } from '../model/desired.ts';
 import type { Clock } from '../ops/clock.ts';
@@ -53,6 +53,8 @@ export interface ConsoleDrifts {
   /** Names of the config. */
   readonly targets: readonly string[];
   readonly isShadow: boolean;
+  /** When they were last compared; of targets of the config alone. */
+  seen(): Promise<readonly SeenDrift[]>;
   /** Reads the whole target. */
   review(target: string): Promise<DriftReport>;
   adopt(chosen: ChosenDrift): Promise<Settled>;

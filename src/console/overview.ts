@@ -19,14 +19,15 @@ interface Concern {
 /** `/`: what needs attention, and how busy it is. */
 export async function overviewPage(visit: Visit): Promise<Page> {
   const { deps } = visit;
-  const [plans, checks, syncs, retries, sessions] = await Promise.all([
+  const [plans, checks, syncs, drift, retries, sessions] = await Promise.all([
     heldPlans(visit),
     failingChecks(visit),
     lateSyncs(visit),
+    drifted(visit),
     waitingRetries(visit),
     deps.gatewaySessions.count(),
   ]);
-  const concerns = [...checks, ...plans, ...syncs, ...retries];
+  const concerns = [...checks, ...plans, ...syncs, ...drift, ...retries];
   const list =
     concerns.length === 0
       ? html`<p>${tag('all is well', 'done')} Nothing waits for you.</p>`
@@ -75,6 +76,20 @@ async function lateSyncs({ deps }: Visit): Promise<Concern[]> {
       isUrgent: true,
       what: html`Sync ${link(`/syncs/${encodeURIComponent(name)}`, said(name))}: ${said(standing.reason)}${standing.code === undefined ? undefined : html` (${code(standing.code)})`}`,
     }));
+}
+
+async function drifted({ deps }: Visit): Promise<Concern[]> {
+  const seen = await deps.drifts.seen();
+  return seen
+    .filter(({ count }) => count > 0)
+    .map(({ target, at, count, privileged }) => {
+      const differences = count === 1 ? '1 difference' : `${count} differences`;
+      const rights = privileged === 0 ? '' : `, ${privileged} of privileged rights`;
+      return {
+        isUrgent: privileged > 0,
+        what: html`${link('/drift', differences)} in ${said(target)}${rights}, when it was compared at ${timeOf(at)}`,
+      };
+    });
 }
 
 async function waitingRetries({ deps }: Visit): Promise<Concern[]> {

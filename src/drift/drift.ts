@@ -39,6 +39,15 @@ export interface DriftReport {
   readonly notes: readonly string[];
 }
 
+/** How many differences a target had when it was last compared. */
+export interface SeenDrift {
+  readonly target: string;
+  readonly at: Date;
+  readonly count: number;
+  /** Of them. */
+  readonly privileged: number;
+}
+
 const KEY_CHARACTERS = 10;
 
 export function driftRow(row: Omit<DriftRow, 'key'>): DriftRow {

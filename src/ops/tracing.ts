@@ -114,18 +114,31 @@ export function inCall<T>(
 }
 
 /**
- * A request that came in: its span goes on from that of the caller (W3C Trace Context), and whoever gets the request
- * forwarded goes on from ours.
+ * A request that came in, and whoever gets it forwarded goes on from its span. The span goes on from that of the caller
+ * (W3C Trace Context) when `isCallerTrusted`; a stranger would choose our trace ids, and what is sampled (§7 there), so that
+ * theirs is a link of a trace of our own.
  */
-export function inRequest(req: IncomingMessage, res: ServerResponse, work: () => void): void {
+export function inRequest(
+  req: IncomingMessage,
+  res: ServerResponse,
+  isCallerTrusted: (req: IncomingMessage) => boolean,
+  work: () => void,
+): void {
   if (tracing === undefined) {
     work();
     return;
   }
   const { api, tracer } = tracing;
   const method = req.method ?? '-';
-  const before = api.propagation.extract(api.context.active(), req.headers);
-  const options = { kind: api.SpanKind.SERVER, attributes: { 'http.request.method': method } };
+  const said = api.propagation.extract(api.context.active(), req.headers);
+  const isTrusted = isCallerTrusted(req);
+  const caller = isTrusted ? undefined : api.trace.getSpanContext(said);
+  const before = isTrusted ? said : api.context.active();
+  const options = {
+    kind: api.SpanKind.SERVER,
+    attributes: { 'http.request.method': method },
+    ...(caller === undefined ? {} : { links: [{ context: caller }] }),
+  };
   const span = tracer.startSpan(method, options, before);
   const within = api.trace.setSpan(before, span);
   const carrier: Record<string, string> = {};

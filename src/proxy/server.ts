@@ -7,6 +7,7 @@ import { newRequestId } from '../ops/request-id.ts';
 import { inRequest } from '../ops/tracing.ts';
 import { type Connection, Connections } from './connections.ts';
 import type { GatewayPages } from './deps.ts';
+import { createPeerList, plainAddress } from './peers.ts';
 import type { GatewayProxy } from './proxy.ts';
 import { endBody } from './request-body.ts';
 import type { Certificates } from './tls.ts';
@@ -17,6 +18,8 @@ export interface PublicServerDeps {
   readonly proxy: GatewayProxy;
   /** Express, but for what begins a login. */
   readonly gateway: GatewayPages;
+  /** Whose traces go on in ours, as `trusted_proxies` has it; default nobody's. */
+  readonly trustedProxies?: readonly string[];
   /** For the head of a request; default 20 s. */
   readonly headTimeoutMs?: number;
   /** For the body of a request to the gateway's own pages; default 1 min. Uploads to a backend only have to go on. */
@@ -41,6 +44,8 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   const { proxy, certificates, closing } = deps;
   const bodyTimeoutMs = deps.bodyTimeoutMs ?? 60_000;
   const connections = new Connections();
+  const isTrusted = createPeerList(deps.trustedProxies ?? []);
+  const isCallerTrusted = ({ socket }: IncomingMessage): boolean => isTrusted(plainAddress(socket.remoteAddress));
   const headTimeoutMs = deps.headTimeoutMs ?? 20_000;
   const http = {
     insecureHTTPParser: false,
@@ -74,7 +79,7 @@ export function createPublicServer(deps: PublicServerDeps): Server {
     connection.isUnused = false;
     if (closing?.aborted === true) res.shouldKeepAlive = false;
     connections.add(connection, res);
-    inRequest(req, res, () => proxy.handle(req, res, expectsContinue, gateway));
+    inRequest(req, res, isCallerTrusted, () => proxy.handle(req, res, expectsContinue, gateway));
     if (res.writableEnded && res.getHeader('connection') === 'close') connection.isOver = true;
   };
   const endUnused = (socket: Duplex, connection: Connection): void => {

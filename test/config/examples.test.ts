@@ -57,6 +57,7 @@ const WORLD = {
         ['/run/secrets/partners.pem', PEM],
         ['/run/secrets/saml-signing.pem', PEM],
         ['/run/secrets/saml-decryption.pem', PEM],
+        ['/run/secrets/saml-decryption-next.pem', PEM],
         ['/etc/latchgate/db-ca.pem', PEM],
         ['/etc/latchgate/siem-ca.pem', PEM],
       ]),

@@ -14,6 +14,7 @@ function visitWith(drifts: Partial<ConsoleDrifts>): Visit {
   const all: ConsoleDrifts = {
     targets: ['hub'],
     isShadow: false,
+    seen: never,
     review: never,
     adopt: never,
     repair: never,

@@ -174,6 +174,9 @@ describe('drift', () => {
     const { text } = await vera.post('/drift');
     expect(keysOn(text)).not.toEqual([]);
     expect(text).toContain('adminGroup');
+    expect((await vera.visit('/')).text).toContain(
+      '<a href="/drift">1 difference</a> in gooddata, when it was compared at ',
+    );
     expect(text).not.toContain('/drift/repair');
     expect(text).not.toContain('/drift/adopt');
   });
@@ -197,6 +200,7 @@ describe('drift', () => {
     expect(groups()).toContain(HOSTILE_GROUP);
     expect(await audited('drift.adopted')).toMatchObject([{ actor: ids['olga'], key: other }]);
     expect(keysOn((await olga.post('/drift')).text)).not.toContain(other);
+    expect((await olga.visit('/')).text).not.toContain('difference');
   });
 
   it('says of a target that cannot be read that it cannot', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { type ConsoleStage, HOSTILE, startConsoleStage } from '../console/stage.ts';
+import { gooddataUser } from '../journey/company.ts';
 import { until } from '../journey/harness.ts';
 import { startChromium } from '../services/chromium.ts';
 import { projectRoot } from '../services/project.ts';
@@ -25,7 +26,10 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  [stage, chromium] = await Promise.all([startConsoleStage(), startChromium()]);
+  [stage, chromium] = await Promise.all([
+    startConsoleStage({ sections: { safety: '{ privileged: ["gooddata:group:adminGroup"] }' } }),
+    startChromium(),
+  ]);
   await Promise.all(['ann', 'eve'].map((sub) => stage.journey.logIn(sub)));
   stage.list(Object.fromEntries(everybody.map((name) => [name, ['team-a']])));
   await stage.journey.cli('apply', 'hr-to-gooddata');
@@ -115,6 +119,44 @@ it('an operator reads a plan that is held, rejects it, and approves the next one
   await menu('Syncs');
   await page.getByRole('link', { name: 'hr-to-gooddata' }).click();
   expect(await page.getByRole('region', { name: 'Runs' }).textContent()).toContain('olga');
+});
+
+/** As an administrator of GoodData gives it. */
+function giveByHand(name: string, ...groups: readonly string[]): void {
+  const user = stage.journey.gooddata.state.users.get(name);
+  user?.relationships['userGroups']?.push(...groups.map((id) => ({ id, type: 'userGroup' })));
+}
+
+it('an operator compares a target, repairs one difference, lets another stand, and sees what is left on the overview', async () => {
+  giveByHand('ann', 'adminGroup');
+  giveByHand('eve', 'team-b');
+  await logIn('olga');
+  await menu('Drift');
+  await page.getByRole('button', { name: 'Compare now' }).click();
+  const rows = page.getByRole('region', { name: 'What differs in gooddata' });
+  const admin = rows.getByRole('row', { name: /^ann.*adminGroup/ });
+  expect(await admin.textContent()).toContain('privileged');
+  await menu('Overview');
+  expect(await page.getByRole('listitem').filter({ hasText: 'difference' }).textContent()).toMatch(
+    /2 differences in gooddata, 1 of privileged rights/,
+  );
+  await page.getByRole('link', { name: '2 differences' }).click();
+  await page.getByRole('button', { name: 'Compare now' }).click();
+  await admin.getByText('Repair…').click();
+  await admin.getByRole('button', { name: 'Repair', exact: true }).click();
+  expect(await page.getByRole('status').textContent()).toContain('Repaired');
+  expect(gooddataUser(stage.journey.gooddata.state, 'ann')?.groups).toEqual(['team-a', 'team-b']);
+  await page.getByRole('button', { name: 'Compare now' }).click();
+  const eve = rows.getByRole('row', { name: /team-b/ });
+  await eve.getByText('Adopt…').click();
+  await eve.getByRole('button', { name: 'Adopt', exact: true }).click();
+  expect(await page.getByRole('status').textContent()).toContain('Adopted');
+  await page.getByRole('button', { name: 'Compare now' }).click();
+  expect(await rows.count()).toBe(0);
+  expect(await page.getByRole('main').textContent()).toContain('As it should be.');
+  await menu('Overview');
+  expect(await page.getByRole('link', { name: /difference/ }).count()).toBe(0);
+  expect(complaints).toEqual([]);
 });
 
 it('a viewer searches the audit, reads why, and tries claims out, but finds no button that acts', async () => {
@@ -208,6 +250,7 @@ it('has something of everything to look at', async () => {
   stage.list(Object.fromEntries([...everybody, ...listed].map((name) => [name, ['team-a', 'team-c']])));
   await stage.journey.cli('apply', 'hr-to-gooddata', '--approve');
   await holdPlan(['gus', 'hal', 'ian']);
+  giveByHand('ann', 'adminGroup', HOSTILE);
   const { out } = await stage.journey.cli('plans', 'list', '--json');
   expect(JSON.parse(out.split('\n')[0] ?? '')).toMatchObject({ state: 'held', code: expect.any(String) });
 });
@@ -221,23 +264,26 @@ it.each(LOOKS)('looks right in $name, and axe finds nothing serious', async ({ n
     .split('\n')
     .flatMap((line) => (line.includes('"login.allowed"') ? [JSON.parse(line)] : []));
   const paths = {
-    overview: '/',
     people: '/people',
     person: `/people/${await ids('ann@acme.test')}`,
     hostile: `/people/${await ids('eve@acme.test')}`,
     sessions: '/sessions',
     plans: '/plans',
     plan: `/plans/${JSON.parse(out.split('\n')[0] ?? '').id}`,
+    drift: '/drift',
     syncs: '/syncs',
     runs: '/syncs/hr-to-gooddata',
     audit: '/audit',
     why: `/why?id=${record.requestId}`,
     activity: '/activity?span=fortnight',
     try: '/try',
+    // Last, so that it says what differs.
+    overview: '/',
   };
   for (const [shown, path] of Object.entries(paths)) {
     await page.goto(`${stage.admin}${path}`);
     if (shown === 'person') await page.getByText('Disable…').click();
+    if (shown === 'drift') await page.getByRole('button', { name: 'Compare now' }).click();
     if (shown === 'try') {
       const claims = { sub: 'x', email: 'x@acme.test', name: HOSTILE, 'urn.gooddata.user_groups': ['team-z'] };
       await page.getByLabel('Claims').fill(JSON.stringify(claims, null, 2));

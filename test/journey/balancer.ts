@@ -25,7 +25,8 @@ export async function startBalancer(port: number, instances: readonly { readonly
       from.on('error', () => into.destroy());
       from.on('close', () => {
         sockets.delete(from);
-        into.destroy();
+        // What it said last arrives first.
+        into.destroySoon();
       });
       from.pipe(into);
     }

@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { startTracing } from '../../src/ops/tracing.ts';
 import { GOODDATA, person } from './company.ts';
-import { type Journey, startJourney, until } from './harness.ts';
+import { type Instance, type Journey, startJourney, until } from './harness.ts';
 import { SCIM_TOKEN, scimOf } from './scim-client.ts';
 
 // A gateway whose environment asks for traces, and a receiver of OTLP/HTTP (JSON) that takes them.
@@ -16,6 +16,7 @@ interface Span {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
+  readonly links?: readonly { readonly spanId: string }[];
   readonly name: string;
   readonly kind: number;
   readonly startTimeUnixNano: string;
@@ -50,6 +51,7 @@ const receiver = createServer(async (req, res) => {
 });
 
 let journey: Journey;
+let instance: Instance;
 let stop: () => Promise<void>;
 
 beforeAll(async () => {
@@ -69,7 +71,7 @@ beforeAll(async () => {
     start: false,
   });
   writeFileSync(join(journey.folder, 'people.csv'), 'email,name,role\nbob@acme.test,Bob Smith,team-b\n');
-  await journey.start();
+  instance = await journey.start();
 });
 afterAll(async () => {
   await journey.close();
@@ -130,7 +132,26 @@ it('a login is a trace: the request, the login, what it did in each target, and 
   expect(new Set(without.map(({ level, message }) => `${level} ${message}`))).toEqual(new Set(['debug outgoing call']));
 }, 60_000);
 
-it('goes on from the trace of the caller, and the backend goes on from ours', async () => {
+it('a stranger gets a trace of our own, whatever it says, and theirs is a link of it', async () => {
+  const [strange, parent] = ['1af7651916cd43dd8448eb211c80319d', 'c7ad6b7169203332'];
+  const browser = journey.browser();
+  await browser.logIn(`${journey.url}/`, 'ann');
+  const before = journey.gooddata.requests.length;
+  // Not sampled, says the stranger: that is not theirs to say.
+  const headers = { traceparent: `00-${strange}-${parent}-00`, tracestate: 'vendor=1' };
+  expect((await browser.visit(`${journey.url}/strange`, { headers })).status).toBeLessThan(500);
+  const request = await spanOf('the request', ({ links }) => links?.some(({ spanId }) => spanId === parent) === true);
+  expect(request.kind).toBe(SERVER);
+  expect(request.parentSpanId ?? '').toBe('');
+  expect(spans().map(({ traceId }) => traceId)).not.toContain(strange);
+  const there = journey.gooddata.requests.slice(before).map(({ traceparent }) => traceparent);
+  expect(there).toContain(`00-${request.traceId}-${request.spanId}-01`);
+}, 60_000);
+
+it('goes on from the trace of a trusted proxy, and the backend goes on from ours', async () => {
+  await instance.stop();
+  appendFileSync(journey.configFile, 'trusted_proxies: [127.0.0.1]\n');
+  await journey.start();
   const browser = journey.browser();
   await browser.logIn(`${journey.url}/`, 'ann');
   const before = journey.gooddata.requests.length;

@@ -12,7 +12,8 @@ export interface SamlParts {
   readonly acs: string;
   readonly slo: string;
   readonly signing?: OwnKey;
-  readonly decryption?: OwnKey;
+  /** The first is in our metadata; all of them open. Empty: encrypted assertions are refused. */
+  readonly decryption: readonly OwnKey[];
 }
 
 /** What we bind and what counts once is ours to remember, and stands in the database. */
@@ -23,7 +24,8 @@ const NOTHING_KEPT = {
 };
 
 function settings(parts: SamlParts, certificates: readonly string[], more: Partial<SamlConfig> = {}): SamlConfig {
-  const { signing, decryption } = parts;
+  const { signing } = parts;
+  const [decryption] = parts.decryption;
   return {
     issuer: parts.entityId,
     callbackUrl: parts.acs,
@@ -104,7 +106,8 @@ export class SamlRequests {
   }
 
   metadata(): string {
-    const { signing, decryption } = this.#parts;
+    const { signing } = this.#parts;
+    const [decryption] = this.#parts.decryption;
     const { want_assertion_signed: wantAssertionsSigned } = this.#config;
     const more = {
       wantAssertionsSigned,

@@ -68,13 +68,16 @@ class SamlLogin implements SamlProvider {
     this.label = config.label ?? name;
     this.emailDomains = config.email_domains;
     const base = `${publicUrl}/.latchgate/saml/${name}`;
-    const { signing_key: signing, decryption_key: decryption } = config;
+    const { signing_key: signing, decryption_key: first, other_decryption_key: other } = config;
+    const opens = { decryption_key: first, other_decryption_key: other };
     this.#parts = {
       entityId: config.entity_id ?? `${base}/metadata`,
       acs: `${base}/acs`,
       slo: `${base}/slo`,
       ...(signing === undefined ? {} : { signing: ownKeyOf(signing, `login.${name}.signing_key`) }),
-      ...(decryption === undefined ? {} : { decryption: ownKeyOf(decryption, `login.${name}.decryption_key`) }),
+      decryption: Object.entries(opens).flatMap(([key, pem]) =>
+        pem === undefined ? [] : [ownKeyOf(pem, `login.${name}.${key}`)],
+      ),
     };
     this.#source = new MetadataSource(options);
     this.issuer = this.#source.entityId;

@@ -109,6 +109,11 @@ export const samlLoginSchema = z.strictObject({
   decryption_key: keyWithCertificate
     .optional()
     .describe('Key for encrypted assertions, the same way. Its certificate is in our metadata.'),
+  other_decryption_key: keyWithCertificate
+    .optional()
+    .describe(
+      'A further key that opens assertions and is not in our metadata: during a rotation first the next one, then the former one.',
+    ),
   idp_initiated: flag
     .prefault(false)
     .describe(

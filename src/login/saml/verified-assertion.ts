@@ -13,8 +13,8 @@ const MOST_ELEMENTS = 60;
 export interface Keys {
   /** Of the provider. */
   readonly certificates: readonly string[];
-  /** Ours; undefined: encrypted assertions are refused. */
-  readonly decryption: OwnKey | undefined;
+  /** Ours, tried in turn; none: encrypted assertions are refused. */
+  readonly decryption: readonly OwnKey[];
 }
 
 /**
@@ -35,10 +35,10 @@ export async function verifiedAssertion(
   };
   const response = signed.has(root) ? reading(refuse, () => readXml(verified(root))) : undefined;
   if (!isEncrypted) return signed.has(assertion) || response === undefined ? verified(assertion) : inside(response);
-  if (decryption === undefined) throw refuse('saml_message_invalid', 'encrypted, and no decryption_key');
+  if (decryption.length === 0) throw refuse('saml_message_invalid', 'encrypted, and no decryption_key');
   const encrypted = response === undefined ? assertion.toString() : inside(response);
   try {
-    const plain = (await decrypted(encrypted, decryption, response !== undefined)).replace(/\r\n?/g, '\n');
+    const plain = (await decryptedByAny(encrypted, decryption, response !== undefined)).replace(/\r\n?/g, '\n');
     const own = checkDecrypted(plain, wanted, response !== undefined, refuse);
     const found = own.isSigned ? verifiedElement(plain, own.root, certificates) : plain;
     if (found !== undefined) return found;
@@ -52,6 +52,19 @@ export async function verifiedAssertion(
 function inside(response: Element): string {
   const [assertion] = elementsOf(response).filter(({ localName }) => /^(?:Encrypted)?Assertion$/.test(localName));
   return String(assertion);
+}
+
+/** By the first key that opens it; rejects as the last one does. */
+async function decryptedByAny(xml: string, keys: readonly OwnKey[], isFromProvider: boolean): Promise<string> {
+  let failure: unknown;
+  for (const key of keys) {
+    try {
+      return await decrypted(xml, key, isFromProvider);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 /**

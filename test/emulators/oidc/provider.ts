@@ -63,6 +63,8 @@ export interface OidcEmulator {
   /** Replaces the claims of one person, from the next token on; or brings a new person in. */
   setClaims(sub: string, claims: Readonly<Record<string, unknown>>): void;
   claimsOf(sub: string): Readonly<Record<string, unknown>> | undefined;
+  /** Secrets of its clients that hold from now on, each of them. */
+  setSecrets(...secrets: readonly string[]): void;
   /** No further login and no refresh of this person. */
   remove(sub: string): void;
   /** Nobody listens at its address, until `resume`. What it knows stays. */
@@ -114,6 +116,12 @@ export async function startOidcProvider(options: OidcEmulatorOptions): Promise<O
   function countRefresh(ctx: KoaContextWithOIDC): void {
     if (ctx.oidc.params?.['grant_type'] === 'refresh_token') refreshes += 1;
   }
+  let secrets: readonly string[] | undefined;
+  const client = provider.Client.prototype as unknown as { compareClientSecret(secret: string): boolean };
+  const { compareClientSecret } = client;
+  client.compareClientSecret = function (secret) {
+    return secrets === undefined ? compareClientSecret.call(this, secret) : secrets.includes(secret);
+  };
   const serve = (req: IncomingMessage, res: ServerResponse) =>
     fault !== undefined && req.url === '/token' ? brokenToken(fault, req, res, oidc) : oidc(req, res);
   answer = (req, res) => {
@@ -140,6 +148,9 @@ export async function startOidcProvider(options: OidcEmulatorOptions): Promise<O
         .sign(await importJWK(key, 'RS256')),
     setClaims: (sub, claims) => people.set(sub, { ...people.get(sub), sub, claims }),
     claimsOf: (sub) => people.get(sub)?.claims,
+    setSecrets: (...next) => {
+      secrets = next;
+    },
     remove: (sub) => people.delete(sub),
     suspend: close,
     hang: () => {
