@@ -2,7 +2,7 @@ import type { Audit, AuditRecord } from '../audit/audit.ts';
 import type { DecisionRecord, Directory, Person, RememberedAssertion, Retry } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { AttributeValue, Decision } from '../model/desired.ts';
-import { remedies } from '../provisioning/remedies.ts';
+import { whatToDo } from '../provisioning/remedies.ts';
 import type { Io } from './io.ts';
 import { onePerson } from './one-person.ts';
 import { printable, tableLines, timeText } from './table.ts';
@@ -207,8 +207,7 @@ function heldLines({ person, waiting, last }: Story): readonly string[] {
   });
   const refused =
     last?.outcome === 'allow' || last?.code === undefined ? [] : [`the last login: refused (${last.code})`];
-  const owner = last?.code === 'account_taken' ? last.detail?.['owner'] : undefined;
-  const todo = typeof owner === 'string' ? remedies(owner, person.id) : [];
+  const todo = last === undefined ? [] : whatToDo({ ...last, person: person.id });
   const lines = [...tried, ...held, ...refused, ...todo];
   return ['', 'Held or waiting', ...(lines.length === 0 ? ['none'] : lines).map((line) => `  ${printable(line)}`)];
 }

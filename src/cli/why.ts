@@ -1,6 +1,6 @@
 import type { DecisionRecord, Decisions } from '../directory/directory.ts';
 import { renderTrace } from '../mapping/render.ts';
-import { remedies } from '../provisioning/remedies.ts';
+import { whatToDo } from '../provisioning/remedies.ts';
 import type { Io } from './io.ts';
 import { printable, timeText } from './table.ts';
 
@@ -55,9 +55,7 @@ function lines(record: DecisionRecord, color: boolean): string[] {
   ];
 }
 
-/** The commands that settle whose account it is. */
-function todo({ code, person, detail }: DecisionRecord): readonly string[] {
-  const owner = detail?.['owner'];
-  if (code !== 'account_taken' || typeof owner !== 'string' || person === undefined) return [];
-  return ['', 'What to do', ...remedies(owner, person).map((line) => `  ${line}`)];
+function todo(record: DecisionRecord): readonly string[] {
+  const lines = whatToDo(record);
+  return lines.length === 0 ? [] : ['', 'What to do', ...lines.map((line) => `  ${printable(line)}`)];
 }

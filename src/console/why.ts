@@ -1,7 +1,7 @@
 import type { DecisionRecord } from '../directory/directory.ts';
 import { html, type Markup } from '../login/html.ts';
 import { show } from '../mapping/visible.ts';
-import { remedies } from '../provisioning/remedies.ts';
+import { whatToDo } from '../provisioning/remedies.ts';
 import { whyForm } from './audit.ts';
 import { namesOf } from './names.ts';
 import type { Page } from './page.ts';
@@ -51,12 +51,12 @@ function about(record: DecisionRecord, names: ReadonlyMap<string, string>): Mark
   ]);
 }
 
-/** The commands that settle whose account it is. */
-function todo({ code: why, person, detail }: DecisionRecord): Markup | undefined {
-  const owner = detail?.['owner'];
-  if (why !== 'account_taken' || typeof owner !== 'string' || person === undefined) return undefined;
-  const lines = remedies(owner, person).map((line) => html`<li>${show(line)}</li>`);
-  return card('What to do', html`<ul class="list">${lines}</ul><p>${personLink(owner, 'Whose it is so far')}</p>`);
+function todo(record: DecisionRecord): Markup | undefined {
+  const lines = whatToDo(record).map((line) => html`<li>${show(line)}</li>`);
+  if (lines.length === 0) return undefined;
+  const owner = record.detail?.['owner'];
+  const whose = typeof owner === 'string' ? html`<p>${personLink(owner, 'Whose it is so far')}</p>` : undefined;
+  return card('What to do', html`<ul class="list">${lines}</ul>${whose}`);
 }
 
 function heldList(held: NonNullable<DecisionRecord['held']>): Markup {

@@ -155,11 +155,11 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
   },
   account_ambiguous: {
     title: 'Several accounts fit you',
-    text: 'You are logged in, but more than one account here has your address. Give the request below to the people who run this service: they can say which one is yours.',
+    text: 'You are logged in, but more than one account here has your address. Give the request below to the people who run this service: they can find out which one is yours.',
   },
   account_taken: {
     title: 'Your address is known here already',
-    text: 'You are logged in, but the account with your address came by another way. If it is yours, log in as you did before, or give the request below to the people who run this service: they can join the two.',
+    text: 'You are logged in, but the account with your address came by another way. If it is yours, log in as you did before; where you cannot, give the request below to the people who run this service: they can join the two.',
   },
   account_protected: ACCOUNT_PROBLEM,
   account_privileged: ACCOUNT_PROBLEM,

@@ -181,7 +181,7 @@ export const ERRORS = {
   account_ambiguous: row(
     409,
     false,
-    'More than one account fits this person. Take the e-mail or id out of all but one of them in the target.',
+    'More than one account fits this person. `latchgate why ID` names them: take the e-mail out of all but one in the target.',
   ),
   account_taken: row(
     409,

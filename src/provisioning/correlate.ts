@@ -82,13 +82,18 @@ function isLinked(account: ActualAccount, link: AccountLink, desired: DesiredAcc
   return sameName && (sameExternal || sameEmail(account.profile.email, desired.profileIfNew.email));
 }
 
+/** How many of those that fit are named. */
+const NAMED_ACCOUNTS = 10;
+
 function settle(by: MatchBy, candidates: readonly ActualAccount[], input: CorrelationInput): ActualAccount {
   const [first, second] = [...candidates].sort((a, b) => (a.id < b.id ? -1 : 1));
   if (first === undefined) throw new LatchgateError('internal', 'settle was given no candidate');
   // Of several accounts with one external id a backend itself takes the first; a shared e-mail is anybody's guess.
   if (second !== undefined && by !== 'external_id') {
-    throw new LatchgateError('account_ambiguous', `${candidates.length} accounts fit by ${by}`, {
-      detail: { target: input.desired.target, by, accounts: candidates.length },
+    const accounts = candidates.map(({ id }) => id).sort();
+    const named = accounts.slice(0, NAMED_ACCOUNTS).join(', ');
+    throw new LatchgateError('account_ambiguous', `${accounts.length} accounts fit by ${by}: ${named}`, {
+      detail: { target: input.desired.target, by, accounts: named },
     });
   }
   return first;

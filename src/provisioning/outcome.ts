@@ -79,8 +79,9 @@ export function refusal(state: AccountState, target: string): LatchgateError | u
   // A backend that refuses us or talks nonsense is not the person's doing, and may be mended while they wait.
   const shown = isTargetFault(code) && code !== 'lease_lost' ? 'target_unavailable' : code;
   const owner = state.owner === undefined ? {} : { owner: state.owner };
+  const accounts = state.accounts === undefined ? {} : { accounts: state.accounts };
   return new LatchgateError(shown, 'the account could not be made ready', {
-    detail: { target, reason: code, ...owner },
+    detail: { target, reason: code, ...owner, ...accounts },
   });
 }
 

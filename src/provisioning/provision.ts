@@ -20,6 +20,8 @@ export type AccountState =
       readonly retryable: boolean;
       /** Whose account it is so far, or whose address (`account_taken`). */
       readonly owner?: PersonId;
+      /** Ids of the accounts that are in the way, with commas between them; some of them where they are many. */
+      readonly accounts?: string;
       readonly held: readonly HeldChange[];
     };
 

@@ -1,3 +1,4 @@
+import type { DecisionRecord } from '../directory/directory.ts';
 import type { PersonId } from '../model/person.ts';
 
 /**
@@ -9,4 +10,27 @@ export function remedies(owner: PersonId, who: string): readonly string[] {
     `if both are one human under another key: latchgate users link ${owner} ${who}`,
     `if the address has passed on to another human: latchgate users release ${owner}`,
   ];
+}
+
+/** What an operator can do about a login that an account is in the way of; empty: nothing that a command would tell. */
+export function whatToDo({
+  code,
+  person,
+  detail = {},
+}: Pick<DecisionRecord, 'code' | 'person' | 'detail'>): readonly string[] {
+  const { owner, target, accounts } = detail;
+  if (code === 'account_taken' && typeof owner === 'string' && person !== undefined) return remedies(owner, person);
+  if (typeof target !== 'string' || typeof accounts !== 'string') return [];
+  if (code === 'account_ambiguous')
+    return [
+      `in ${target}, find out which of the accounts ${accounts} is theirs, and take the address out of the others`,
+      'then have them log in again: the one that is left is linked',
+    ];
+  if (code === 'account_privileged')
+    return [
+      `in ${target}, see whether the account ${accounts} is theirs: an address alone is no proof for what is privileged`,
+      'if it is: take the privileged entitlements off it, have them log in again, and let a rule give them',
+      'if it is not: take the address out of it',
+    ];
+  return [];
 }

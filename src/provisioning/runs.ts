@@ -216,8 +216,16 @@ export class Runs {
   }
 }
 
-function failedState({ code, retryable, detail: { owner } }: LatchgateError): AccountState {
-  return { status: 'failed', code, retryable, held: [], ...(typeof owner === 'string' ? { owner } : {}) };
+function failedState({ code, retryable, detail }: LatchgateError): AccountState {
+  const { owner, accounts = detail['account'] } = detail;
+  return {
+    status: 'failed',
+    code,
+    retryable,
+    held: [],
+    ...(typeof owner === 'string' ? { owner } : {}),
+    ...(typeof accounts === 'string' ? { accounts } : {}),
+  };
 }
 
 function keyOf(target: string, person: PersonId): string {

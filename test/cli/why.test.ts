@@ -79,6 +79,23 @@ describe('why', () => {
     expect(plain.lines.join()).not.toContain('\u001b[');
   });
 
+  it.each([
+    [
+      'account_ambiguous',
+      { target: 'superset', accounts: '3, 7' },
+      'in superset, find out which of the accounts 3, 7 is theirs',
+    ],
+    ['account_privileged', { target: 'superset', accounts: '3' }, 'in superset, see whether the account 3 is theirs'],
+    ['account_taken', { target: 'superset', owner: 'p_1' }, 'latchgate users release p_1'],
+  ])('says what to do about %s', async (code, detail, line) => {
+    const at = new Date(world.clock.now());
+    await world.decisions.save({ requestId: 'r9', at, person: alice, outcome: 'deny', code, detail });
+    await why('r9', world, terminal);
+    const printed = terminal.lines.join('\n');
+    expect(printed).toMatch(/^What to do$/m);
+    expect(printed).toContain(line);
+  });
+
   it('prints the record as JSON', async () => {
     await why('r1', world, terminal, { json: true });
     expect(terminal.json()).toMatchObject([

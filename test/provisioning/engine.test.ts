@@ -144,7 +144,10 @@ describe('an account that is there already', () => {
     const gamma = [{ kind: 'role' as const, name: 'Gamma' }];
     world.bi.addAccount({ userName: 'a1', profile: { email: 'two@acme.test' } }, gamma);
     world.bi.addAccount({ userName: 'a2', profile: { email: 'two@acme.test' } }, gamma);
-    expect(await world.refused('two', { groups: ['User'] })).toBe('account_ambiguous');
+    await expect(world.login('two', { groups: ['User'] })).rejects.toMatchObject({
+      code: 'account_ambiguous',
+      detail: { target: 'bi', accounts: [...world.bi.accounts.keys()].sort().join(', ') },
+    });
     world.bi.addAccount({ userName: 'boss', profile: { email: 'boss2@acme.test' } }, [{ kind: 'role', name: 'Admin' }]);
     expect(await world.refused('boss2', { groups: ['User'] })).toBe('account_privileged');
     world.bi.addAccount({ userName: 'root', profile: { email: 'root@acme.test' } }, gamma);
