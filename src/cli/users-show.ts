@@ -207,8 +207,8 @@ function heldLines({ person, waiting, last }: Story): readonly string[] {
   });
   const refused =
     last?.outcome === 'allow' || last?.code === undefined ? [] : [`the last login: refused (${last.code})`];
-  const owner = last?.code === 'account_taken' ? last.detail?.['owner'] : undefined;
-  const todo = typeof owner === 'string' ? remedies(owner, person.id) : [];
+  const owner = last?.detail?.['owner'];
+  const todo = last?.code === 'account_taken' ? remedies(typeof owner === 'string' ? owner : undefined, person.id) : [];
   const lines = [...tried, ...held, ...refused, ...todo];
   return ['', 'Held or waiting', ...(lines.length === 0 ? ['none'] : lines).map((line) => `  ${printable(line)}`)];
 }

@@ -55,9 +55,13 @@ function lines(record: DecisionRecord, color: boolean): string[] {
   ];
 }
 
-/** The commands that settle whose account it is. */
+/** What settles whose account it is. */
 function todo({ code, person, detail }: DecisionRecord): readonly string[] {
   const owner = detail?.['owner'];
-  if (code !== 'account_taken' || typeof owner !== 'string' || person === undefined) return [];
-  return ['', 'What to do', ...remedies(owner, person).map((line) => `  ${line}`)];
+  if (code !== 'account_taken' || person === undefined) return [];
+  return [
+    '',
+    'What to do',
+    ...remedies(typeof owner === 'string' ? owner : undefined, person).map((line) => `  ${line}`),
+  ];
 }

@@ -51,12 +51,14 @@ function about(record: DecisionRecord, names: ReadonlyMap<string, string>): Mark
   ]);
 }
 
-/** The commands that settle whose account it is. */
+/** What settles whose account it is. */
 function todo({ code: why, person, detail }: DecisionRecord): Markup | undefined {
-  const owner = detail?.['owner'];
-  if (why !== 'account_taken' || typeof owner !== 'string' || person === undefined) return undefined;
+  const whom = detail?.['owner'];
+  const owner = typeof whom === 'string' ? whom : undefined;
+  if (why !== 'account_taken' || person === undefined) return undefined;
+  const whose = owner === undefined ? undefined : html`<p>${personLink(owner, 'Whose it is so far')}</p>`;
   const lines = remedies(owner, person).map((line) => html`<li>${show(line)}</li>`);
-  return card('What to do', html`<ul class="list">${lines}</ul><p>${personLink(owner, 'Whose it is so far')}</p>`);
+  return card('What to do', html`<ul class="list">${lines}</ul>${whose}`);
 }
 
 function heldList(held: NonNullable<DecisionRecord['held']>): Markup {

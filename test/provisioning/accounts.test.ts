@@ -29,6 +29,16 @@ describe('a new account', () => {
     expect(links.find(({ target }) => target === 'bi')).toMatchObject({ created: true, state: 'ready' });
   });
 
+  it('is not made beside one that has the address, unless somebody vouches that the address is theirs', async () => {
+    const ceo = { ...USER, email: 'ceo@acme.test' };
+    world.bi.addAccount({ userName: 'ceo', profile: { email: 'CEO@acme.test' } }, [{ kind: 'role', name: 'Gamma' }]);
+    expect(await world.refused('mallory', { ...ceo, email_verified: false })).toBe('account_taken');
+    expect([...world.bi.accounts.values()].map(({ userName }) => userName)).toEqual(['ceo']);
+    expect((await world.login('mallory', ceo)).awaited).toMatchObject({ status: 'ready', userName: 'ceo' });
+    expect(await world.refused('trudy', { ...ceo, email_verified: false })).toBe('account_taken');
+    expect(world.bi.accounts.size).toBe(1);
+  });
+
   it('is refused when every user name is taken', async () => {
     for (const userName of ['alice', 'alice@acme.test']) {
       world.bi.addAccount({ userName, profile: { email: `${userName}.x` } }, [{ kind: 'role', name: 'Gamma' }]);
