@@ -13,13 +13,18 @@ export interface BesideInput {
   readonly match: readonly MatchBy[];
 }
 
+/** Whether addresses say whose an account is, and nobody vouches for this one. */
+export function isUnvouched({ emailTrusted }: DesiredAccount, match: readonly MatchBy[]): boolean {
+  return !emailTrusted && match.includes('verified_email');
+}
+
 /**
  * Where accounts are found by e-mail, nobody gets a new one beside an account with the address that they say and that
  * nobody vouches for as theirs. Throws LatchgateError `account_taken`: either the account is theirs, or the address is
  * not, and that only an operator can say (`remedies.ts`).
  */
 export function refuseBeside({ desired, found, ownedByOthers, match }: BesideInput): void {
-  if (desired.emailTrusted || !match.includes('verified_email')) return;
+  if (!isUnvouched(desired, match)) return;
   const email = desired.profile.email ?? desired.profileIfNew.email;
   const account = found.find((one) => sameEmail(one.profile.email, email));
   if (account === undefined) return;

@@ -4,7 +4,7 @@ import type { DesiredAccount } from '../model/desired.ts';
 import type { Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Lookup } from '../targets/target.ts';
-import { refuseBeside } from './beside.ts';
+import { isUnvouched, refuseBeside } from './beside.ts';
 import { type Correlation, correlate, type MatchBy } from './correlate.ts';
 import { refuseFormer } from './former.ts';
 import { type Going, planGoing } from './going.ts';
@@ -97,7 +97,8 @@ async function planWanted(
   const more = actual === undefined || !isWhole ? [] : unrecorded({ desired, actual, ledger: ours }, isManaged);
   const ledger = more.length === 0 ? ours : [...ours, ...more];
   const others = accounts.filter((account) => account.id !== actual?.id);
-  const base = { desired, actual, link, others, ledger, pins, can: target.can, missing };
+  const sharesNoEmail = isUnvouched(desired, match);
+  const base = { desired, actual, link, others, ledger, pins, can: target.can, sharesNoEmail, missing };
   const lacking = additions(base);
   const existing = lacking.length === 0 ? [] : await target.find(lacking, signal);
   const plan = planAccount({ ...base, existing });

@@ -73,6 +73,23 @@ describe('an e-mail that changed', () => {
   });
 });
 
+describe('the address of another account, where the target would take it twice', () => {
+  const held = async (more: object): Promise<unknown> =>
+    (await world.login('alice', { ...USER, given_name: 'Alicia', ...more }, 'side')).awaited;
+  const emails = (): unknown[] => [...world.side.accounts.values()].map(({ profile }) => profile['email']).sort();
+
+  it('is not written for somebody of whom nobody vouches that it is theirs', async () => {
+    await world.login('bob', USER, 'side');
+    await world.login('alice', USER, 'side');
+    const bobs = { email: 'BOB@acme.test', email_verified: false };
+    expect(await held(bobs)).toMatchObject({ status: 'ready', held: [{ code: 'account_taken' }] });
+    expect(emails()).toEqual(['alice@acme.test', 'bob@acme.test']);
+    expect([...world.side.accounts.values()].map(({ profile }) => profile['givenName'])).toContain('Alicia');
+    expect(await held({ ...bobs, email_verified: true })).toMatchObject({ held: [] });
+    expect(emails()).toEqual(['BOB@acme.test', 'bob@acme.test']);
+  });
+});
+
 describe('an account that was only announced', () => {
   it('and is privileged by somebody else’s hand by now is not taken for ours', async () => {
     world.bi.hook = (call) => {
