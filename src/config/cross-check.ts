@@ -10,6 +10,7 @@ import { checkScim } from './check-scim.ts';
 import { checkServers } from './check-servers.ts';
 import { checkSources } from './check-sources.ts';
 import { checkSyncs } from './check-syncs.ts';
+import { checkTrust } from './check-trust.ts';
 import { checkWorkers } from './check-workers.ts';
 import { checkWorkspaces } from './check-workspaces.ts';
 import type { Check, Checked, Declared } from './declared.ts';
@@ -23,6 +24,7 @@ const CHECKS: readonly Check[] = [
   checkSources,
   checkAuthority,
   checkScim,
+  checkTrust,
   checkRules,
   checkWorkspaces,
   checkPrivileged,

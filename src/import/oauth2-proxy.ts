@@ -97,7 +97,7 @@ class ProxyImport {
     this.#file.carried(
       'insecure_oidc_allow_unverified_email',
       isUnverified
-        ? `login.${name}.trust_email`
+        ? `login.${name}.trust_email, which leaves out addresses that the provider calls unverified: people with such get in, and accounts are not linked by them`
         : this.#letsInUnverified()
           ? 'people with such addresses get in, and accounts are not linked by them'
           : 'rules.unverified-address',

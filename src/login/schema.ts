@@ -69,6 +69,11 @@ export const oidcLoginSchema = z.strictObject({
   trust_email: flag
     .prefault(false)
     .describe('Whether addresses in `email_domains` count as verified (Entra ID sends no email_verified).'),
+  trust_unverified_email: flag
+    .prefault(false)
+    .describe(
+      'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`). Whoever may write any address into their own profile then has the account of that address.',
+    ),
   claims: claimsSchema
     .prefault({})
     .describe(

@@ -26,6 +26,8 @@ export interface AttributeRules {
   readonly trust_email: boolean;
   readonly email_domains: readonly string[];
   readonly trusts_all_emails: boolean;
+  /** Whether the trust goes for addresses too of which the origin says that they are not verified. */
+  readonly trust_unverified_email: boolean;
   /** `identity.require`. */
   readonly require: readonly string[];
 }
@@ -83,6 +85,8 @@ class Reading {
   readonly #trace: AttributeTrace[] = [];
   readonly #refusals: Refusal[] = [];
   readonly #notes: string[] = [];
+  /** The origin has said of the address that it is not verified, or nothing that could be a yes. */
+  #isDenied = false;
 
   constructor(claims: Readonly<Record<string, unknown>>, subject: string) {
     this.#claims = claims;
@@ -111,11 +115,11 @@ class Reading {
   }
 
   #verified(value: unknown): AttributeValue {
+    this.#isDenied = value !== true && value !== null && value !== '' && value !== 1 && !isYes(value);
     if (typeof value === 'boolean') return value;
     if (value !== null && value !== '') {
-      this.#notes.push(
-        `email_verified: not true or false but ${shapeOf(value)}; counts as not verified (see trust_email)`,
-      );
+      const key = this.#isDenied ? 'trust_unverified_email' : 'trust_email';
+      this.#notes.push(`email_verified: not true or false but ${shapeOf(value)}; counts as not verified (see ${key})`);
     }
     return false;
   }
@@ -143,8 +147,13 @@ class Reading {
     const isAny = typeof email === 'string' && rules.trusts_all_emails;
     const listed = isAny || (typeof email === 'string' && isOfDomain(email, rules.email_domains));
     const said = this.#attributes.get('email_verified') === true;
-    const emailVerified = typeof email === 'string' && (said || (rules.trust_email && listed));
-    if (emailVerified && !said && !isAny)
+    const isTrusted = rules.trust_email && listed && (!this.#isDenied || rules.trust_unverified_email);
+    const emailVerified = typeof email === 'string' && (said || isTrusted);
+    if (rules.trust_email && listed && !said && !isTrusted)
+      this.#notes.push('email: not vouched for, because email_verified says that it is not verified');
+    if (emailVerified && this.#isDenied)
+      this.#notes.push('email: counts as verified though email_verified denies it, because of trust_unverified_email');
+    else if (emailVerified && !said && !isAny)
       this.#notes.push('email: counts as verified, because of trust_email and email_domains');
     const refusals = [...this.#refusals];
     for (const name of rules.require) {
@@ -175,6 +184,11 @@ class Reading {
       note: `${name}: ${how}, and identity.require asks for it`,
     };
   }
+}
+
+/** Providers that write `email_verified` as a text mean it: to those it may be trusted, and by itself it is none. */
+function isYes(value: unknown): boolean {
+  return typeof value === 'string' && value.trim().toLowerCase() === 'true';
 }
 
 /** The value as an attribute, null when it is empty, undefined when it is refused. */

@@ -13,8 +13,10 @@ export interface OriginConfig {
   readonly groups_separator?: string | undefined;
   readonly trust_email: boolean;
   readonly email_domains: readonly string[];
-  /** Every address that it says counts as verified, whatever its domain: a source is trusted for whom it lists. */
+  /** `trust_email` goes for any domain: a source is trusted for whom it lists. */
   readonly trusts_all_emails?: boolean;
+  /** `trust_email` goes for addresses too of which it says itself that they are not verified. */
+  readonly trust_unverified_email?: boolean;
   /** Groups by which privileged entitlements are given; all others are not looked at for them. Absent: any group. */
   readonly privileged_groups?: readonly string[];
   /** The login whose people these are: ids in targets are as if that login had said them. */
@@ -96,26 +98,29 @@ function onlyFeeder(target: string, { login, sources = {}, sync = {}, scim }: Ma
 }
 
 function originOf(source: SourceConfig): OriginConfig {
-  const { claims, groups_absent, groups_separator, login } = source;
+  const { claims, groups_absent, groups_separator, trust_email, email_domains, trust_unverified_email, login } = source;
   return {
     claims,
     groups_absent,
     groups_separator,
-    trust_email: true,
-    email_domains: [],
-    trusts_all_emails: true,
+    trust_email,
+    email_domains,
+    trusts_all_emails: trust_email && email_domains.length === 0,
+    trust_unverified_email,
     speaks_for: login,
   };
 }
 
 /** Groups are always said: whoever is pushed is a member of those that were pushed, and of no others. */
-function pushing({ claims, trust_email, email_domains, privileged_groups, login }: ScimClientConfig): OriginConfig {
+function pushing(client: ScimClientConfig): OriginConfig {
+  const { claims, trust_email, email_domains, trust_unverified_email, privileged_groups, login } = client;
   return {
     claims,
     groups_absent: 'empty',
     trust_email,
     email_domains,
     trusts_all_emails: trust_email && email_domains.length === 0,
+    trust_unverified_email,
     privileged_groups,
     speaks_for: login,
   };

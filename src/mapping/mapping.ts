@@ -116,7 +116,7 @@ class CompiledMapping {
   }
 
   #origin(config: OriginConfig): CompiledOrigin {
-    const { trust_email, email_domains, trusts_all_emails = false } = config;
+    const { trust_email, email_domains, trusts_all_emails = false, trust_unverified_email = false } = config;
     const names = config.claims.groups.map(compileClaimName);
     return {
       config,
@@ -124,6 +124,7 @@ class CompiledMapping {
         trust_email,
         email_domains,
         trusts_all_emails,
+        trust_unverified_email,
         require: this.#config.identity.require.filter((name) => name !== 'groups'),
       }),
       groups: { names, separator: config.groups_separator, max: this.#config.groups.max, dn: this.#config.groups.dn },

@@ -186,7 +186,7 @@ export const ERRORS = {
   account_taken: row(
     409,
     false,
-    'The account that fits belongs to another person, or the address is that of somebody who has left or was disabled. `latchgate why ID` names the two and the commands.',
+    'The account that fits belongs to another person, or has the address that nobody vouches for as this person’s, or the address is that of somebody who has left or was disabled. `latchgate why ID` says which, and what to do.',
   ),
   account_protected: row(403, false, 'The account that fits is a service or protected account.'),
   account_disabled: row(

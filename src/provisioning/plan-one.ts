@@ -4,6 +4,7 @@ import type { DesiredAccount } from '../model/desired.ts';
 import type { Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Lookup } from '../targets/target.ts';
+import { isUnvouched, refuseBeside } from './beside.ts';
 import { type Correlation, correlate, type MatchBy } from './correlate.ts';
 import { refuseFormer } from './former.ts';
 import { type Going, planGoing } from './going.ts';
@@ -19,6 +20,12 @@ export interface Planned extends Going {
   /** Rows of an account that is not there any more: nothing that another account has is ours because of them. */
   readonly stale: readonly Grant[];
   readonly notes: readonly string[];
+}
+
+interface Found {
+  readonly accounts: readonly ActualAccount[];
+  readonly ownedByOthers: ReadonlyMap<string, PersonId>;
+  readonly found: Correlation;
 }
 
 export type PlanOneInput = Pick<ReconcileInput, 'person' | 'target' | 'missing' | 'goal' | 'signal'>;
@@ -54,7 +61,7 @@ async function planWanted(
   const { person, target, missing, signal } = input;
   const { directory, match, privileged, neverTouch, isManaged } = context;
   const desired = heed(target.adapt(wanted), pins);
-  const find = async (lookup: Lookup): Promise<{ accounts: readonly ActualAccount[]; found: Correlation }> => {
+  const find = async (lookup: Lookup): Promise<Found> => {
     const { accounts } = await target.read({ kind: 'person', lookup }, signal);
     const ownedByOthers = await othersAmong(directory, person, target.name, accounts);
     const found = correlate({
@@ -67,19 +74,21 @@ async function planWanted(
       privileged,
       neverTouch,
     });
-    return { accounts, found };
+    return { accounts, ownedByOthers, found };
   };
   const lookup = lookupFor(desired, link, match);
-  let { accounts, found } = await find(lookup);
+  let { accounts, ownedByOthers, found } = await find(lookup);
   if (found.account === undefined && lookup.userNames.length < desired.userNames.length) {
     // The linked account is gone: before a new one is planned, it has to be known which user names are taken.
-    ({ accounts, found } = await find({ ...lookup, userNames: desired.userNames }));
+    ({ accounts, ownedByOthers, found } = await find({ ...lookup, userNames: desired.userNames }));
   }
   const actual = found.account;
   if (link === undefined) {
     const email = desired.profile.email ?? desired.profileIfNew.email;
     await refuseFormer(directory, person, email, { detail: { target: target.name } });
   }
+  if (actual === undefined && missing.users === 'create')
+    refuseBeside({ desired, found: accounts, ownedByOthers, match });
   // Rows are about one account: what we gave another one was never given to this one by us.
   const isOther = link === undefined || (link.accountId !== undefined && link.accountId !== actual?.id);
   const ours = isOther ? [] : rows;
@@ -88,7 +97,8 @@ async function planWanted(
   const more = actual === undefined || !isWhole ? [] : unrecorded({ desired, actual, ledger: ours }, isManaged);
   const ledger = more.length === 0 ? ours : [...ours, ...more];
   const others = accounts.filter((account) => account.id !== actual?.id);
-  const base = { desired, actual, link, others, ledger, pins, can: target.can, missing };
+  const sharesNoEmail = isUnvouched(desired, match);
+  const base = { desired, actual, link, others, ledger, pins, can: target.can, sharesNoEmail, missing };
   const lacking = additions(base);
   const existing = lacking.length === 0 ? [] : await target.find(lacking, signal);
   const plan = planAccount({ ...base, existing });

@@ -9,6 +9,8 @@ interface ProfileInput {
   readonly actual: ActualAccount | undefined;
   readonly others: readonly ActualAccount[];
   readonly can: Capabilities;
+  /** Whether an address that another account has waits although the target would take it. Default: no. */
+  readonly sharesNoEmail?: boolean;
 }
 
 /** What of a profile is to be written, and what has to wait because another account has it. */
@@ -19,7 +21,7 @@ export interface PlannedProfile {
 }
 
 /** Only what differs. Absent stays as it is; empty clears, except what the target demands. */
-export function planProfile({ desired, actual, others, can }: ProfileInput): PlannedProfile {
+export function planProfile({ desired, actual, others, can, sharesNoEmail = false }: ProfileInput): PlannedProfile {
   const write: Record<string, string | null> = {};
   const fields: FieldChange[] = [];
   const held: HeldChange[] = [];
@@ -34,7 +36,8 @@ export function planProfile({ desired, actual, others, can }: ProfileInput): Pla
     if (after === before || ((after === null || after === '') && (required || before === null || before === '')))
       continue;
     const change = { field, before, after };
-    const clash = field === 'email' && can.uniqueEmail && others.some((other) => sameEmail(other.profile.email, after));
+    const isOnlyOnes = field === 'email' && (can.uniqueEmail || sharesNoEmail);
+    const clash = isOnlyOnes && others.some((other) => sameEmail(other.profile.email, after));
     if (clash && actual !== undefined) {
       held.push({
         op: 'update',

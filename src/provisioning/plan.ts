@@ -35,6 +35,8 @@ export interface PlanInput {
   /** Which of `additions(input)` exist in the target. */
   readonly existing: readonly ActualEntitlement[];
   readonly can: Capabilities;
+  /** Nobody vouches for the address: it is not written where another account has it, whatever the target allows. Default: it is. */
+  readonly sharesNoEmail?: boolean;
   readonly missing: Missing;
 }
 

@@ -2,10 +2,16 @@ import type { DecisionRecord } from '../directory/directory.ts';
 import type { PersonId } from '../model/person.ts';
 
 /**
- * What an operator can do about `account_taken`: the account, or the address, is `owner`'s so far. `who` is the newcomer
- * as a command takes them.
+ * What an operator can do about `account_taken`: the account, or the address, is `owner`'s so far, or in our books nobody's
+ * (undefined), and nobody vouches that the address is the newcomer's. `who` is the newcomer as a command takes them.
  */
-export function remedies(owner: PersonId, who: string): readonly string[] {
+export function remedies(owner: PersonId | undefined, who: string): readonly string[] {
+  if (owner === undefined) {
+    return [
+      'if the account is theirs: have the address verified where they come from, or trust that login, source or client with it (trust_email, trust_unverified_email)',
+      'if it is not: one of the two needs another address',
+    ];
+  }
   return [
     `if both are one human under another key: latchgate users link ${owner} ${who}`,
     `if the address has passed on to another human: latchgate users release ${owner}`,
@@ -19,7 +25,8 @@ export function whatToDo({
   detail = {},
 }: Pick<DecisionRecord, 'code' | 'person' | 'detail'>): readonly string[] {
   const { owner, target, accounts } = detail;
-  if (code === 'account_taken' && typeof owner === 'string' && person !== undefined) return remedies(owner, person);
+  if (code === 'account_taken' && person !== undefined)
+    return remedies(typeof owner === 'string' ? owner : undefined, person);
   if (typeof target !== 'string' || typeof accounts !== 'string') return [];
   if (code === 'account_ambiguous')
     return [

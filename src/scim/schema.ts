@@ -58,6 +58,11 @@ const clientSchema = z.strictObject({
   email_domains: textList
     .prefault([])
     .describe('With `trust_email`: only addresses in these domains. Empty: whatever the client says.'),
+  trust_unverified_email: flag
+    .prefault(false)
+    .describe(
+      'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`). Whoever may write any address into their own profile then has the account of that address.',
+    ),
   privileged_groups: textList
     .prefault([])
     .describe(

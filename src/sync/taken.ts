@@ -7,7 +7,8 @@ import { isStandIn } from './draft.ts';
 export function whyHeld(error: LatchgateError, who: PersonId, subject: string): string {
   const said = error.detail['owner'];
   const owner = typeof said === 'string' ? said : undefined;
-  if (error.code !== 'account_taken' || owner === undefined || isStandIn(owner)) return error.message;
+  if (error.code !== 'account_taken' || (owner !== undefined && isStandIn(owner))) return error.message;
+  if (owner === undefined) return [error.message, ...remedies(owner, who)].join('; ');
   const name = isStandIn(who) ? wordOf(subject) : who;
   const why = error.detail['account'] === undefined ? `the address is that of ${owner}, who is out` : undefined;
   return [why ?? `the account that fits is linked to ${owner}`, ...remedies(owner, name)].join('; ');

@@ -195,6 +195,19 @@ describe('config/auth0-to-gooddata.yaml, from the state of a tenant to that of a
     }
   });
 
+  it('takes nobody’s user for an address that the tenant calls unverified, and makes no second one beside it', async () => {
+    const boss = { id: 'boss', email: 'ann@acme.test', groups: ['manual'] };
+    await start([ann('User')], { groups: [{ id: 'manual' }], users: [boss] });
+    await applied();
+    expect(usersOf(world)).toEqual(['boss ann@acme.test [manual]']);
+    const terminal = makeTerminal();
+    await world.command('auth0-to-gooddata', ['plan', 'auth0-to-gooddata'], terminal);
+    expect(terminal.lines.join('\n')).toContain('have the address verified where they come from');
+    tenantOf(world).change('auth0|ann', { email_verified: true });
+    await applied();
+    expect(usersOf(world)).toEqual(['boss ann@acme.test [manual,userGroup]']);
+  });
+
   it('gives the two groups what they may do in the workspace', async () => {
     await start([ann('User'), bob('Admin')]);
     await applied();

@@ -29,6 +29,16 @@ describe('a new account', () => {
     expect(links.find(({ target }) => target === 'bi')).toMatchObject({ created: true, state: 'ready' });
   });
 
+  it('is not made beside one that has the address, unless somebody vouches that the address is theirs', async () => {
+    const ceo = { ...USER, email: 'ceo@acme.test' };
+    world.bi.addAccount({ userName: 'ceo', profile: { email: 'CEO@acme.test' } }, [{ kind: 'role', name: 'Gamma' }]);
+    expect(await world.refused('mallory', { ...ceo, email_verified: false })).toBe('account_taken');
+    expect([...world.bi.accounts.values()].map(({ userName }) => userName)).toEqual(['ceo']);
+    expect((await world.login('mallory', ceo)).awaited).toMatchObject({ status: 'ready', userName: 'ceo' });
+    expect(await world.refused('trudy', { ...ceo, email_verified: false })).toBe('account_taken');
+    expect(world.bi.accounts.size).toBe(1);
+  });
+
   it('is refused when every user name is taken', async () => {
     for (const userName of ['alice', 'alice@acme.test']) {
       world.bi.addAccount({ userName, profile: { email: `${userName}.x` } }, [{ kind: 'role', name: 'Gamma' }]);
@@ -60,6 +70,23 @@ describe('an e-mail that changed', () => {
     ]);
     const { awaited } = await world.login('alice', { ...USER, email: 'BOB@acme.test' });
     expect(awaited).toMatchObject({ held: [{ code: 'account_taken' }] });
+  });
+});
+
+describe('the address of another account, where the target would take it twice', () => {
+  const held = async (more: object): Promise<unknown> =>
+    (await world.login('alice', { ...USER, given_name: 'Alicia', ...more }, 'side')).awaited;
+  const emails = (): unknown[] => [...world.side.accounts.values()].map(({ profile }) => profile['email']).sort();
+
+  it('is not written for somebody of whom nobody vouches that it is theirs', async () => {
+    await world.login('bob', USER, 'side');
+    await world.login('alice', USER, 'side');
+    const bobs = { email: 'BOB@acme.test', email_verified: false };
+    expect(await held(bobs)).toMatchObject({ status: 'ready', held: [{ code: 'account_taken' }] });
+    expect(emails()).toEqual(['alice@acme.test', 'bob@acme.test']);
+    expect([...world.side.accounts.values()].map(({ profile }) => profile['givenName'])).toContain('Alicia');
+    expect(await held({ ...bobs, email_verified: true })).toMatchObject({ held: [] });
+    expect(emails()).toEqual(['BOB@acme.test', 'bob@acme.test']);
   });
 });
 

@@ -29,3 +29,25 @@ it.each([
     await directory.close();
   }
 });
+
+it.each([
+  [{}, true],
+  [{ email_verified: true }, true],
+  [{ email_verified: false }, false],
+])(
+  'is joined by an address that a trusted door lists, unless it says that it is not verified: %j',
+  async (more, joins) => {
+    const directory = createDirectory(await openDatabase('sqlite::memory:'), { now: () => at.getTime() });
+    try {
+      const before = said('staff', false);
+      const { id } = await directory.people.ensure(before, before.origin, 'Ann');
+      await directory.people.saveAssertion(id, before);
+      const mapping = mappingOf({ origins: ['staff', 'hr'], trustsEmail: true });
+      const deps = { directory, mapping, join: 'verified_email', privileged: [] } as const;
+      const listed = { ...said('hr', false), claims: { email: 'ann@acme.test', ...more } };
+      expect((await personByEmail(deps, listed))?.id).toBe(joins ? id : undefined);
+    } finally {
+      await directory.close();
+    }
+  },
+);

@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly maxGroups?: number;
   readonly leaver?: 'disable' | 'delete';
   readonly require?: readonly string[];
+  /** `trust_email` of all logins. */
+  readonly trustsEmail?: boolean;
 }
 
 const ISSUER = 'https://id.acme.test';
@@ -35,7 +37,7 @@ export function mappingOf(options: WorldOptions): Mapping {
   const origin = {
     claims: claimsSchema.parse({}),
     groups_absent: options.groupsAbsent ?? 'empty',
-    trust_email: false,
+    trust_email: options.trustsEmail ?? false,
     email_domains: ['acme.test'],
   };
   return compileMapping({

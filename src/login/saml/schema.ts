@@ -83,6 +83,11 @@ export const samlLoginSchema = z.strictObject({
   trust_email: flag
     .prefault(false)
     .describe('Whether addresses in `email_domains` count as verified: SAML has no word for it.'),
+  trust_unverified_email: flag
+    .prefault(false)
+    .describe(
+      'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`). Whoever may write any address into their own profile then has the account of that address.',
+    ),
   claims: claimsFrom(SAML_CLAIMS)
     .prefault({})
     .describe(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMs, entryName, text } from '../../config/values.ts';
+import { durationMs, entryName, flag, text, textList } from '../../config/values.ts';
 import { BUILT_IN_CLAIMS, type BuiltInClaims, claimsFrom } from '../../login/claims/schema.ts';
 
 /**
@@ -16,6 +16,21 @@ export function originMembers(claims: Partial<BuiltInClaims> = {}) {
     claims: claimsFrom({ ...BUILT_IN_CLAIMS, ...claims })
       .prefault({})
       .describe('Our attribute ← what the source calls it, as in `login.NAME.claims`.'),
+    trust_email: flag
+      .prefault(true)
+      .describe(
+        'Whether the addresses that it lists count as verified where it does not say whether they are. `false`: only those of which it says so, in `email_domains`.',
+      ),
+    email_domains: textList
+      .prefault([])
+      .describe(
+        'Accounts that were there are found by addresses in these domains only. Empty: with `trust_email` any, else none.',
+      ),
+    trust_unverified_email: flag
+      .prefault(false)
+      .describe(
+        'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`). Whoever may write any address into their own profile then has the account of that address.',
+      ),
     groups_absent: z
       .enum(['keep', 'empty'])
       .default('empty')
