@@ -17,7 +17,8 @@ export interface StateCopyOptions {
 
 /**
  * `latchgate state copy --new NEW`: copies the SQLite state of one config into the empty database of another, which may
- * be PostgreSQL: on the way from one instance to several. No gateway may serve from it meanwhile. What was there stays.
+ * be PostgreSQL: on the way from one instance to several. No gateway may serve from it meanwhile, and no command writes to it.
+ * What was there stays.
  * Exit code 0. Throws ConfigError for either file, `state_in_use`, `state_not_empty`, `session_secrets_differ`, `usage`,
  * `state_unavailable`. With `json`: `tables` with `table` and `rows`.
  */
