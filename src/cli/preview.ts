@@ -35,7 +35,7 @@ const EXIT_PRIVILEGED = 4;
  */
 export async function preview(options: PreviewOptions, io: Io, clock: Clock = systemClock): Promise<number> {
   const before = loadConfig(options.config, { env: io.env });
-  const after = loadConfig(options.next, { env: io.env });
+  const after = loadConfig(options.next, { env: io.env, option: '--new' });
   const since = options.since === undefined ? undefined : timeOf('--since', options.since, clock.now());
   const log = composeLog({ ...before, log: { ...before.log, level: 'error' } }, process.stderr);
   const remembered = createDirectory(await openDatabase(before.state.database, { log }), clock);

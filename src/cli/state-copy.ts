@@ -24,7 +24,7 @@ export interface StateCopyOptions {
  */
 export async function stateCopy(options: StateCopyOptions, io: Io): Promise<number> {
   const before = loadConfig(options.config, { env: io.env });
-  const after = loadConfig(options.next, { env: io.env });
+  const after = loadConfig(options.next, { env: io.env, option: '--new' });
   if (before.state.database === after.state.database) {
     throw new LatchgateError('usage', 'both configs name the same state database');
   }
