@@ -78,7 +78,7 @@ export const oidcLoginSchema = z.strictObject({
     .enum(['keep', 'empty'])
     .default('keep')
     .describe(
-      'What it means when the groups claim is not sent: `keep` leaves memberships as they are, `empty` is a member of none.',
+      'What it means when the groups claim is not sent: `keep` leaves what groups gave as it is (rules that look at no groups go on giving and taking), `empty` is a member of none.',
     ),
   groups_separator: text
     .optional()

@@ -70,6 +70,10 @@ export function attributesOf({ lines, not }: CompiledCondition): readonly string
   return not === undefined ? own : [...own, ...attributesOf(not)];
 }
 
+export function looksAtGroups({ lines, not }: CompiledCondition): boolean {
+  return lines.some(({ attribute }) => attribute === 'groups') || (not !== undefined && looksAtGroups(not));
+}
+
 /**
  * Every line must hold, and `not` must not. A line holds when any value fits any of its patterns; an attribute that
  * was not sent, or was sent empty, fits nothing.

@@ -8,7 +8,7 @@ import type { DefaultConfig, GroupsConfig, IdentityConfig, RulesConfig } from '.
 /** How what one origin says is read. */
 export interface OriginConfig {
   readonly claims: ClaimsConfig;
-  /** Claim for groups not sent: `keep` leaves memberships as they are, `empty` means member of none. */
+  /** Claim for groups not sent: `keep` leaves what groups gave as it is, `empty` means member of none. */
   readonly groups_absent: 'keep' | 'empty';
   readonly groups_separator?: string | undefined;
   readonly trust_email: boolean;

@@ -1,4 +1,4 @@
-import type { Decision, DesiredAccount, OriginTrace, RuleTrace } from '../model/desired.ts';
+import type { DecidedRules, Decision, DesiredAccount, OriginTrace, RuleTrace } from '../model/desired.ts';
 import type { GrantedEntitlement } from '../model/entitlement.ts';
 import type { Merged } from './authority.ts';
 import type { Reading } from './reading.ts';
@@ -7,6 +7,12 @@ import type { Refusal } from './refusal.ts';
 /** Most people are said the whole of: what is alike for them is made once. */
 const NOBODY: readonly string[] = [];
 const ALONE: Merged['from'] = new Map();
+
+/** Rules that look at no groups. `areAll`: there are no others. */
+export interface RulesWithoutGroups {
+  readonly rules: readonly string[];
+  readonly areAll: boolean;
+}
 
 /** A decision in the making. */
 export class Draft {
@@ -18,10 +24,12 @@ export class Draft {
   readonly given = new Map<string, readonly GrantedEntitlement[]>();
   readonly accounts = new Map<string, DesiredAccount>();
   readonly #spoiled = new Set<string>();
+  readonly #withoutGroups: RulesWithoutGroups;
   merged: Merged;
   denial: { readonly code: string; readonly message: string | undefined } | undefined;
 
-  constructor(current: Reading) {
+  constructor(current: Reading, withoutGroups: RulesWithoutGroups) {
+    this.#withoutGroups = withoutGroups;
     this.current = current;
     this.readings = [current];
     const { attributes, emailTrusted } = current.read;
@@ -56,9 +64,21 @@ export class Draft {
   }
 
   leaveAlone(): readonly string[] {
-    const kept = this.readings.filter(({ groupsAbsent }) => groupsAbsent === 'keep' || groupsAbsent === 'unheard');
+    const { areAll } = this.#withoutGroups;
+    const kept = this.readings.filter((one) => one.groupsAbsent === 'unheard' || (one.isGroupless && !areAll));
     if (kept.length === 0 && this.#spoiled.size === 0) return NOBODY;
     return [...new Set([...kept.map(({ assertion }) => assertion.origin), ...this.#spoiled])].sort();
+  }
+
+  /** What is decided of origins that are left alone only because they sent no groups. */
+  decidedRules(): DecidedRules | undefined {
+    const { rules, areAll } = this.#withoutGroups;
+    const groupless = this.readings.filter(
+      ({ isGroupless, refusals }) => isGroupless && !areAll && refusals.length === 0,
+    );
+    if (groupless.length === 0) return undefined;
+    const origins = groupless.map(({ assertion }) => assertion.origin).sort();
+    return Object.fromEntries(origins.map((origin) => [origin, rules]));
   }
 
   refused(refusals: readonly Refusal[]): Decision {
@@ -72,10 +92,12 @@ export class Draft {
     const { denial, accounts, rules } = this;
     const from = this.merged.from;
     const trace = { origins: this.readings.map(originTrace), rules, notes: withoutRepeats(this.notes) };
+    const decidedRules = this.decidedRules();
     const decision: Decision = {
       decision: denial === undefined ? 'allow' : 'deny',
       accounts,
       leaveAlone: this.leaveAlone(),
+      ...(decidedRules === undefined ? {} : { decidedRules }),
       attributes: this.merged.attributes,
       groups: this.current.groups.names,
       trace: from.size === 0 ? trace : { ...trace, authority: [...from].map(([name, origin]) => ({ name, origin })) },

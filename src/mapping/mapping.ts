@@ -6,9 +6,9 @@ import { type AttributeReader, compileAttributes } from './attributes.ts';
 import { type Authority, compileAuthority } from './authority.ts';
 import { compileClaimName } from './claims.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
-import { attributesOf, type ConditionSubject } from './conditions.ts';
+import { attributesOf, type ConditionSubject, looksAtGroups } from './conditions.ts';
 import type { MappedTarget, MappingConfig, OriginConfig } from './config.ts';
-import { Draft } from './draft.ts';
+import { Draft, type RulesWithoutGroups } from './draft.ts';
 import {
   checkGroups,
   compileGroupFilter,
@@ -92,6 +92,7 @@ class CompiledMapping {
   readonly #targets: readonly (readonly [string, MappedTarget])[];
   /** Attributes that some rule looks at. */
   readonly #looksAt: readonly string[];
+  readonly #withoutGroups: RulesWithoutGroups;
   readonly #results = new WeakMap<readonly string[], Map<string, readonly RuleResult[]>>();
 
   constructor(config: MappingConfig) {
@@ -100,6 +101,9 @@ class CompiledMapping {
     this.#rules = compileRules(config);
     this.#authority = compileAuthority(config);
     this.#looksAt = [...new Set(this.#rules.rules.flatMap(({ condition }) => attributesOf(condition)))];
+    const blind = this.#rules.rules.filter(({ condition }) => !looksAtGroups(condition)).map(({ name }) => name);
+    // By the groups that were there last no rule gave anything: then the default is what there is.
+    this.#withoutGroups = { rules: [...blind, 'default'], areAll: blind.length === this.#rules.rules.length };
     this.#filter = compileGroupFilter(config.groups);
     this.#isPrivileged = compilePrivileged(config.privileged);
     this.#origins = new Map(Object.entries(config.origins).map(([name, origin]) => [name, this.#origin(origin)]));
@@ -152,7 +156,7 @@ class CompiledMapping {
       });
     }
     const reading = this.#read(mine, origin);
-    const draft = new Draft(reading);
+    const draft = new Draft(reading, this.#withoutGroups);
     if (reading.refusals.length > 0) return draft.refused(reading.refusals);
     this.#readOthers(draft, assertions, mine);
     if (draft.readings.length > 1) draft.merged = this.#authority.merge(draft.speaking());
@@ -183,7 +187,9 @@ class CompiledMapping {
     const used = isKept ? checkGroups(remembered ?? [], origin.groups) : sent;
     const ofGroups = this.#groupRefusals(sent, used);
     const refusals = ofGroups.length === 0 ? read.refusals : [...read.refusals, ...ofGroups];
-    return { assertion, read, groups: this.#filter(used.kind === 'list' ? used.values : []), groupsAbsent, refusals };
+    const groups = this.#filter(used.kind === 'list' ? used.values : []);
+    const isGroupless = groupsAbsent === 'keep';
+    return { assertion, read, groups, groupsAbsent, isGroupless, refusals };
   }
 
   #groupRefusals(sent: SentGroups, used: SentGroups): readonly Refusal[] {
@@ -266,6 +272,7 @@ class CompiledMapping {
       attributes,
       emailTrusted,
       leaveAlone: draft.leaveAlone(),
+      decidedRules: draft.decidedRules(),
       isOnlyOrigin: this.#isOnlyOrigin,
       hasAccount,
     };

@@ -10,5 +10,7 @@ export interface Reading {
   readonly read: ReadAttributes;
   readonly groups: FilteredGroups;
   readonly groupsAbsent: OriginTrace['groupsAbsent'] | undefined;
+  /** Groups were not sent, and what was given by them is to be kept. */
+  readonly isGroupless: boolean;
   readonly refusals: readonly Refusal[];
 }

@@ -122,7 +122,9 @@ class Page {
       ...(given.length === 0 ? ['no entitlements'] : given),
       ...(account.leaveAlone.length === 0
         ? []
-        : [`an existing account keeps what it has from: ${account.leaveAlone.join(', ')}`]),
+        : [
+            `an existing account keeps what it has from: ${account.leaveAlone.map((origin) => keptText(account, origin)).join(', ')}`,
+          ]),
       ...this.#planRows(plan),
     ]);
   }
@@ -189,4 +191,9 @@ function changeText(change: Change): string {
   return show(
     `${change.op} ${change.type} ${quote(change.key)}${about}${fields.length === 0 ? '' : ` (${fields.join(', ')})`}`,
   );
+}
+
+function keptText({ decidedRules }: DesiredAccount, origin: string): string {
+  const rules = decidedRules?.[origin]?.filter((rule) => rule !== 'default') ?? [];
+  return rules.length === 0 ? origin : `${origin} (but for what looks at no groups: ${rules.join(', ')})`;
 }

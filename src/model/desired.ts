@@ -24,10 +24,26 @@ export interface DesiredAccount {
   readonly emailTrusted: boolean;
   readonly entitlements: readonly GrantedEntitlement[];
   /**
-   * Origins whose groups were not sent and are to be left as they are: nothing of theirs is added to, or taken from, an
-   * account that exists. A new account gets `entitlements` whole.
+   * Origins whose groups are not known and are to be left as they are: nothing of theirs is added to, or taken from, an
+   * account that exists, but for `decidedRules`. A new account gets `entitlements` whole.
    */
   readonly leaveAlone: readonly string[];
+  /** Of `leaveAlone`. Absent: nothing of theirs is decided. */
+  readonly decidedRules?: DecidedRules;
+}
+
+/**
+ * By origin that sent no groups, names of rules that are decided all the same, because they look at no groups: what they
+ * give is given, and what they gave and give no more is taken.
+ */
+export type DecidedRules = Readonly<Record<string, readonly string[]>>;
+
+/** Whether what a rule gives or gave by the word of an origin stays as it is, because that origin could not be heard. */
+export function isLeftAlone(
+  { leaveAlone, decidedRules }: Pick<DesiredAccount, 'leaveAlone' | 'decidedRules'>,
+  { origin, rule }: { readonly origin: string; readonly rule: string },
+): boolean {
+  return leaveAlone.includes(origin) && decidedRules?.[origin]?.includes(rule) !== true;
 }
 
 /** What the mapping decided about one person. */
@@ -41,9 +57,10 @@ export interface Decision {
   readonly accounts: ReadonlyMap<string, DesiredAccount>;
   /**
    * Origins that could not be heard this time: they sent no groups that count, or what they sent earlier is refused by
-   * now. Also where nothing is given, nothing of theirs is taken away.
+   * now. Also where nothing is given, nothing of theirs is taken away, but for `decidedRules`.
    */
   readonly leaveAlone: readonly string[];
+  readonly decidedRules?: DecidedRules;
   readonly attributes: Attributes;
   /** Groups after strip, rename, allow: for headers, assertions and `when` of routes. */
   readonly groups: readonly string[];

@@ -1,4 +1,5 @@
 import type { Retry } from '../directory/directory.ts';
+import { isLeftAlone } from '../model/desired.ts';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { LatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
@@ -70,10 +71,10 @@ async function schedule(
 /** Nothing that we gave has to go for this goal. */
 function takesNothing(target: Target, goal: Goal, ledger: readonly Grant[], pins: readonly Pin[]): boolean {
   if ('leaving' in goal) {
-    const { leaveAlone } = goal.leaving;
+    const { leaving } = goal;
     const withheld = withheldKeys(pins);
-    const stays = (grant: Grant) => leaveAlone.includes(grant.origin) && !withheld.has(entitlementKey(grant));
-    return leaveAlone.length > 0 && ledger.every(stays);
+    const stays = (grant: Grant) => isLeftAlone(leaving, grant) && !withheld.has(entitlementKey(grant));
+    return leaving.leaveAlone.length > 0 && ledger.every(stays);
   }
   try {
     return withdrawsNothing(heed(target.adapt(goal.desired), pins), ledger, pins);

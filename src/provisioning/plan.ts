@@ -1,6 +1,6 @@
 import type { AccountLink } from '../directory/directory.ts';
 import type { ActualAccount, Change, ChangeSet, HeldChange } from '../model/change.ts';
-import type { DesiredAccount } from '../model/desired.ts';
+import { type DesiredAccount, isLeftAlone } from '../model/desired.ts';
 import {
   type ActualEntitlement,
   type Entitlement,
@@ -122,7 +122,7 @@ export function additions({
   const wanted = new Map<string, Entitlement>();
   for (const entitlement of desired.entitlements) {
     const key = entitlementKey(entitlement);
-    if (actual !== undefined && desired.leaveAlone.includes(entitlement.origin)) continue;
+    if (actual !== undefined && isLeftAlone(desired, entitlement)) continue;
     if (has(actual, key, ledger) === undefined && !wanted.has(key)) wanted.set(key, plain(entitlement));
   }
   return [...wanted.values()];
@@ -139,7 +139,7 @@ export function withdrawsNothing(
   return (
     desired.active &&
     ledger.every((grant) => !withheld.has(entitlementKey(grant))) &&
-    ledger.every((grant) => desired.leaveAlone.includes(grant.origin) || wanted.has(entitlementKey(grant)))
+    ledger.every((grant) => isLeftAlone(desired, grant) || wanted.has(entitlementKey(grant)))
   );
 }
 
@@ -208,7 +208,7 @@ function withdrawn({ desired, ledger, pins = [] }: PlanInput): { key: string; or
     .filter(
       (grant) =>
         withheld.has(entitlementKey(grant)) ||
-        (!desired.leaveAlone.includes(grant.origin) && !wanted.has(`${grant.origin} ${entitlementKey(grant)}`)),
+        (!isLeftAlone(desired, grant) && !wanted.has(`${grant.origin} ${entitlementKey(grant)}`)),
     )
     .map((grant) => ({ key: entitlementKey(grant), origin: grant.origin }));
 }
@@ -257,8 +257,7 @@ function givenRows({ desired, actual, ledger }: PlanInput, add: readonly Entitle
     const key = entitlementKey(entitlement);
     if (written.has(`${entitlement.origin} ${key}`)) return false;
     return (
-      added.has(key) ||
-      (ours.has(key) && has(actual, key, ledger) !== undefined && !desired.leaveAlone.includes(entitlement.origin))
+      added.has(key) || (ours.has(key) && has(actual, key, ledger) !== undefined && !isLeftAlone(desired, entitlement))
     );
   });
 }

@@ -92,7 +92,7 @@ export const samlLoginSchema = z.strictObject({
     .enum(['keep', 'empty'])
     .default('keep')
     .describe(
-      'What it means when the attribute with the groups is not sent: `keep` leaves memberships as they are, `empty` is a member of none (Keycloak, Entra ID and Okta send nothing then).',
+      'What it means when the attribute with the groups is not sent: `keep` leaves what groups gave as it is (rules that look at no groups go on giving and taking), `empty` is a member of none (Keycloak, Entra ID and Okta send nothing then).',
     ),
   groups_separator: text
     .optional()

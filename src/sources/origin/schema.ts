@@ -20,7 +20,7 @@ export function originMembers(claims: Partial<BuiltInClaims> = {}) {
       .enum(['keep', 'empty'])
       .default('empty')
       .describe(
-        'What it means when somebody is listed without groups: `empty` is a member of none, `keep` leaves memberships as they are.',
+        'What it means when somebody is listed without groups: `empty` is a member of none, `keep` leaves what groups gave as it is.',
       ),
     groups_separator: text
       .optional()
