@@ -1,8 +1,10 @@
 import { composePreview } from '../compose/preview.ts';
+import { isShadow } from '../compose/shadow.ts';
 import { composeLog } from '../compose/state.ts';
 import { loadConfig } from '../config/load.ts';
 import { openDatabase } from '../directory/database.ts';
 import { createDirectory } from '../directory/kysely-directory.ts';
+import { spokenAlone } from '../directory/spoken.ts';
 import { type Clock, systemClock } from '../ops/clock.ts';
 import { type Preview, previewChanges } from '../preview/preview.ts';
 import { previewJson } from '../preview/preview-json.ts';
@@ -33,10 +35,11 @@ const EXIT_PRIVILEGED = 4;
  */
 export async function preview(options: PreviewOptions, io: Io, clock: Clock = systemClock): Promise<number> {
   const before = loadConfig(options.config, { env: io.env });
-  const after = loadConfig(options.next, { env: io.env });
+  const after = loadConfig(options.next, { env: io.env, option: '--new' });
   const since = options.since === undefined ? undefined : timeOf('--since', options.since, clock.now());
   const log = composeLog({ ...before, log: { ...before.log, level: 'error' } }, process.stderr);
-  const directory = createDirectory(await openDatabase(before.state.database, { log }), clock);
+  const remembered = createDirectory(await openDatabase(before.state.database, { log }), clock);
+  const directory = isShadow(before) ? remembered : spokenAlone(remembered);
   try {
     const parts = composePreview(before, after, { directory, clock, log });
     const made = await previewChanges({ ...parts, ...(since === undefined ? {} : { since }) });

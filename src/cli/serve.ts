@@ -15,7 +15,7 @@ import { lockForServing } from '../directory/serving-lock.ts';
 import { type AdminOptions, createAdminApp } from '../ops/admin.ts';
 import { mergeReadiness, stopping } from '../ops/health.ts';
 import type { Log } from '../ops/log.ts';
-import { mergeMetrics } from '../ops/metrics.ts';
+import { type MetricValues, mergeMetrics, type RenderedMetrics } from '../ops/metrics.ts';
 import { startTracing } from '../ops/tracing.ts';
 import type { Io } from './io.ts';
 
@@ -64,8 +64,11 @@ async function serveWithWorkers(
   const closing = new AbortController();
   const admin = adminOf(workers, closing.signal);
   const console = await composeLoneConsole(config, log, admin.readiness);
-  const handler = console === undefined ? {} : { console: console.handler };
-  const adminServer = createServer(createAdminApp({ ...admin, ...handler }));
+  const pages =
+    console === undefined
+      ? {}
+      : { console: console.handler, metrics: async () => metricsOf(workers, await console.counted()) };
+  const adminServer = createServer(createAdminApp({ ...admin, ...pages }));
   const run = async (): Promise<never> => {
     const address = await workers.start();
     const adminAddress = await listen(adminServer, config.admin_listen);
@@ -89,8 +92,14 @@ function adminOf(workers: Workers, closing: AbortSignal): AdminOptions {
       const merged = mergeReadiness(await workers.ask('readiness'));
       return closing.aborted ? stopping(merged) : merged;
     },
-    metrics: async () => mergeMetrics((await workers.ask('metrics')).flatMap(([, values]) => [values ?? []])),
+    metrics: () => metricsOf(workers),
   };
+}
+
+/** `own`: what the primary has counted. */
+async function metricsOf(workers: Workers, own: MetricValues = []): Promise<RenderedMetrics> {
+  const theirs = (await workers.ask('metrics')).flatMap(([, values]) => [values ?? []]);
+  return mergeMetrics([...theirs, own]);
 }
 
 /** In a worker: everything but the admin listener, until the primary says stop. */

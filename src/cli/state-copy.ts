@@ -17,13 +17,14 @@ export interface StateCopyOptions {
 
 /**
  * `latchgate state copy --new NEW`: copies the SQLite state of one config into the empty database of another, which may
- * be PostgreSQL: on the way from one instance to several. No gateway may serve from it meanwhile. What was there stays.
+ * be PostgreSQL: on the way from one instance to several. No gateway may serve from it meanwhile, and no command writes to it.
+ * What was there stays.
  * Exit code 0. Throws ConfigError for either file, `state_in_use`, `state_not_empty`, `session_secrets_differ`, `usage`,
  * `state_unavailable`. With `json`: `tables` with `table` and `rows`.
  */
 export async function stateCopy(options: StateCopyOptions, io: Io): Promise<number> {
   const before = loadConfig(options.config, { env: io.env });
-  const after = loadConfig(options.next, { env: io.env });
+  const after = loadConfig(options.next, { env: io.env, option: '--new' });
   if (before.state.database === after.state.database) {
     throw new LatchgateError('usage', 'both configs name the same state database');
   }

@@ -11,6 +11,7 @@ import type { LoginRoutesOptions } from '../login/context.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import type { Readiness } from '../ops/health.ts';
 import type { Log } from '../ops/log.ts';
+import { countedAlone, type MetricValues } from '../ops/metrics.ts';
 import { createSessionCookies } from '../session/cookie.ts';
 import { concludePlan } from '../sync/decide.ts';
 import { applySync } from '../sync/runs.ts';
@@ -27,6 +28,11 @@ export interface ComposedConsole {
   readonly handler: RequestHandler;
   /** Plans that are being applied end early; what was begun is finished. */
   close(): Promise<void>;
+}
+
+export interface ComposedLoneConsole extends ComposedConsole {
+  /** What operators' work has counted, for `mergeMetrics`. */
+  counted(): Promise<MetricValues>;
 }
 
 export interface ConsoleParts {
@@ -93,7 +99,7 @@ export async function composeLoneConsole(
   config: Config,
   log: Log,
   readiness: () => Promise<Readiness>,
-): Promise<ComposedConsole | undefined> {
+): Promise<ComposedLoneConsole | undefined> {
   if (config.operators === undefined) return undefined;
   const state = await composeState(config, log);
   const engines = composeEngine(config, state);
@@ -113,7 +119,8 @@ export async function composeLoneConsole(
     await engines.close();
     await state.close();
   };
-  return composed && { handler: composed.handler, close };
+  const counted = async (): Promise<MetricValues> => countedAlone(await engines.metrics.values());
+  return composed && { handler: composed.handler, counted, close };
 }
 
 function composeApprovals(config: Config, engines: Engines) {

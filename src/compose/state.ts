@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { type Database, inOneTransaction, openDatabase } from '../directory/database.ts';
 import type { Directory } from '../directory/directory.ts';
 import { createDirectory } from '../directory/kysely-directory.ts';
+import { spokenAlone } from '../directory/spoken.ts';
 import { type Clock, systemClock } from '../ops/clock.ts';
 import type { Signer } from '../ops/keys.ts';
 import { createLogger, type Log, type LogFields } from '../ops/log.ts';
@@ -13,6 +14,7 @@ import { createEmbeddedSessions } from '../session/embedded.ts';
 import type { SessionStore } from '../session/store.ts';
 import { sqlPlace } from '../sources/sql/place.ts';
 import type { TargetConfig } from '../targets/schema.ts';
+import { isShadow } from './shadow.ts';
 
 const AUDIT_KEY_MS = 365 * 86_400_000;
 
@@ -44,7 +46,10 @@ export function composeLog(config: Config, stream?: Writable, fields?: LogFields
 export async function composeState(config: Config, log: Log): Promise<State> {
   const clock = systemClock;
   const database = await openDatabase(config.state.database, { log });
-  const directory = createDirectory(database, clock);
+  // What was fed counts where nothing is written.
+  const directoryOf = (within: Database): Directory =>
+    isShadow(config) ? createDirectory(within, clock) : spokenAlone(createDirectory(within, clock));
+  const directory = directoryOf(database);
   const sessions = await composeSessions(config, database, log);
   const auditSigner = createSigner({
     values: directory.values,
@@ -61,7 +66,7 @@ export async function composeState(config: Config, log: Log): Promise<State> {
     database,
     together: (work) =>
       inOneTransaction(database, (within) =>
-        work({ database: within, directory: createDirectory(within, clock), audit: createAudit(within, clock) }),
+        work({ database: within, directory: directoryOf(within), audit: createAudit(within, clock) }),
       ),
     directory,
     audit: createAudit(database, clock, auditSigner),

@@ -17,6 +17,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Reads a file up to one byte more than the limit. Default: the file system. */
   readonly readFile?: (path: string, limitBytes: number) => Uint8Array;
+  /** How the command names the file. Default `--config`. */
+  readonly option?: string;
 }
 
 export interface ExaminedConfig {
@@ -43,7 +45,7 @@ export function loadConfig(file: string, sources: ConfigSources): Config {
 /** The same without throwing, and with warnings. */
 export function examineConfig(file: string, sources: ConfigSources): ExaminedConfig {
   const readFile = sources.readFile ?? readFileUpTo;
-  const source = readSource(file, readFile);
+  const source = readSource(file, readFile, sources.option ?? '--config');
   if ('complaint' in source) return { complaints: [source.complaint], warnings: [] };
   const lookups: Lookups = {
     env: (name) => (Object.hasOwn(sources.env, name) ? sources.env[name] : undefined),
@@ -103,6 +105,7 @@ function outsideGrants(lookups: Lookups): (text: string, path: Path) => Substitu
 function readSource(
   file: string,
   readFile: (path: string, limitBytes: number) => Uint8Array,
+  option: string,
 ): { readonly text: string } | { readonly complaint: Complaint } {
   const fail = (code: Complaint['code'], message: string, hint?: string): { complaint: Complaint } => ({
     complaint: { file, line: 0, column: 0, path: [], code, message, ...(hint === undefined ? {} : { hint }) },
@@ -113,7 +116,7 @@ function readSource(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR')
-      return fail('file_unreadable', 'the file is not there', 'name it with --config FILE');
+      return fail('file_unreadable', 'the file is not there', `name it with ${option} FILE`);
     if (code === 'EISDIR') return fail('file_unreadable', 'this is a directory', 'name the file in it');
     return fail(
       'file_unreadable',

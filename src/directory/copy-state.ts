@@ -18,20 +18,23 @@ export interface CopiedTable {
 
 /**
  * Copies everything that a SQLite state database holds into another one that holds nothing, of either kind; all or
- * nothing. Both are of this version, as `openDatabase` leaves them. Throws `state_not_empty`; `usage` when `from` is no
+ * nothing, and of one moment: nobody else writes to `from` meanwhile, whoever tries waits and then reads
+ * `state_unavailable`. Both are of this version, as `openDatabase` leaves them. Throws `state_not_empty`; `usage` when `from` is no
  * SQLite; `internal` when something is missing afterwards.
  */
 export async function copyState(from: Database, to: Database): Promise<readonly CopiedTable[]> {
   if (from.engine !== 'sqlite') {
     throw new LatchgateError('usage', 'only a SQLite state is copied: for PostgreSQL there are pg_dump and pg_restore');
   }
-  const tables = await from.run(tablesOf);
-  return to.transaction(async (trx) => {
-    await assertEmpty(trx, tables);
-    const copied: CopiedTable[] = [];
-    for (const table of tables) copied.push({ table, rows: await copyTable(from, trx, table) });
-    if (to.engine === 'postgres') await goOnCounting(trx);
-    return copied;
+  return from.transaction(async (db) => {
+    const tables = await tablesOf(db);
+    return to.transaction(async (trx) => {
+      await assertEmpty(trx, tables);
+      const copied: CopiedTable[] = [];
+      for (const table of tables) copied.push({ table, rows: await copyTable(db, trx, table) });
+      if (to.engine === 'postgres') await goOnCounting(trx);
+      return copied;
+    });
   });
 }
 
@@ -53,10 +56,10 @@ async function assertEmpty(trx: Kysely<Tables>, tables: readonly string[]): Prom
   await sql`delete from ${sql.table(HEAD)}`.execute(trx);
 }
 
-async function copyTable(from: Database, trx: Kysely<Tables>, table: string): Promise<number> {
+async function copyTable(from: Kysely<Tables>, trx: Kysely<Tables>, table: string): Promise<number> {
   let copied = 0;
   for (let place = 0; ; ) {
-    const rows = await from.run((db) => pageOf(db, table, place));
+    const rows = await pageOf(from, table, place);
     if (rows.length === 0) break;
     place = Number(rows.at(-1)?.[PLACE]);
     const values = rows.map(({ [PLACE]: _, ...row }) => row);

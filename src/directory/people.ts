@@ -225,11 +225,18 @@ async function search(db: Kysely<Tables>, text: string, limit: number): Promise<
 type Said = Omit<AssertionRow, 'origin' | 'issuer' | 'subject' | 'remembered_groups'> &
   Partial<Pick<AssertionRow, 'remembered_groups'>>;
 
+/** Groups that nobody has verified are not those that the origin sent last. */
+const KEPT = {
+  remembered_groups: sql<
+    string | null
+  >`case when assertions.unverified = 1 then null else assertions.remembered_groups end`,
+};
+
 const upsert = prepared((db, key: Pick<AssertionRow, 'origin' | 'issuer' | 'subject'>, said: Said) =>
   db
     .insertInto('assertions')
     .values({ ...key, remembered_groups: null, ...said })
-    .onConflict((conflict) => conflict.columns(['origin', 'issuer', 'subject']).doUpdateSet(said)),
+    .onConflict((conflict) => conflict.columns(['origin', 'issuer', 'subject']).doUpdateSet({ ...KEPT, ...said })),
 );
 
 /** What an origin says now, in place of what it said before. */

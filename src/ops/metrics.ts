@@ -252,6 +252,11 @@ export function mergeMetrics(workers: readonly MetricValues[]): Promise<Rendered
   return rendered(AggregatorRegistry.aggregate([...workers]));
 }
 
+/** Of these what was counted: neither how something stands, which workers say, nor what is said of the process. */
+export function countedAlone(values: MetricValues): MetricValues {
+  return values.filter(({ name, type }) => String(type) !== 'gauge' && !/^latchgate_(process|nodejs)_/.test(name));
+}
+
 async function rendered(registry: Registry): Promise<RenderedMetrics> {
   return { contentType: registry.contentType, body: await registry.metrics() };
 }

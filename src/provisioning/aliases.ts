@@ -37,7 +37,9 @@ export class Aliases {
       : person;
   }
 
+  /** Nobody becomes somebody else by what nobody has verified. */
   async addTo(person: PersonId, assertion: Assertion): Promise<void> {
+    if (assertion.isUnverified === true) return;
     const alias = this.#aliasOf(assertion);
     if (alias === undefined) return;
     const { people } = this.#deps.directory;

@@ -1,7 +1,7 @@
 import type { Audit, AuditRecord } from '../audit/audit.ts';
 import type { Directory, Person } from '../directory/directory.ts';
 import { type Entitlement, entitlementKey, entitlementOf } from '../model/entitlement.ts';
-import { LatchgateError } from '../model/errors.ts';
+import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Pin } from '../model/pin.ts';
 import type { Clock } from '../ops/clock.ts';
@@ -48,7 +48,10 @@ interface Step {
   readonly did: string;
   /** Done before what follows from it, together with the record that says so. */
   readonly write?: (stores: Stores) => Promise<void>;
-  /** Returns why it is not done yet. `isDone`: it is all the same, and only what follows from it is pending. */
+  /**
+   * Returns why it is not done yet. `isDone`: it is all the same, and only what follows from it is pending. After a `write`
+   * nothing is thrown: it is decided, and what failed is tried again in the background.
+   */
   readonly follow: () => Promise<{ readonly pending?: string; readonly isDone?: true }>;
 }
 
@@ -155,7 +158,7 @@ class Undoing {
       did: `${entitlementKey(entitlement)} is taken, and pinned so that it is not given again`,
       write: (stores) => this.#pin(stores, person, 'withheld'),
       follow: async () => {
-        const state = await this.#again(person, target);
+        const state = await this.#followed(person, target);
         return (await this.#isGranted()) ? { pending: codeOf(state) } : {};
       },
     };
@@ -171,7 +174,7 @@ class Undoing {
     const pin = await this.#pinNow();
     const given = pin === undefined ? `${key} is given again` : `${key} is given again: the pin by ${pin.by} is lifted`;
     const follow = async () => {
-      const state = await this.#again(person, target);
+      const state = await this.#followed(person, target);
       return (await this.#isGranted(true)) ? {} : { pending: codeOf(state) };
     };
     // Asked of a plan, and before anything is written: a target that is down has no say in what is kept for good.
@@ -206,7 +209,7 @@ class Undoing {
     return {
       did: `the pin by ${pin.by} is lifted: the rules decide about ${entitlementKey(entitlement)} again`,
       write: async ({ directory }) => void (await directory.pins.lift(person.id, target, entitlement)),
-      follow: async () => pendingOf(await this.#again(person, target)),
+      follow: async () => pendingOf(await this.#followed(person, target)),
     };
   }
 
@@ -218,7 +221,7 @@ class Undoing {
     return {
       did: `${entitlementKey(entitlement)} is pinned again (${effect})`,
       write: (stores) => this.#pin(stores, person, effect, reason),
-      follow: async () => pendingOf(await this.#again(person, target)),
+      follow: async () => pendingOf(await this.#followed(person, target)),
     };
   }
 
@@ -249,7 +252,8 @@ class Undoing {
         await provisioner.enable(person.id, { actor, requestId });
         let pending: string | undefined;
         for (const { target } of await directory.accounts.ofPerson(person.id)) {
-          pending ??= pendingOf(await this.#again(person, target)).pending;
+          const { pending: why } = pendingOf(await this.#followed(person, target));
+          pending ??= why;
         }
         return pending === undefined ? {} : { pending, isDone: true };
       },
@@ -264,7 +268,15 @@ class Undoing {
       follow: async () => {
         const { actor, requestId } = this.#options;
         const signal = new AbortController().signal;
-        const states = await this.#deps.provisioner.disable(person.id, { actor, requestId, signal });
+        const { directory, provisioner } = this.#deps;
+        let states: ReadonlyMap<string, AccountState>;
+        try {
+          states = await provisioner.disable(person.id, { actor, requestId, signal });
+        } catch (thrown) {
+          // Out already, and their accounts are switched off later: that is no reason to do it once more.
+          if ((await directory.people.get(person.id))?.disabled !== true) throw thrown;
+          return { pending: toLatchgateError(thrown).code, isDone: true };
+        }
         const failed = [...states.values()].find(({ status }) => status === 'failed');
         return failed === undefined ? {} : { ...pendingOf(failed), isDone: true };
       },
@@ -345,6 +357,18 @@ class Undoing {
 
   #again({ id }: Person, target: string): Promise<AccountState> {
     return this.#deps.again(id, target, this.#options.actor, this.#options.requestId);
+  }
+
+  /** The same where it is decided already: what cannot even be tried is tried later. */
+  async #followed(person: Person, target: string): Promise<AccountState> {
+    try {
+      return await this.#again(person, target);
+    } catch (thrown) {
+      const error = toLatchgateError(thrown);
+      const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
+      await this.#deps.directory.retries.put(person.id, target, error.code, due);
+      return { status: 'failed', code: error.code, retryable: error.retryable, held: [] };
+    }
   }
 }
 

@@ -28,6 +28,7 @@ export async function rememberAliases(
         .selectFrom('assertions')
         .selectAll()
         .where('origin', '=', login)
+        .where('unverified', '=', 0)
         .where('person_id', '>', from)
         .where('person_id', 'not in', (inner) =>
           inner.selectFrom('subjects').select('person_id').where('issuer', '=', issuer),

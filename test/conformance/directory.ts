@@ -91,6 +91,19 @@ function describePeople(world: World): void {
       expect((await here.people.assertions(id))[1]).toEqual({ ...first, rememberedGroups: [] });
     });
 
+    it('forgets groups that nobody has verified when the origin itself speaks', async () => {
+      const { here } = world();
+      const subject = { issuer: 'https://id', subject: 'fed' };
+      const { id } = await here.people.ensure(subject, 'acme', 'Fed');
+      const word = { ...subject, origin: 'acme', active: true, claims: {}, at: new Date(1_000) };
+      await here.people.saveAssertion(id, { ...word, isUnverified: true }, ['bi-admins']);
+      expect(await here.people.assertions(id)).toEqual([
+        { ...word, isUnverified: true, rememberedGroups: ['bi-admins'] },
+      ]);
+      await here.people.saveAssertion(id, word, undefined);
+      expect(await here.people.assertions(id)).toEqual([word]);
+    });
+
     it('says of several people at once what was said of each', async () => {
       const { here, there } = world();
       const said = (subject: string) => ({

@@ -27,6 +27,10 @@ it('lets operators in, disables somebody everywhere, and ends what they had open
   expect(done.text).toContain('Disabled: no new login');
   expect((await personOf(id)).disabled).toBe(true);
   expect(gooddataUser(stage.journey.gooddata.state, 'ann')?.groups).toEqual([]);
+  // What this page has done is counted with what the workers did, and how the process stands is theirs alone.
+  const metrics = await (await fetch(`${stage.admin}/metrics`)).text();
+  expect(metrics).toMatch(/^latchgate_changes_total\{target="gooddata",op="revoke"\} [1-9]/m);
+  expect(metrics).toMatch(/^latchgate_provisioning_total\{target="gooddata",outcome="ready"\} [1-9]/m);
   await until('the end at every worker', async () => {
     const answers = await Promise.all(
       Array.from({ length: 8 }, () => ann.call(`${stage.journey.url}/.latchgate/userinfo`)),

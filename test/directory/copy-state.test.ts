@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { createAudit } from '../../src/audit/log.ts';
 import { copyState } from '../../src/directory/copy-state.ts';
@@ -82,4 +83,32 @@ it('is all or nothing', async () => {
   );
   await expect(copyState(from, to)).rejects.toThrow();
   expect(await contents(to)).toEqual(before);
+});
+
+it('is of one moment: what somebody writes meanwhile waits, and is in none of it', async () => {
+  await fill();
+  const before = await contents(from);
+  const command = await openDatabase(`sqlite:${join(folder, 'from.db')}`);
+  let written = false;
+  let wasWritten: boolean | undefined;
+  const slow: Database = {
+    ...to,
+    engine: to.engine,
+    transaction: (work) =>
+      to.transaction(async (trx) => {
+        const writing = createAudit(command, systemClock).append([{ event: 'test', actor: 'a command' }]);
+        void writing.then(() => {
+          written = true;
+        });
+        const done = await work(trx);
+        wasWritten = written;
+        return done;
+      }),
+  };
+  await copyState(from, slow);
+  expect(wasWritten).toBe(false);
+  expect(await contents(to)).toEqual(before);
+  while (!written) await sleep(10);
+  expect(await contents(from)).not.toEqual(before);
+  await command.close();
 });

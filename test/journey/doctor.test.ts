@@ -233,7 +233,9 @@ describe('state and sessions', () => {
 
 describe('identity providers', () => {
   it('one that is not there, or is something else', async () => {
-    await expectFindings({ sections: { login: at('http://127.0.0.1:1') } }, 'provider_unreachable');
+    const silent = await expectFindings({ sections: { login: at('http://127.0.0.1:1') } }, 'provider_unreachable');
+    expect(silent).toContain('does not answer (provider_unavailable)');
+    expect(silent).not.toContain('target_unavailable');
     const page = await stub(
       answering((_req, res) => void res.writeHead(200, { 'Content-Type': 'text/html' }).end('<p>hello')),
     );

@@ -142,6 +142,9 @@ test('a config that changes nobody says so, and one that is wrong is refused', a
   });
   const wrong = newConfig('wrong.yaml', { rules: '{ a: { when: { groups: x }, grant: { nowhere: {} } } }' });
   expect(await preview(wrong)).toMatchObject({ code: 2, connections: 0 });
+  const nowhere = await journey.cli('preview', '--new', join(journey.folder, 'nowhere.yaml'));
+  expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringContaining('nowhere.yaml')]);
+  expect(nowhere.err).toContain('(name it with --new FILE)');
   expect(await preview(journey.configFile, '--since', 'yesterday')).toMatchObject({ code: 64 });
 });
 

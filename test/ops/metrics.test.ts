@@ -1,4 +1,4 @@
-import { createMetrics, mergeMetrics } from '../../src/ops/metrics.ts';
+import { countedAlone, createMetrics, mergeMetrics } from '../../src/ops/metrics.ts';
 
 const lines = async (text: Promise<{ readonly body: string }>): Promise<string[]> =>
   (await text).body.split('\n').filter((line) => !line.startsWith('#'));
@@ -53,6 +53,24 @@ describe('the metrics of several workers', () => {
     const merged = await lines(mergeMetrics(await Promise.all([first.values(), second.values()])));
     expect(merged).toEqual(expect.arrayContaining(['latchgate_audit_ok 0', 'latchgate_check_ok{check="state"} 0']));
   });
+});
+
+it('of the process that serves operators alone what it counted is added, and nothing of how it stands', async () => {
+  const [worker, lone] = [createMetrics({ processMetrics: true }), createMetrics({ processMetrics: true })];
+  for (const one of [worker, lone]) one.login('staff', 'allow', 'ok');
+  worker.check('state', true);
+  lone.check('state', false);
+  lone.sessions(99);
+  const counted = countedAlone(await lone.values());
+  const merged = await lines(mergeMetrics([await worker.values(), counted]));
+  expect(merged).toEqual(
+    expect.arrayContaining([
+      'latchgate_logins_total{login="staff",outcome="allow",code="ok"} 2',
+      'latchgate_check_ok{check="state"} 1',
+      'latchgate_sessions 0',
+    ]),
+  );
+  expect(counted.map(({ name }) => name).filter((name) => /process|nodejs/.test(name))).toEqual([]);
 });
 
 it('what nobody has looked at yet is not said to be wrong', async () => {

@@ -35,7 +35,7 @@ async function last(event: string, key?: string): Promise<number> {
   return found.seq;
 }
 
-function undoing(seq: number, dryRun = false) {
+function undoing(seq: number, dryRun = false, more: Partial<Parameters<typeof undo>[0]> = {}) {
   const { directory, audit, engine, deps } = world;
   return undo(
     {
@@ -47,6 +47,7 @@ function undoing(seq: number, dryRun = false) {
       again: (...args) => engine.again(...args),
       planAgain: (...args) => engine.planAgain(...args),
       wants: (...args) => engine.wants(...args),
+      ...more,
     },
     seq,
     { actor: 'operator', requestId: 'undo-1', dryRun },
@@ -186,6 +187,58 @@ describe('a target that is down for a moment', () => {
     expect([pending, await undoneCount(), isOn()]).toEqual(['target_unavailable', 0, false]);
     await undoing(seq);
     expect([await undoneCount(), isOn()]).toEqual([1, true]);
+  });
+});
+
+describe('what follows from it cannot even be tried', () => {
+  const again = async () => {
+    throw new LatchgateError('no_access', 'what is remembered cannot be read');
+  };
+  const waiting = async () => {
+    const due = await world.directory.retries.due(new Date(world.now + 86_400_000), 10);
+    return due.map(({ target, code }) => `${target} ${code}`);
+  };
+  const catchUp = async () => {
+    world.now += 86_400_000;
+    await world.engine.retryDue(10);
+  };
+
+  it('a grant that was taken: it is decided, and follows in the background', async () => {
+    const { pending } = await undoing(await last('grant.given', 'role:Alpha'), false, { again });
+    expect([pending, await waiting(), given()]).toEqual(['no_access', ['bi no_access'], BEFORE]);
+    await catchUp();
+    expect([given(), await waiting()]).toEqual([['group:analysts'], []]);
+  });
+
+  it('a pin that was lifted: the rules decide again, in the background', async () => {
+    await undoing(await last('grant.given', 'role:Alpha'));
+    const { pending } = await undoing(await last('grant.pinned'), false, { again });
+    expect([pending, await waiting(), given()]).toEqual(['no_access', ['bi no_access'], ['group:analysts']]);
+    await catchUp();
+    expect([given(), await waiting()]).toEqual([BEFORE, []]);
+  });
+
+  it('somebody who is enabled again: their accounts follow in the background', async () => {
+    await disable();
+    const { pending } = await undoing(await last('person.disabled'), false, { again });
+    expect([pending, isOn(), await waiting()]).toEqual(['no_access', false, ['bi no_access']]);
+    await catchUp();
+    expect([isOn(), given()]).toEqual([true, BEFORE]);
+  });
+
+  it('an account that is to be switched on: nothing was decided, and the same is done again', async () => {
+    world.hr.add('ann', { groups: [], preferred_username: 'ann' });
+    await world.apply();
+    const seq = await last('account.disabled');
+    world.hr.add('ann', { groups: ['User'], preferred_username: 'ann' });
+    world.bi.hook = (op) => {
+      if (op === 'apply') throw new LatchgateError('target_unavailable', 'it is down');
+    };
+    await world.apply();
+    world.bi.hook = () => {};
+    await expect(undoing(seq, false, { again })).rejects.toMatchObject({ code: 'no_access' });
+    await undoing(seq);
+    expect(isOn()).toBe(true);
   });
 });
 

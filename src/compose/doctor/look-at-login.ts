@@ -51,10 +51,23 @@ export async function lookAtLogin(
     discovery,
     look(about, 'what the provider can do', async () => abilities(login, found)),
     look(about, 'signing keys', (signal) => keys(login, found, signal)),
-    look(about, 'the client at the token endpoint', (signal) => client(login, found, signal)),
-    look(about, 'the redirect URI', (signal) => redirectUriKnown(login, found, signal)),
+    look(about, 'the client at the token endpoint', (signal) => asked(client(login, found, signal))),
+    look(about, 'the redirect URI', (signal) => asked(redirectUriKnown(login, found, signal))),
     said,
   ]);
+}
+
+/** What is called is a provider, and no target. */
+function ofProvider(thrown: unknown): LatchgateError {
+  const error = toLatchgateError(thrown);
+  if (error.code !== 'target_unavailable') return error;
+  return new LatchgateError('provider_unavailable', error.message, { cause: error });
+}
+
+function asked<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((thrown: unknown) => {
+    throw ofProvider(thrown);
+  });
 }
 
 async function get({ http, config }: Login, url: string, signal: AbortSignal) {
@@ -84,7 +97,7 @@ async function discover(
     date = response.headers['date'];
     metadata = metadataIn(response.json());
   } catch (thrown) {
-    const { code } = toLatchgateError(thrown);
+    const { code } = ofProvider(thrown);
     const isOther = code === 'target_answer_invalid' || code === 'provider_metadata_invalid';
     if (isOther)
       return { findings: [finding('provider_metadata_invalid', about, `${address} is no discovery document`)] };
@@ -156,7 +169,7 @@ async function keys(login: Login, metadata: ServerMetadata, signal: AbortSignal)
   try {
     shown = (await get(login, address, signal)).json();
   } catch (thrown) {
-    return [finding('provider_keys_unusable', about, `${address} shows no keys (${toLatchgateError(thrown).code})`)];
+    return [finding('provider_keys_unusable', about, `${address} shows no keys (${ofProvider(thrown).code})`)];
   }
   const all = (shown as { keys?: unknown } | null)?.keys;
   const list = Array.isArray(all) ? (all as readonly Record<string, unknown>[]) : [];
