@@ -1,7 +1,6 @@
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';
-import { composeLoneConsole } from '../compose/console.ts';
 import { joinDeployment } from '../compose/deployment.ts';
 import { composeEngine } from '../compose/engine.ts';
 import { composeGateway, type Gateway, type GatewayPart } from '../compose/gateway.ts';
@@ -63,7 +62,10 @@ async function serveWithWorkers(
   const workers = createWorkers(config, count, log);
   const closing = new AbortController();
   const admin = adminOf(workers, closing.signal);
-  const console = await composeLoneConsole(config, log, admin.readiness);
+  const console =
+    config.operators === undefined
+      ? undefined
+      : await (await import('../compose/console.ts')).composeLoneConsole(config, log, admin.readiness);
   const pages =
     console === undefined
       ? {}

@@ -1,9 +1,10 @@
-import type { RequestHandler } from 'express';
+import type { Express, RequestHandler } from 'express';
 import { createAuditSearch } from '../audit/search.ts';
 import type { Config } from '../config/schema.ts';
 import { createConsole } from '../console/console.ts';
 import type { ApprovedPlan } from '../console/deps.ts';
-import { createConsoleLogins } from '../console/login.ts';
+import { createConsoleEntrance } from '../console/entrance.ts';
+import { createConsoleLogins, ENTRANCE } from '../console/login.ts';
 import { compileRoles } from '../console/roles.ts';
 import { createConsoleSessions } from '../console/sessions.ts';
 import { createConsoleSessionRows } from '../directory/console-sessions.ts';
@@ -20,7 +21,7 @@ import { composeConsoleDrifts } from './console-drifts.ts';
 import { composeEngine, type Engines } from './engine.ts';
 import { composeSessions } from './live-sessions.ts';
 import { composeProviders } from './providers.ts';
-import { composeState } from './state.ts';
+import { composeState, type State } from './state.ts';
 import { composeSyncs } from './syncs.ts';
 
 /** The operators' page, for the admin listener. */
@@ -39,6 +40,18 @@ export interface ConsoleParts {
   /** The session at `public_url` to go on with. */
   readonly current: LoginRoutesOptions['current'];
   readonly readiness: () => Promise<Readiness>;
+}
+
+/** By which people come to it from the login at `public_url`; nothing, when nobody may use it. */
+export function addEntrance(
+  app: Express,
+  { admin_url: adminUrl, operators, public_url: publicUrl }: Config,
+  options: LoginRoutesOptions,
+  { directory, clock }: Pick<State, 'directory' | 'clock'>,
+): void {
+  if (adminUrl === undefined || operators === undefined) return;
+  const logins = createConsoleLogins({ adminUrl, publicUrl, handovers: directory.handovers, clock });
+  app.use(ENTRANCE, createConsoleEntrance(options, logins, compileRoles(operators)));
 }
 
 /** undefined: nobody may use it. */

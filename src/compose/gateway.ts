@@ -3,9 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Config } from '../config/schema.ts';
 import { hasReaders } from '../config/without-people.ts';
-import { createConsoleEntrance } from '../console/entrance.ts';
-import { createConsoleLogins, ENTRANCE } from '../console/login.ts';
-import { compileRoles } from '../console/roles.ts';
 import { sendFailure } from '../login/answer.ts';
 import { createLoginStart } from '../login/begin.ts';
 import type { LoginRoutesOptions } from '../login/context.ts';
@@ -23,7 +20,6 @@ import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts'
 import { createPublicServer } from '../proxy/server.ts';
 import { parseRequestTarget } from '../proxy/target.ts';
 import { type Certificates, createCertificates } from '../proxy/tls.ts';
-import { WELL_KNOWN } from '../scim/server.ts';
 import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
 import { createExpressSessions } from '../session/express.ts';
 import type { Session } from '../session/store.ts';
@@ -31,7 +27,6 @@ import { isServed } from '../targets/schema.ts';
 import { composeAudit } from './audit.ts';
 import { composeBearers } from './bearers.ts';
 import { composeBreakGlass } from './break-glass.ts';
-import { composeConsole } from './console.ts';
 import { countEverywhere } from './counts.ts';
 import type { ComposedTarget, Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
@@ -42,7 +37,6 @@ import { createOutcomeRecorder } from './outcomes.ts';
 import { type ConfiguredLogin, composeProviders } from './providers.ts';
 import { composeScheduledDrift } from './scheduled-drift.ts';
 import { composeScheduledSyncs } from './scheduled-syncs.ts';
-import { composeScim } from './scim.ts';
 import { asItIs, isShadow } from './shadow.ts';
 import type { State } from './state.ts';
 import { noteStranger } from './strangers.ts';
@@ -83,9 +77,10 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
   });
   const routes = composeRoutes(config);
   const live = composeSessions(config, engines, providers, cookies);
-  const scim = composeScim(config, engines);
-  const proxy = composeProxy(config, engines, { cookies, live, providers, routes });
-  const pages = composePages(config, engines, { cookies, live, providers, routes });
+  // Here and below, so that what only some deployments have takes memory only there.
+  const scim = config.scim === undefined ? undefined : (await import('./scim.ts')).composeScim(config, engines);
+  const proxy = composeProxy(config, engines, { cookies, live, providers, routes }, scim?.ownPaths ?? []);
+  const pages = await composePages(config, engines, { cookies, live, providers, routes });
   const gateway = scim === undefined ? pages : scim.before(pages);
   const certificates = composeCertificates(config, state);
   const publicServer = createPublicServer({
@@ -128,7 +123,9 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
     await drift.measure().catch(() => {});
   };
   const console =
-    part.admin === false ? undefined : composeConsole(config, engines, { current: live.pages.current, readiness });
+    part.admin === false || config.operators === undefined
+      ? undefined
+      : (await import('./console.ts')).composeConsole(config, engines, { current: live.pages.current, readiness });
   const adminServer = createServer(
     createAdminApp({
       readiness,
@@ -200,13 +197,18 @@ function composeRoutes(config: Config): readonly Route<Session>[] {
   });
 }
 
-function composeProxy(config: Config, engines: Engines, { cookies, live, providers, routes }: PageParts): GatewayProxy {
+function composeProxy(
+  config: Config,
+  engines: Engines,
+  { cookies, live, providers, routes }: PageParts,
+  ownPaths: readonly string[],
+): GatewayProxy {
   const { state, metrics, engine, signer, targets } = engines;
   const { log, clock, sessions, directory } = state;
   const bearers = isShadow(config) ? undefined : composeBearers(config, engines, providers, live.pages.endedLogins);
   return new GatewayProxy({
     publicUrl: config.public_url,
-    ownPaths: config.scim === undefined ? [] : [config.scim.path, WELL_KNOWN],
+    ownPaths,
     trustedProxies: config.trusted_proxies,
     forwardAuthSecrets: config.forward_auth?.secrets ?? [],
     routes,
@@ -276,7 +278,11 @@ interface PageParts {
   readonly routes: readonly Route<Session>[];
 }
 
-function composePages(config: Config, engines: Engines, { cookies, live, providers, routes }: PageParts): GatewayPages {
+async function composePages(
+  config: Config,
+  engines: Engines,
+  { cookies, live, providers, routes }: PageParts,
+): Promise<GatewayPages> {
   const { state, metrics, engine, signer } = engines;
   const { directory, clock, log, sessions } = state;
   const hosts = hostsOfRoutes(config.public_url, routes);
@@ -329,16 +335,7 @@ function composePages(config: Config, engines: Engines, { cookies, live, provide
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
-  const { admin_url: adminUrl, operators } = config;
-  if (adminUrl !== undefined && operators !== undefined) {
-    const logins = createConsoleLogins({
-      adminUrl,
-      publicUrl: config.public_url,
-      handovers: directory.handovers,
-      clock,
-    });
-    app.use(ENTRANCE, createConsoleEntrance(options, logins, compileRoles(operators)));
-  }
+  if (config.operators !== undefined) (await import('./console.ts')).addEntrance(app, config, options, state);
   app.use('/.latchgate', createLoginRouter(options));
   const startsLogin = createLoginStart(options);
   return (req, res, requestId) => {

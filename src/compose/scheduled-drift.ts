@@ -1,9 +1,9 @@
 import type { Config } from '../config/schema.ts';
 import type { DriftReport } from '../drift/drift.ts';
-import { driftCounts } from '../drift/render.ts';
+import type { driftCounts } from '../drift/render.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
 import { createHttpClient } from '../ops/http.ts';
-import { type ComposedDrifts, composeDrifts } from './drift.ts';
+import type { ComposedDrifts } from './drift.ts';
 import { rememberDrift } from './drift-seen.ts';
 import type { Engines } from './engine.ts';
 import type { Job } from './jobs.ts';
@@ -35,7 +35,9 @@ export function composeScheduledDrift(config: Config, engines: Engines, stop: Ab
   const http = createHttpClient({ log });
   let composed: Promise<ComposedDrifts> | undefined;
   const review = async (): Promise<void> => {
-    composed ??= composeDrifts(config, engines).catch((thrown: unknown) => {
+    // Here, so that it takes memory only where somebody wants it.
+    const compose = async () => (await import('./drift.ts')).composeDrifts(config, engines);
+    composed ??= compose().catch((thrown: unknown) => {
       composed = undefined;
       throw thrown;
     });
@@ -57,6 +59,7 @@ export function composeScheduledDrift(config: Config, engines: Engines, stop: Ab
     await tell(reports);
   };
   const tell = async (reports: readonly DriftReport[]): Promise<void> => {
+    const { driftCounts } = await import('../drift/render.ts');
     const counts = reports.flatMap(driftCounts);
     const last: Last = { at: clock.now(), counts };
     await directory.values.swap(LAST, await directory.values.get(LAST), JSON.stringify(last));

@@ -5,14 +5,12 @@ import { createHttpClient } from '../ops/http.ts';
 import { newRequestId } from '../ops/request-id.ts';
 import { annotate, inSpan } from '../ops/tracing.ts';
 import { isScheduled } from '../sync/due.ts';
-import { followChanges } from '../sync/following.ts';
-import { applySync, reportSync } from '../sync/runs.ts';
 import { type RunEnd, type ScheduledSync, SyncSchedule } from '../sync/schedule.ts';
 import { standingOf } from '../sync/standing.ts';
 import type { Engines } from './engine.ts';
 import { isShadow } from './shadow.ts';
 import { composeFeed, hasFeed } from './sources.ts';
-import { type ComposedSyncs, composeSyncs } from './syncs.ts';
+import type { ComposedSyncs } from './syncs.ts';
 
 const SCHEDULER = 'scheduler';
 /** From a change to the run: their lists lag behind, and changes come in crowds. */
@@ -40,8 +38,9 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
   const { directory, clock, log } = state;
   let composed: Promise<ComposedSyncs> | undefined;
   const syncsOf = async (): Promise<ComposedSyncs> => {
-    // What sources need is loaded only where one is due. Whoever could not be composed is tried again.
-    composed ??= composeSyncs(config, engines).catch((thrown: unknown) => {
+    // What syncs and their sources need is loaded only where one is due. Whoever could not be composed is tried again.
+    const compose = async () => (await import('./syncs.ts')).composeSyncs(config, engines);
+    composed ??= compose().catch((thrown: unknown) => {
       composed = undefined;
       throw thrown;
     });
@@ -84,6 +83,7 @@ export function composeScheduledSyncs(config: Config, engines: Engines): Schedul
     log.info('a sync begins', { sync: name, requestId });
     try {
       const { syncs } = await syncsOf();
+      const { applySync, reportSync } = await import('../sync/runs.ts');
       const deps = { ...directory, clock, syncs };
       const options = { actor: SCHEDULER, requestId };
       if (config.sync[name]?.do !== 'apply' || isShadow(config)) {
@@ -136,6 +136,7 @@ async function followSource(
   const source = config.sources[name];
   const { directory, clock, log } = state;
   const http = createHttpClient({ readOnly: true, log, limiters });
+  const { followChanges } = await import('../sync/following.ts');
   const feed = source && (await composeFeed({ name, config: source, http, clock, log, limiters }));
   try {
     if (feed !== undefined) await followChanges(name, { ...directory, clock, feed, onChange }, stop);

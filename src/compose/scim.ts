@@ -21,6 +21,8 @@ import type { Job } from './jobs.ts';
 import { ownerOf } from './owners.ts';
 
 export interface ComposedScim {
+  /** What is at or below them is served here. */
+  readonly ownPaths: readonly string[];
   /** Serves the API, and leaves everything else to these. */
   before(pages: GatewayPages): GatewayPages;
   /** Throws `scim_token_missing`. */
@@ -71,6 +73,7 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
     log,
   });
   return {
+    ownPaths: [scim.path, WELL_KNOWN],
     before: (pages) => (req, res, requestId, path) => {
       if (!isAtOrBelow(path, scim.path) && path !== WELL_KNOWN) return pages(req, res, requestId, path);
       void server.handle(req, res, requestId, path);

@@ -1,7 +1,7 @@
-import { Agent, request as undiciRequest } from 'undici';
 import { LatchgateError } from '../model/errors.ts';
 import { startDeadline } from './deadline.ts';
 import type { Limiters } from './limiter.ts';
+import { Agent, request as undiciRequest } from './undici.ts';
 
 /** A GET whose answer is read as it comes, because it is long or does not end. */
 export interface StreamRequest {
@@ -47,8 +47,7 @@ export function createHttpStreams({ limiters, userAgent = 'latchgate' }: HttpStr
       const turn = await limiters?.of(request.url).turn(request.signal);
       const watch = watchSilence(request);
       try {
-        const answer = await undiciRequest(request.url, {
-          dispatcher: agent,
+        const answer = await undiciRequest(agent, request.url, {
           method: 'GET',
           headers: { 'user-agent': userAgent, 'accept-encoding': 'identity', ...request.headers },
           signal: watch.signal,

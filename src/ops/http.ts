@@ -1,4 +1,3 @@
-import { Agent, request as undiciRequest } from 'undici';
 import { LatchgateError } from '../model/errors.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
 import { type RawAnswer, readAnswer, toHttpResponse } from './http-answer.ts';
@@ -8,6 +7,7 @@ import type { Log } from './log.ts';
 import { backoff, canRetry, delayBeforeRetry, isConnectionFailure, pause, retryAfterMs } from './retry.ts';
 import { createSemaphore, type Semaphore } from './semaphore.ts';
 import { inCall } from './tracing.ts';
+import { Agent, request as undiciRequest } from './undici.ts';
 
 export interface HttpClientOptions {
   /** For one call with all its retries, connect to last byte; default 10 s. */
@@ -210,8 +210,7 @@ function waitBefore(
 }
 
 async function once(agent: Agent, call: Call, signal: AbortSignal): Promise<RawAnswer> {
-  const answer = await undiciRequest(call.url, {
-    dispatcher: agent,
+  const answer = await undiciRequest(agent, call.url, {
     method: call.method,
     headers: call.headers,
     body: call.body ?? null,
