@@ -24,7 +24,7 @@ interface UnlinkOptions {
  * `latchgate users unlink U SUBJECT`: two humans were taken for one. The subject, as `users show` has it, becomes a person of
  * its own, with what its origin said by it. U keeps the accounts, loses what that origin gave, and has no session any more;
  * the new person gets accounts of their own, both in the background. Exit code 0. Throws `not_found` when U has no such
- * subject, `usage` when several fit or none would be left. With `json`: `id`, `unlinked`, `subjects`.
+ * subject, `usage` when several fit, none would be left, or U is out by their owner's word, which holds for one of the two alone. With `json`: `id`, `unlinked`, `subjects`.
  */
 export async function usersUnlink(
   who: string,
@@ -35,6 +35,7 @@ export async function usersUnlink(
 ): Promise<number> {
   const person = await onePerson(deps, who, { partial: false });
   const subjects = await subjectsMeant(person, subject, options, deps);
+  if (person.leftAt !== undefined) throw wouldLetIn(person);
   const other = await deps.people.split(person.id, subjects, subject);
   // Nobody can say of a session any more whose it was.
   await deps.sessions.destroyFor({ person: person.id });
@@ -52,8 +53,22 @@ export async function usersUnlink(
     for (const { id } of [person, other]) await deps.retries.put(id, target, 'target_pending', now);
   }
   if (options.json === true) io.out(JSON.stringify({ id: person.id, unlinked: other.id, subjects }));
-  else io.out(`${printable(subject)} is ${other.id} from now on, and not ${named(person)}; accounts follow`);
+  else {
+    io.out(`${printable(subject)} is ${other.id} from now on, and not ${named(person)}; accounts follow`);
+    const after = await deps.people.get(person.id);
+    if (person.owner !== undefined && after !== undefined && after.owner === undefined) {
+      io.out(`${named(person)} is no more among whom ${person.owner} owns: whom it lets go of is ${other.id}`);
+    }
+  }
   return 0;
+}
+
+/** Whom of the two the owner does not speak of is in again. */
+function wouldLetIn(person: Person): LatchgateError {
+  return new LatchgateError(
+    'usage',
+    `${named(person)} is out, and by this one of the two would be let in: latchgate users enable ${person.id} comes first, if that is meant; whom ${person.owner ?? 'the owner'} has let go is out again when they are two`,
+  );
 }
 
 async function subjectsMeant(

@@ -93,7 +93,7 @@ export const ERRORS = {
   saml_message_invalid: row(
     403,
     false,
-    'A SAML message is not in the form that is taken: DOCTYPE, comments, too deep, not what SAML 2.0 says, or nothing that was asked for in it.',
+    'A SAML message is not in the form that is taken: DOCTYPE, comments, too deep, not what SAML 2.0 says, encrypted in a way that is not opened, or nothing that was asked for in it. `check` names the rule.',
   ),
   saml_signature_invalid: row(
     403,

@@ -186,6 +186,10 @@ describe('with identity.join: verified_email', () => {
     expect(refusalOn(await company.byOidc('ann'))).toMatchObject({ status: 403, code: 'person_left' });
     expect(refusalOn(await company.bySaml('ann'))).toMatchObject({ status: 403, code: 'person_left' });
     expect(await company.byToken('ann')).toMatch(/^40[13] /);
+    const unlinked = await company.journey.cli('users', 'unlink', 'ann@acme.test', 'saml-ann');
+    expect(unlinked.code).toBe(64);
+    expect(unlinked.err).toContain('latchgate users enable p_');
+    expect(refusalOn(await company.bySaml('ann'))).toMatchObject({ status: 403, code: 'person_left' });
     company.list('ann', 'zoe');
     await company.sync();
     await until('the account to go', () => !company.accounts().includes('ann') || undefined);

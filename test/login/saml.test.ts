@@ -3,7 +3,7 @@ import { inflateRawSync } from 'node:zlib';
 import { SignedXml } from 'xml-crypto';
 import { ownKeyOf } from '../../src/login/saml/own-key.ts';
 import { childrenOf, NS, readXml } from '../../src/login/saml/xml.ts';
-import { newKey, SamlIdp } from '../emulators/saml/idp.ts';
+import { newKey, SamlIdp, type Transport } from '../emulators/saml/idp.ts';
 import { instant } from '../emulators/saml/messages.ts';
 import { refusal } from './oidc-harness.ts';
 import { ACS, ENTITY_ID, newLogin, SamlHarness, SLO } from './saml-harness.ts';
@@ -137,6 +137,31 @@ describe('a login', () => {
     ]) {
       expect(await refusal(keyed.logIn(lies))).toBe('saml_signature_invalid: encrypted assertion');
     }
+  });
+
+  it('opens keys that are wrapped by RSA-OAEP with one hash, as Keycloak does by default, and says which it does not open', async () => {
+    const { certificate } = ownKeyOf(decryption.key, 'a test');
+    const [enc, enc11, sha1] = ['http://www.w3.org/2001/04/xmlenc#', 'http://www.w3.org/2009/xmlenc11#', 'sha1'];
+    const [oaep, mgf1p, mask] = [`${enc11}rsa-oaep`, `${enc}rsa-oaep-mgf1p`, `${enc11}mgf1`];
+    const [digest, hash] = [`${enc}sha256`, 'sha256'];
+    const said = async (transport: Transport) => refusal(keyed.logIn({ encryptFor: certificate, transport }));
+    expect(await said({ algorithm: oaep, digest, mask: `${mask}sha256`, hash })).toBe('accepted');
+    expect(await said({ algorithm: oaep, digest: `${enc}sha512`, mask: `${mask}sha512`, hash: 'sha512' })).toBe(
+      'accepted',
+    );
+    expect(await said({ algorithm: oaep, hash: sha1 })).toBe('accepted');
+    expect(await said({ algorithm: mgf1p, hash: sha1 })).toBe('accepted');
+    const mixed = 'saml_message_invalid: key transport digest and mask';
+    expect(await said({ algorithm: oaep, digest, hash })).toBe(mixed);
+    expect(await said({ algorithm: oaep, digest, mask: `${mask}sha1`, hash })).toBe(mixed);
+    expect(await said({ algorithm: mgf1p, digest, hash })).toBe(mixed);
+    expect(await said({ algorithm: mgf1p, digest, mask: `${mask}sha256`, hash })).toBe(mixed);
+    expect(await said({ algorithm: oaep, digest: 'urn:other', mask: 'urn:other', hash })).toBe(mixed);
+    expect(await said({ algorithm: `${enc}rsa-1_5`, hash: sha1 })).toBe(
+      'saml_message_invalid: key transport algorithm',
+    );
+    const wrong = { algorithm: oaep, digest, mask: `${mask}sha256`, hash: sha1 };
+    expect(await said(wrong)).toBe('saml_signature_invalid: encrypted assertion');
   });
 
   it('does not say what is wrong with an encrypted assertion, nor decrypts one before the response is verified', async () => {

@@ -177,8 +177,9 @@ export class KeycloakAdmin {
         'saml.encrypt': String(encryption !== undefined),
         ...(encryption === undefined ? {} : { 'saml.encryption.certificate': bare(encryption) }),
         'saml.encryption.algorithm': 'http://www.w3.org/2009/xmlenc11#aes256-gcm',
-        'saml.encryption.keyAlgorithm': 'http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p',
-        'saml.encryption.digestMethod': 'http://www.w3.org/2000/09/xmldsig#sha1',
+        'saml.encryption.keyAlgorithm': 'http://www.w3.org/2009/xmlenc11#rsa-oaep',
+        'saml.encryption.digestMethod': 'http://www.w3.org/2001/04/xmlenc#sha256',
+        'saml.encryption.maskGenerationFunction': 'http://www.w3.org/2009/xmlenc11#mgf1sha256',
       },
       protocolMappers: [
         mapper('email', 'saml-user-attribute-mapper', { 'user.attribute': 'email' }),

@@ -152,7 +152,7 @@ class SamlLogin implements SamlProvider {
     };
     const envelope = this.#opened(text, wanted);
     const keys = { certificates: idp.certificates, decryption: this.#parts.decryption };
-    const assertion = await verifiedAssertion(envelope, keys, wanted, this.#refuse);
+    const assertion = verifiedAssertion(envelope, keys, wanted, this.#refuse);
     const asked = transaction === undefined ? undefined : requestId(transaction.nonce);
     const read = readAssertion(
       assertion,

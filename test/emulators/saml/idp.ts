@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { constants, createCipheriv, generateKeyPairSync, publicEncrypt, randomBytes, sign } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { type EncryptOptions, encrypt } from 'xml-encryption';
 import { ownKeyOf } from '../../../src/login/saml/own-key.ts';
@@ -41,6 +41,18 @@ export interface SamlLies extends Partial<Facts> {
   readonly encryptFor?: string;
   /** How. Default AES-256-GCM. */
   readonly encryption?: EncryptOptions['encryptionAlgorithm'];
+  /** How its key is wrapped. Default RSA-OAEP with SHA-1 throughout. */
+  readonly transport?: Transport;
+}
+
+/** As XML Encryption 1.1 §5.5.2 writes it. */
+export interface Transport {
+  readonly algorithm: string;
+  /** None: not said. */
+  readonly digest?: string;
+  readonly mask?: string;
+  /** By which it is wrapped in truth. */
+  readonly hash: string;
 }
 
 export interface SamlIdpOptions {
@@ -120,7 +132,9 @@ export class SamlIdp {
     const plain = assertionXml(facts);
     let assertion = changeAssertion?.(plain) ?? plain;
     if (signAssertion) assertion = signXml(assertion, facts.assertionId, key, signing);
-    if (encryptFor !== undefined) assertion = await encrypted(assertion, encryptFor, encryption);
+    if (encryptFor !== undefined && lies.transport !== undefined) {
+      assertion = sealed(assertion, encryptFor, lies.transport);
+    } else if (encryptFor !== undefined) assertion = await encrypted(assertion, encryptFor, encryption);
     const whole = responseXml(facts, assertion);
     let response = changeResponse?.(whole) ?? whole;
     if (signResponse) response = signXml(response, facts.responseId, key, signing);
@@ -199,4 +213,28 @@ function encrypted(
           : resolve(`<saml:EncryptedAssertion xmlns:saml="${ASSERTION}">${result}</saml:EncryptedAssertion>`),
     );
   });
+}
+
+/** As Apache Santuario, which Keycloak uses, lays it out. */
+function sealed(xml: string, certificate: string, { algorithm, digest, mask, hash }: Transport): string {
+  const [secret, iv] = [randomBytes(32), randomBytes(12)];
+  const cipher = createCipheriv('aes-256-gcm', secret, iv);
+  const content = Buffer.concat([iv, cipher.update(xml, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  const wrapped = publicEncrypt(
+    { key: certificate, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: hash },
+    secret,
+  );
+  const value = (bytes: Buffer) =>
+    `<xenc:CipherData><xenc:CipherValue>${bytes.toString('base64')}</xenc:CipherValue></xenc:CipherData>`;
+  const DSIG = 'http://www.w3.org/2000/09/xmldsig#';
+  const said = [
+    digest === undefined ? '' : `<ds:DigestMethod xmlns:ds="${DSIG}" Algorithm="${digest}"/>`,
+    mask === undefined ? '' : `<xenc11:MGF xmlns:xenc11="http://www.w3.org/2009/xmlenc11#" Algorithm="${mask}"/>`,
+  ].join('');
+  return [
+    `<saml:EncryptedAssertion xmlns:saml="${ASSERTION}"><xenc:EncryptedData xmlns:xenc="http://www.w3.org/2001/04/xmlenc#" Type="http://www.w3.org/2001/04/xmlenc#Element">`,
+    '<xenc:EncryptionMethod Algorithm="http://www.w3.org/2009/xmlenc11#aes256-gcm"/>',
+    `<ds:KeyInfo xmlns:ds="${DSIG}"><xenc:EncryptedKey><xenc:EncryptionMethod Algorithm="${algorithm}">${said}</xenc:EncryptionMethod>`,
+    `${value(wrapped)}</xenc:EncryptedKey></ds:KeyInfo>${value(content)}</xenc:EncryptedData></saml:EncryptedAssertion>`,
+  ].join('');
 }
