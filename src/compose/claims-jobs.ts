@@ -13,10 +13,14 @@ export function claimsJobs(
   if (!isErased(config)) return [];
   const { retention } = config.state.claims;
   let isFirst = true;
+  /** Until it succeeds: another process may have the file in use. */
+  let isUnsettled = false;
   const work = async (): Promise<void> => {
     const restated = isFirst ? await state.directory.recorded.restate() : 0;
     const gone = retention === undefined ? 0 : await forgetOld(state, retention, Object.keys(config.login));
-    if (restated + gone > 0) await state.directory.recorded.settle(isFirst);
+    isUnsettled ||= restated + gone > 0;
+    if (isUnsettled) await state.directory.recorded.settle(isFirst);
+    isUnsettled = false;
     isFirst = false;
     if (restated + gone === 0) return;
     state.log.info('recorded claims were brought to what state.claims says', { restated, forgotten: gone });

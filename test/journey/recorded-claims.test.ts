@@ -142,6 +142,9 @@ test('what is old is forgotten: who is out stays out, and who is in keeps what t
   const before = accounts();
   expect(before.filter((user) => user?.active === false)).toHaveLength(1);
   const old = config('old', { state: OLD });
+  const drift = (file: string) => journey.cli('drift', '--config', file, '--target', 'superset');
+  const drifted = await drift(config('all'));
+  expect(drifted.out).toContain('10 of people we know; 1 difference\n  account_unknown');
   await working(old, async (engines) => {
     const { people } = engines.state.directory;
     expect(found()).toEqual([]);
@@ -162,6 +165,11 @@ test('what is old is forgotten: who is out stays out, and who is in keeps what t
     for await (const { event } of engines.state.audit.list({})) events.push(event);
     expect(events.filter((event) => event === 'claims.forgotten')).toHaveLength(18);
   });
+  const csv = join(journey.folder, 'review.csv');
+  expect(await journey.cli('review', '--config', old, '--target', 'superset', '--out', csv)).toMatchObject({ code: 0 });
+  expect(readFileSync(csv, 'utf8').match(/not known: the claims of this person/g)).not.toBeNull();
+  expect(readFileSync(csv, 'utf8')).not.toContain('this rule does not give it now');
+  expect(await drift(old)).toEqual(drifted);
   const { said } = await preview(old, config('old-next', { ...NEXT, state: OLD }));
   expect([said.people, said.looked]).toEqual([[], 10]);
   expect(said.notes.filter((note) => note.startsWith('unknown: '))).toHaveLength(1);

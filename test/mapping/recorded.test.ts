@@ -31,7 +31,20 @@ const value = fc.letrec((tie) => ({
   ),
 })).any;
 const claimSets = fc.dictionary(
-  fc.constantFrom('groups', 'a', 'b', 'a.b', 'email', 'name', 'hasgroups', '_claim_names', '__proto__', 'extra'),
+  fc.constantFrom(
+    'groups',
+    'a',
+    'b',
+    'a.b',
+    'email',
+    'name',
+    'given_name',
+    'email_verified',
+    'hasgroups',
+    '_claim_names',
+    '__proto__',
+    'extra',
+  ),
   value,
 );
 const readers = fc.record({
