@@ -27,6 +27,7 @@ import { isServed } from '../targets/schema.ts';
 import { composeAudit } from './audit.ts';
 import { composeBearers } from './bearers.ts';
 import { composeBreakGlass } from './break-glass.ts';
+import { claimsJobs } from './claims-jobs.ts';
 import { countEverywhere } from './counts.ts';
 import type { ComposedTarget, Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
@@ -147,6 +148,7 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
         stopJobs = startJobs(working, scheduled, closing.signal, [
           checking,
           ...audit.jobs,
+          ...claimsJobs(config, engines.state),
           ...drift.jobs,
           ...(scim?.jobs ?? []),
         ]);

@@ -14,6 +14,7 @@ import { createEmbeddedSessions } from '../session/embedded.ts';
 import type { SessionStore } from '../session/store.ts';
 import { sqlPlace } from '../sources/sql/place.ts';
 import type { TargetConfig } from '../targets/schema.ts';
+import { composeRecord, isErased } from './claims.ts';
 import { isShadow } from './shadow.ts';
 
 const AUDIT_KEY_MS = 365 * 86_400_000;
@@ -45,10 +46,11 @@ export function composeLog(config: Config, stream?: Writable, fields?: LogFields
 /** Opens the state database and what lives in it. Throws `state_unavailable`, `state_too_new`. */
 export async function composeState(config: Config, log: Log): Promise<State> {
   const clock = systemClock;
-  const database = await openDatabase(config.state.database, { log });
+  const database = await openDatabase(config.state.database, { log, erases: isErased(config) });
+  const record = composeRecord(config);
   // What was fed counts where nothing is written.
   const directoryOf = (within: Database): Directory =>
-    isShadow(config) ? createDirectory(within, clock) : spokenAlone(createDirectory(within, clock));
+    isShadow(config) ? createDirectory(within, clock, record) : spokenAlone(createDirectory(within, clock, record));
   const directory = directoryOf(database);
   const sessions = await composeSessions(config, database, log);
   const auditSigner = createSigner({

@@ -33,6 +33,8 @@ export const COMPLAINTS = {
   unknown_origin: 'No login, source or SCIM client of that name is configured.',
   unknown_source: 'No source of that name is configured.',
   unknown_attribute: 'No login defines an attribute of that name.',
+  hashed_claim_read:
+    'A claim of which only a hash is to be stored is read by an attribute: nothing can be decided by a hash.',
   unknown_entitlement_kind: 'The target has no entitlements of that kind.',
   group_not_given: 'A group of `workspaces` that no rule gives to anybody.',
   pattern_invalid: 'Not a regular expression of the RE2 syntax.',

@@ -1,4 +1,5 @@
 import { checkAuthority } from './check-authority.ts';
+import { checkClaims } from './check-claims.ts';
 import { checkDrift } from './check-drift.ts';
 import { checkHosts } from './check-hosts.ts';
 import { checkLogins } from './check-logins.ts';
@@ -21,6 +22,7 @@ const CHECKS: readonly Check[] = [
   checkWorkers,
   checkHosts,
   checkLogins,
+  checkClaims,
   checkSources,
   checkAuthority,
   checkScim,

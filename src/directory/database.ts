@@ -34,9 +34,12 @@ export interface Database {
 
 /**
  * Opens `sqlite:FILE`, `sqlite::memory:` or `postgres://…` and brings its tables to this version. Two instances may do so
- * at once. Throws `state_unavailable`, or `state_too_new` when a newer version has been here.
+ * at once. `erases`: what is deleted or replaced in a SQLite file is overwritten. Throws `state_unavailable`, or `state_too_new` when a newer version has been here.
  */
-export async function openDatabase(url: string, options: { readonly log?: Pick<Log, 'warn'> } = {}): Promise<Database> {
+export async function openDatabase(
+  url: string,
+  options: { readonly log?: Pick<Log, 'warn'>; readonly erases?: boolean } = {},
+): Promise<Database> {
   const engine: Engine = /^postgres(ql)?:/.test(url) ? 'postgres' : 'sqlite';
   if (engine === 'sqlite' && !url.startsWith('sqlite:')) {
     throw new LatchgateError('config_invalid', 'the state database must be sqlite:FILE or postgres://…');
@@ -45,7 +48,7 @@ export async function openDatabase(url: string, options: { readonly log?: Pick<L
     options.log?.warn('a connection to the state database was lost', { error: error.message });
   try {
     if (engine === 'sqlite') {
-      const db = new Kysely<Tables>({ dialect: sqliteDialect(url.slice('sqlite:'.length)) });
+      const db = new Kysely<Tables>({ dialect: sqliteDialect(url.slice('sqlite:'.length), options.erases) });
       await closingOnError(db, () => migrate(db, engine));
       return new KyselyDatabase(db, engine);
     }

@@ -28,6 +28,9 @@ export interface Person {
 /** An assertion, and the raw groups that its origin sent last, be it with this assertion or with an earlier one. */
 export type RememberedAssertion = Assertion & { readonly rememberedGroups?: readonly string[] };
 
+/** What is kept of the claims that an origin sent; of what it gave it gives the same. */
+export type RecordClaims = (origin: string, claims: Assertion['claims']) => Assertion['claims'];
+
 export interface People {
   /** The person of this subject; made when there is none. Two callers at once get the same one. */
   ensure(subject: SubjectKey, origin: string, displayName: string): Promise<Person>;
@@ -125,6 +128,8 @@ export interface Listings {
   subjects(issuer: string, origin: string): AsyncIterable<readonly ListedSubject[]>;
   /** The claims that an origin last sent. */
   claims(issuer: string, origin: string): AsyncIterable<readonly ListedClaims[]>;
+  /** What would be stored of these claims, to be compared with `claims`. */
+  asRecorded(origin: string, claims: Assertion['claims']): string;
   /** What every other origin said, of whomever. */
   others(origin: string): AsyncIterable<readonly (RememberedAssertion & { readonly person: PersonId })[]>;
   /**
@@ -134,6 +139,29 @@ export interface Listings {
   save(rows: readonly ListedAssertion[]): Promise<readonly Person[]>;
   /** The same of people whom a complete listing lacks: not active any more, and left if this origin owns them. */
   saveGone(origin: string, rows: readonly GoneSubject[], at: Date): Promise<readonly Person[]>;
+}
+
+/** Whose claims were emptied. */
+export interface ForgottenClaims {
+  readonly person: PersonId;
+  readonly origin: string;
+}
+
+/** What is stored of claims, brought to what the config says of it by now. */
+export interface Recorded {
+  /** Writes anew what is stored otherwise than it would be now. Returns how many assertions. */
+  restate(): Promise<number>;
+  /**
+   * Empties a page of the claims and remembered groups that were said before this, all or nothing: of assertions by which
+   * somebody is not to have access, and of people for whom nothing speaks but logins that were before this. Who they are
+   * stays. `logins`: the origins that are no lists, at least one. Empty: there are none left.
+   */
+  forget(before: Date, logins: readonly string[]): Promise<readonly ForgottenClaims[]>;
+  /**
+   * Takes what was replaced out of SQLite's write-ahead log; at first also out of the file's free space, by writing the file
+   * anew: nobody else writes meanwhile. Of PostgreSQL autovacuum takes care.
+   */
+  settle(isFirst: boolean): Promise<void>;
 }
 
 /** Which account in a target is whose. */
@@ -296,6 +324,7 @@ export interface Directory {
   readonly reviews: Reviews;
   readonly people: People;
   readonly listings: Listings;
+  readonly recorded: Recorded;
   readonly accounts: Accounts;
   readonly ledger: Ledger;
   readonly leases: Leases;

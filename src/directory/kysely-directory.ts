@@ -3,7 +3,7 @@ import { createAccounts } from './accounts.ts';
 import { createCounts } from './counts.ts';
 import type { Database } from './database.ts';
 import { createDecisions } from './decisions.ts';
-import type { Directory } from './directory.ts';
+import type { Directory, RecordClaims } from './directory.ts';
 import { createHandovers } from './handovers.ts';
 import { createLeases } from './leases.ts';
 import { createLedger } from './ledger.ts';
@@ -12,17 +12,21 @@ import { createLogouts } from './logouts.ts';
 import { createPeople } from './people.ts';
 import { createPins } from './pins.ts';
 import { createPlans } from './plans.ts';
+import { createRecorded } from './recorded.ts';
 import { createRetries } from './retries.ts';
 import { createReviews } from './reviews.ts';
 import { createSyncRuns } from './sync-runs.ts';
 import { createStateValues } from './values.ts';
 
-/** The directory over an open database, which `close` closes too. */
-export function createDirectory(database: Database, clock: Clock): Directory {
+const KEEP_ALL: RecordClaims = (_, claims) => claims;
+
+/** The directory over an open database, which `close` closes too. `record`: what is kept of claims; default: all. */
+export function createDirectory(database: Database, clock: Clock, record: RecordClaims = KEEP_ALL): Directory {
   const leases = createLeases(database, clock);
   return {
-    people: createPeople(database, clock),
-    listings: createListings(database, clock),
+    people: createPeople(database, clock, record),
+    listings: createListings(database, clock, record),
+    recorded: createRecorded(database, record),
     accounts: createAccounts(database, clock),
     ledger: createLedger(database, clock),
     pins: createPins(database),

@@ -10,6 +10,7 @@ import type {
   ListedSubject,
   Listings,
   Person,
+  RecordClaims,
   RememberedAssertion,
 } from './directory.ts';
 import { PAGE, pageOf, Same } from './pages.ts';
@@ -17,15 +18,16 @@ import { ensureIn, insertSubject, shown, upsertAssertion } from './people.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
 import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
-export function createListings(database: Database, clock: Clock): Listings {
+export function createListings(database: Database, clock: Clock, record: RecordClaims): Listings {
   return {
     subjects: (issuer, origin) => subjects(database, issuer, origin),
     claims: (issuer, origin) => claims(database, issuer, origin),
+    asRecorded: (origin, said) => JSON.stringify(record(origin, said)),
     others: (origin) => others(database, origin),
     save: (rows) =>
       database.transaction(async (trx) => {
         const people: Person[] = [];
-        for (const row of rows) people.push(await saveListed(trx, clock, row));
+        for (const row of rows) people.push(await saveListed(trx, clock, row, record));
         return people;
       }),
     saveGone: (origin, rows, at) =>
@@ -146,6 +148,7 @@ async function saveListed(
   trx: Kysely<Tables>,
   clock: Clock,
   { person, joins, assertion, groups, description, owner }: ListedAssertion,
+  record: RecordClaims,
 ): Promise<Person> {
   const { origin } = assertion;
   const email = shown(description.email) ?? null;
@@ -154,7 +157,7 @@ async function saveListed(
   const before =
     (isTheirs ? await rowOf(trx, person) : undefined) ??
     (await ensureIn(trx, clock, assertion, origin, description.displayName, { email, owner }));
-  await upsertAssertion(trx, before.id, assertion, groups);
+  await upsertAssertion(trx, before.id, assertion, groups, record);
   const row = {
     ...before,
     display_name: shown(description.displayName) ?? before.display_name,

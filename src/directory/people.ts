@@ -4,7 +4,7 @@ import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import { absorb } from './absorb.ts';
 import type { Database } from './database.ts';
-import type { People, Person, RememberedAssertion } from './directory.ts';
+import type { People, Person, RecordClaims, RememberedAssertion } from './directory.ts';
 import { newPersonId } from './person-id.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
 import { prepared } from './prepared.ts';
@@ -13,7 +13,7 @@ import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
 const SHOWN_LENGTH = 256;
 
-export function createPeople(database: Database, clock: Clock): People {
+export function createPeople(database: Database, clock: Clock, record: RecordClaims): People {
   return {
     ensure: (subject, origin, displayName) => ensure(database, clock, subject, origin, displayName),
     bySubject: (subject) => database.run((db) => bySubject(db, subject)),
@@ -36,7 +36,7 @@ export function createPeople(database: Database, clock: Clock): People {
       }),
     saveAssertion: (person, assertion, groups, description) =>
       database.transaction(async (trx) => {
-        await upsertAssertion(trx, person, assertion, groups);
+        await upsertAssertion(trx, person, assertion, groups, record);
         await describe(trx, person, assertion, description ?? fromStandardClaims(assertion.claims));
       }),
     assertions: (person) =>
@@ -245,11 +245,12 @@ export async function upsertAssertion(
   person: PersonId,
   assertion: Assertion,
   groups: readonly string[] | undefined,
+  record: RecordClaims,
 ): Promise<void> {
   const said = {
     person_id: person,
     active: assertion.active ? 1 : 0,
-    claims: JSON.stringify(assertion.claims),
+    claims: JSON.stringify(record(assertion.origin, assertion.claims)),
     at: assertion.at.getTime(),
     unverified: assertion.isUnverified === true ? 1 : 0,
     ...(groups === undefined ? {} : { remembered_groups: JSON.stringify(groups) }),

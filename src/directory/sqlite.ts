@@ -27,9 +27,9 @@ type Prepared = ReturnType<Handle['prepare']>;
  * one that reads first cannot always write later), changes of the schema are transactional (SQLite can, and two instances
  * that start at once need it), and a lock of another connection is waited for without stopping the event loop.
  */
-export function sqliteDialect(file: string): Dialect {
+export function sqliteDialect(file: string, erases = false): Dialect {
   return {
-    createDriver: () => new SqliteDriver(file),
+    createDriver: () => new SqliteDriver(file, erases),
     createQueryCompiler: () => new SqliteQueryCompiler(),
     createAdapter: () => new TransactionalSqliteAdapter(),
     createIntrospector: (db) => new SqliteIntrospector(db),
@@ -44,19 +44,22 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 
 class SqliteDriver implements Driver {
   readonly #file: string;
+  readonly #erases: boolean;
   #connection: SqliteConnection | undefined;
   #last: Promise<void> = Promise.resolve();
   #release: () => void = () => {};
 
-  constructor(file: string) {
+  constructor(file: string, erases: boolean) {
     this.#file = file;
+    this.#erases = erases;
   }
 
   async init(): Promise<void> {
     const connection = new SqliteConnection(openFile(this.#file));
     // `synchronous` FULL: what was committed survives a loss of power, which the audit and the ledger promise.
     try {
-      for (const pragma of ['journal_mode=WAL', 'synchronous=FULL', 'foreign_keys=ON', 'busy_timeout=0']) {
+      const always = ['journal_mode=WAL', 'synchronous=FULL', 'foreign_keys=ON', 'busy_timeout=0'];
+      for (const pragma of [...always, ...(this.#erases ? ['secure_delete=ON'] : [])]) {
         await connection.executeQuery(CompiledQuery.raw(`pragma ${pragma}`));
       }
     } catch (error) {

@@ -124,6 +124,7 @@ const SENTENCES: Partial<Record<ErrorCode, Sentence>> = {
   },
   attribute_missing: PROFILE_PROBLEM,
   attribute_invalid: PROFILE_PROBLEM,
+  claim_not_recorded: PROFILE_PROBLEM,
   profile_incomplete: PROFILE_PROBLEM,
   profile_invalid: PROFILE_PROBLEM,
   user_name_missing: PROFILE_PROBLEM,

@@ -3,6 +3,7 @@ import type { Attributes, AttributeValue, OriginTrace } from '../model/desired.t
 import type { SubjectKey } from '../model/person.ts';
 import { type ClaimName, compileClaimName, findClaim } from './claims.ts';
 import { isEmail, isOfDomain } from './email.ts';
+import { firstUnknown, unknownNote } from './not-recorded.ts';
 import type { Refusal } from './refusal.ts';
 import { isLongerThan, isUnclean, MAX_ATTRIBUTE_CHARACTERS, MAX_SUBJECT_CHARACTERS, shapeOf } from './wellformed.ts';
 
@@ -104,7 +105,13 @@ class Reading {
   read({ name, claims, absent }: CompiledAttribute): void {
     for (const { names, byName, byPath } of claims) {
       const found = names === undefined ? undefined : findClaim(this.#claims, names);
-      if (names !== undefined && found === undefined) continue;
+      if (names !== undefined && found === undefined) {
+        const unknown = firstUnknown(this.#claims, names);
+        if (unknown === undefined) continue;
+        this.#trace.push(absent);
+        this.#refusals.push({ code: 'claim_not_recorded', note: unknownNote(name, unknown) });
+        return;
+      }
       this.#trace.push(found?.by === 'path' ? byPath : byName);
       const value = found === undefined ? this.#subject : found.value;
       if (name === 'email_verified') this.#attributes.set(name, this.#verified(value));

@@ -1,6 +1,7 @@
 import type { GroupTrace } from '../model/desired.ts';
 import { type ClaimName, findClaim, isObject } from './claims.ts';
 import { commonNameOf, type DistinguishedName, isUnder, parseDistinguishedName } from './distinguished-name.ts';
+import { firstUnknown, unknownNote } from './not-recorded.ts';
 import { compilePattern } from './patterns.ts';
 import type { Refusal } from './refusal.ts';
 import type { GroupsConfig } from './schema.ts';
@@ -36,6 +37,8 @@ export function readGroups(claims: Readonly<Record<string, unknown>>, options: R
     const isUnheard = Object.hasOwn(claims, GROUPS_UNHEARD) && claims[GROUPS_UNHEARD] === true;
     return isUnheard ? { kind: 'unheard' } : { kind: 'refused', refusal: overage(leftOut) };
   }
+  const unknown = firstUnknown(claims, options.names);
+  if (unknown !== undefined) return refused('claim_not_recorded', unknownNote('groups', unknown));
   const found = findClaim(claims, options.names);
   return found === undefined ? { kind: 'absent' } : checkShape(found.value, options);
 }

@@ -140,6 +140,11 @@ export const ERRORS = {
     false,
     'An attribute has a shape that is not a text or a list of texts, or holds control characters.',
   ),
+  claim_not_recorded: row(
+    403,
+    false,
+    'A claim that decides is not recorded (`state.claims`). What the person has stays; their next login or sync tells.',
+  ),
   groups_invalid: row(
     403,
     false,

@@ -71,6 +71,8 @@ class Previewing {
   readonly #people: PreviewPerson[] = [];
   /** What somebody is given, and whether anybody has it. */
   readonly #given = new Map<string, boolean>();
+  /** Of whom the claims that decide are not recorded. */
+  readonly #unknown: string[] = [];
   #looked = 0;
   #otherRule = 0;
 
@@ -91,7 +93,7 @@ class Previewing {
       looked: this.#looked,
       people: this.#people,
       summary: { ...countsOf(this.#people), otherRule: this.#otherRule },
-      notes: [...this.#nobody(), ...notes, ...(await this.#unseen())],
+      notes: [...this.#nobody(), ...this.#unknowable(), ...notes, ...(await this.#unseen())],
     };
   }
 
@@ -112,6 +114,10 @@ class Previewing {
       if (since !== undefined && !assertions.some(({ at }) => at >= since)) continue;
       this.#looked += 1;
       const one = this.#verdicts(person, assertions);
+      if (isUnknown(one)) {
+        this.#unknown.push(person.displayName);
+        continue;
+      }
       if (one.targets.length > 0 || isOtherDoor(one)) moving.push(one);
     }
     for (const one of await this.#standings(moving)) await this.#compare(one);
@@ -190,6 +196,15 @@ class Previewing {
     return ['nothing is recorded of anybody who counts here, so that nobody can be named'];
   }
 
+  #unknowable(): readonly string[] {
+    if (this.#unknown.length === 0) return [];
+    const named = this.#unknown.slice(0, MOST_UNSEEN).join(', ');
+    const more = this.#unknown.length > MOST_UNSEEN ? ` and ${this.#unknown.length - MOST_UNSEEN} more` : '';
+    return [
+      `unknown: ${named}${more}: claims that the new config reads are not recorded (state.claims); they keep what they have until their next login or sync tells`,
+    ];
+  }
+
   /** What nobody was ever given: whether the target has it is for the target to say. */
   async #unseen(): Promise<readonly string[]> {
     const { directory, after } = this.#parts;
@@ -218,6 +233,10 @@ interface Moving {
   /** Where something may be different. */
   readonly targets: readonly string[];
   readonly standings: Map<string, Standing>;
+}
+
+function isUnknown({ is }: Moving): boolean {
+  return is.out?.code === 'claim_not_recorded';
 }
 
 function isOtherDoor({ was, is }: Moving): boolean {

@@ -73,7 +73,10 @@ function becauseOf(
   assertions: Parameters<typeof hear>[2],
 ): (grant: DatedGrant) => string {
   const heard = hear(mapping, person, assertions);
-  const rules = heard !== undefined && 'decision' in heard ? heard.decision.trace.rules : [];
+  const decision = heard !== undefined && 'decision' in heard ? heard.decision : undefined;
+  if (decision?.code === 'claim_not_recorded')
+    return () => 'not known: the claims of this person are not recorded any more';
+  const rules = decision?.trace.rules ?? [];
   return ({ rule, origin }) => {
     const trace = rules.find((one) => one.name === rule && one.origin === origin && one.matched);
     return trace === undefined ? 'this rule does not give it now' : trace.because.join('; ');

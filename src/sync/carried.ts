@@ -59,7 +59,8 @@ async function changedPeople(
       const before = known.subjects.get(subject);
       if ((now === undefined && !missing.has(subject)) || before === undefined || !active) continue;
       if (leaving.has(before.person) || isOutBefore(before)) continue;
-      if (now?.active !== true || JSON.stringify(now.claims) !== claims) changed.set(before.person, []);
+      if (now?.active !== true || listings.asRecorded(origin.name, now.claims) !== claims)
+        changed.set(before.person, []);
     }
   }
   if (changed.size === 0) return changed;

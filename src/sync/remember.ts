@@ -1,6 +1,7 @@
 import type { Audit } from '../audit/audit.ts';
 import type { GoneSubject, Leases, ListedAssertion, Person } from '../directory/directory.ts';
 import type { PersonId } from '../model/person.ts';
+import { isForgotten } from '../model/recorded-claims.ts';
 import { descriptionOf } from '../provisioning/outcome.ts';
 import { type Draft, standIn } from './draft.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
@@ -119,7 +120,11 @@ async function unchanged(
       const isPlaced = before.owner !== origin.name || (before.leftAt === undefined) === active;
       const sent = mapping.sentGroups(deciding.assertionOf(now, before));
       const isHeard = sent === undefined || JSON.stringify(sent) === JSON.stringify(before.rememberedGroups ?? null);
-      if (isOwned && isPlaced && isHeard && JSON.stringify(now.claims) === claims) same.add(subject);
+      // Of whom the source goes on to say that they are out nothing is written anew that was forgotten.
+      const isAsBefore = isForgotten(claims)
+        ? !active
+        : isHeard && directory.listings.asRecorded(origin.name, now.claims) === claims;
+      if (isOwned && isPlaced && isAsBefore) same.add(subject);
     }
   }
   return same;

@@ -5,6 +5,7 @@ import type { Grant } from '../../src/model/entitlement.ts';
 import type { Assertion } from '../../src/model/person.ts';
 import { describeListings } from './directory-listings.ts';
 import { describePins } from './directory-pins.ts';
+import { describeRecorded } from './directory-recorded.ts';
 import { describeSyncStores } from './directory-syncs.ts';
 import type { State, StateFactory } from './state.ts';
 
@@ -36,6 +37,7 @@ export function describeDirectory(name: string, makeState: StateFactory): void {
     describeSyncStores(() => ({ here, there, state }));
     describeListings(() => ({ here, there, state }));
     describePins(() => ({ here, there }));
+    describeRecorded(() => ({ here, state }));
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Audit, AuditRecord } from '../../src/audit/audit.ts';
 import { createAudit } from '../../src/audit/log.ts';
 import { type Database, inOneTransaction, openDatabase } from '../../src/directory/database.ts';
-import type { Directory } from '../../src/directory/directory.ts';
+import type { Directory, RecordClaims } from '../../src/directory/directory.ts';
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import { claimsSchema } from '../../src/login/schema.ts';
 import { compileMapping } from '../../src/mapping/mapping.ts';
@@ -23,6 +23,7 @@ import { MemorySource } from './memory-source.ts';
 
 export interface SyncWorldOptions {
   readonly database?: string;
+  readonly record?: RecordClaims;
   readonly manage?: 'ours' | 'mapped' | 'all';
   readonly stopIf?: StopIf;
   readonly leaver?: LeaverPolicy;
@@ -82,7 +83,7 @@ export class SyncWorld {
   async open(options: SyncWorldOptions = {}): Promise<this> {
     const clock = options.clock ?? { now: () => this.now };
     this.database = await openDatabase(options.database ?? 'sqlite::memory:');
-    this.directory = this.#watched(createDirectory(this.database, clock), '');
+    this.directory = this.#watched(createDirectory(this.database, clock, options.record), '');
     this.audit = this.#watched(createAudit(this.database, clock), 'audit.');
     for (const name of ['Admin', 'Alpha', 'Gamma']) this.bi.addEntitlement({ kind: 'role', name });
     this.configure(options);
@@ -127,7 +128,7 @@ export class SyncWorld {
       together: (work) =>
         inOneTransaction(this.database, (within) =>
           work({
-            directory: this.#watched(createDirectory(within, clock), 'together.'),
+            directory: this.#watched(createDirectory(within, clock, options.record), 'together.'),
             audit: this.#watched(createAudit(within, clock), 'together.audit.'),
           }),
         ),

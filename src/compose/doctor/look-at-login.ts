@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import { createCredentials } from '../../login/oidc-client.ts';
 import type { OidcLoginConfig } from '../../login/schema.ts';
 import { compileClaimName, findClaim } from '../../mapping/claims.ts';
+import { firstUnknown } from '../../mapping/not-recorded.ts';
 import { LatchgateError, toLatchgateError } from '../../model/errors.ts';
 import type { HttpClient } from '../../ops/http-client.ts';
 import { type Examined, type Finding, finding } from './findings.ts';
@@ -264,7 +265,10 @@ async function claims({ about, name, config, patient }: Login): Promise<readonly
     for (const row of page) {
       people += 1;
       const sent = JSON.parse(row.claims) as Record<string, unknown>;
-      for (const [attribute, candidates] of names) if (findClaim(sent, candidates) !== undefined) seen.add(attribute);
+      for (const [attribute, candidates] of names) {
+        const isSaid = findClaim(sent, candidates) !== undefined || firstUnknown(sent, candidates) !== undefined;
+        if (isSaid) seen.add(attribute);
+      }
     }
     if (seen.size === needed.length) return [];
   }

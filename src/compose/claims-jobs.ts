@@ -1,0 +1,50 @@
+import type { Config } from '../config/schema.ts';
+import { isErased } from './claims.ts';
+import type { Job } from './jobs.ts';
+import type { State } from './state.ts';
+
+const HOURLY_MS = 3_600_000;
+
+/** Work that makes true of what is stored what the config says of it: once at the start, and each hour what grew too old. */
+export function claimsJobs(
+  config: Config,
+  state: Pick<State, 'directory' | 'together' | 'clock' | 'log'>,
+): readonly Job[] {
+  if (!isErased(config)) return [];
+  const { retention } = config.state.claims;
+  let isFirst = true;
+  /** Until it succeeds: another process may have the file in use. */
+  let isUnsettled = false;
+  const work = async (): Promise<void> => {
+    const restated = isFirst ? await state.directory.recorded.restate() : 0;
+    const gone = retention === undefined ? 0 : await forgetOld(state, retention, Object.keys(config.login));
+    isUnsettled ||= restated + gone > 0;
+    if (isUnsettled) await state.directory.recorded.settle(isFirst);
+    isUnsettled = false;
+    isFirst = false;
+    if (restated + gone === 0) return;
+    state.log.info('recorded claims were brought to what state.claims says', { restated, forgotten: gone });
+  };
+  return [{ everyMs: HOURLY_MS, work }];
+}
+
+/** Empties what is older, page by page, each page with its records in the audit. Returns how many. */
+export async function forgetOld(
+  { together, clock }: Pick<State, 'together' | 'clock'>,
+  keepMs: number,
+  logins: readonly string[],
+): Promise<number> {
+  for (let total = 0; ; ) {
+    const gone = await together(async ({ directory, audit }) => {
+      const rows = await directory.recorded.forget(new Date(clock.now() - keepMs), logins);
+      if (rows.length > 0) {
+        await audit.append(
+          rows.map(({ person, origin }) => ({ event: 'claims.forgotten', actor: 'retention', person, origin })),
+        );
+      }
+      return rows.length;
+    });
+    if (gone === 0) return total;
+    total += gone;
+  }
+}

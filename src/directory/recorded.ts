@@ -1,0 +1,100 @@
+import { type Kysely, sql } from 'kysely';
+import type { Assertion } from '../model/person.ts';
+import { forgotten, isForgotten } from '../model/recorded-claims.ts';
+import type { Database } from './database.ts';
+import type { ForgottenClaims, RecordClaims, Recorded } from './directory.ts';
+import { PAGE } from './pages.ts';
+import type { AssertionRow, Tables } from './tables.ts';
+
+export function createRecorded(database: Database, record: RecordClaims): Recorded {
+  return {
+    restate: () => restate(database, record),
+    forget: (before, logins) => database.transaction((trx) => forget(trx, before.getTime(), logins)),
+    settle: async (isFirst) => {
+      if (database.engine !== 'sqlite') return;
+      // Free space from before anything was overwritten in it.
+      if (isFirst) await database.run((db) => sql`vacuum`.execute(db));
+      // Until then pages as they were before are in the log that is written ahead.
+      await database.run((db) => sql`pragma wal_checkpoint(truncate)`.execute(db));
+    },
+  };
+}
+
+async function restate(database: Database, record: RecordClaims): Promise<number> {
+  let changed = 0;
+  for (let last: AssertionRow | undefined; ; ) {
+    const rows = await database.run((db) => pageAfter(db, last));
+    const other = rows.flatMap((row) => {
+      const claims = JSON.stringify(record(row.origin, JSON.parse(row.claims) as Assertion['claims']));
+      return claims === row.claims ? [] : [{ row, claims }];
+    });
+    if (other.length > 0) {
+      await database.transaction(async (trx) => {
+        for (const { row, claims } of other) changed += await replace(trx, row, { claims });
+      });
+    }
+    last = rows.at(-1);
+    if (rows.length < PAGE) return changed;
+  }
+}
+
+function pageAfter(db: Kysely<Tables>, last: AssertionRow | undefined): Promise<AssertionRow[]> {
+  return db
+    .selectFrom('assertions')
+    .selectAll()
+    .$if(last !== undefined, (query) =>
+      query.where(sql<boolean>`(origin, issuer, subject) > (${last?.origin}, ${last?.issuer}, ${last?.subject})`),
+    )
+    .orderBy('origin')
+    .orderBy('issuer')
+    .orderBy('subject')
+    .limit(PAGE)
+    .execute();
+}
+
+async function forget(
+  trx: Kysely<Tables>,
+  before: number,
+  logins: readonly string[],
+): Promise<readonly ForgottenClaims[]> {
+  // Somebody is in by any word that is newer, or that a list goes on to say: then all of it decides, and all of it stays.
+  const isHeard = sql<boolean>`exists (
+    select 1 from assertions as other
+    where other.person_id = assertions.person_id and other.active = 1
+      and (other.at >= ${before} or other.origin not in (${sql.join(logins)}))
+  )`;
+  const rows = await trx
+    .selectFrom('assertions')
+    .selectAll()
+    .where('at', '<', before)
+    .where('claims', 'not like', '%"latchgate:not_recorded":[[]]}')
+    .where((where) => where.or([where('active', '=', 0), where.not(isHeard)]))
+    .orderBy('at')
+    .limit(PAGE)
+    .execute();
+  const gone: ForgottenClaims[] = [];
+  for (const row of rows) {
+    const claims = JSON.stringify(forgotten(JSON.parse(row.claims) as Assertion['claims']));
+    const written = isForgotten(row.claims) ? 0 : await replace(trx, row, { claims, remembered_groups: null });
+    if (written > 0) gone.push({ person: row.person_id, origin: row.origin });
+  }
+  return gone;
+}
+
+/** Whoever said something new meanwhile is left as they are. */
+async function replace(
+  trx: Kysely<Tables>,
+  row: AssertionRow,
+  change: Partial<Pick<AssertionRow, 'claims' | 'remembered_groups'>>,
+): Promise<number> {
+  const result = await trx
+    .updateTable('assertions')
+    .set(change)
+    .where('origin', '=', row.origin)
+    .where('issuer', '=', row.issuer)
+    .where('subject', '=', row.subject)
+    .where('claims', '=', row.claims)
+    .where('at', '=', row.at)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
