@@ -70,6 +70,8 @@ export const COMPLAINTS = {
   cleartext_token: 'A token crosses the network unencrypted.',
   saml_unsigned: 'A SAML login would take what nobody has signed.',
   saml_loosened: 'A SAML login takes messages that are signed in part, or that nobody asked for.',
+  user_name_of_first_door:
+    'Several doors lead to one person, and the first of them decides on the user name of the account.',
   client_auth_conflict: 'A login has both a client secret and a private key.',
   service_password_missing: 'Superset with `sign_in: header` needs `service_password`.',
   target_without_pages: 'A route leads to a target that has accounts only.',

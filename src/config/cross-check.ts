@@ -12,6 +12,7 @@ import { checkServers } from './check-servers.ts';
 import { checkSources } from './check-sources.ts';
 import { checkSyncs } from './check-syncs.ts';
 import { checkTrust } from './check-trust.ts';
+import { checkUserNames } from './check-user-names.ts';
 import { checkWorkers } from './check-workers.ts';
 import { checkWorkspaces } from './check-workspaces.ts';
 import type { Check, Checked, Declared } from './declared.ts';
@@ -32,6 +33,7 @@ const CHECKS: readonly Check[] = [
   checkPrivileged,
   checkRoutes,
   checkOperators,
+  checkUserNames,
   checkSyncs,
   checkDrift,
 ];

@@ -54,7 +54,7 @@ const commonTarget = {
     .refine((list) => list.length > 0, 'must name at least one attribute')
     .optional()
     .describe(
-      'Attributes for the user name of a new account; the first that is there and not taken. Never changed later.',
+      'Attributes for the user name of a new account; the first that is there and not taken. Never changed later: where several doors lead to one person, name what all of them send alike, or the first door decides. Default: `preferred_username`, then `email`; `email` in Auth0, `external_id` in GoodData.',
     ),
   timeout: durationMs.prefault('10s').describe('For one answer of the target, and for everything at one login.'),
 };
