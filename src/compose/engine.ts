@@ -31,6 +31,7 @@ import { createSupersetSession, createSupersetSignIn } from '../targets/superset
 import { createSupersetTarget } from '../targets/superset/target.ts';
 import type { SignIn } from '../targets/target.ts';
 import { invitationsTo } from './invitations.ts';
+import { joiningOf } from './owners.ts';
 import { permissionsGiven } from './permissions-given.ts';
 import { shadowing } from './shadow.ts';
 import type { State } from './state.ts';
@@ -100,7 +101,7 @@ export function composeEngine(config: Config, state: State): Engines {
     audit,
     mapping,
     match: config.identity.match,
-    join: config.identity.join,
+    ...joiningOf(config),
     privileged,
     neverTouch,
     leaseMs: LEASE_MS,

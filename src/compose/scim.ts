@@ -18,7 +18,7 @@ import { tokenStanding } from '../scim/token-expiry.ts';
 import { countEverywhere } from './counts.ts';
 import type { Engines } from './engine.ts';
 import type { Job } from './jobs.ts';
-import { ownerOf } from './owners.ts';
+import { joiningOf, ownerOf } from './owners.ts';
 
 export interface ComposedScim {
   /** What is at or below them is served here. */
@@ -50,8 +50,8 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
   const tokens = createTokens(database, clock);
   const pushes = composePushes(scim, config, engines, clients);
   const preview: Engines['engine']['preview'] = (desired, target) => engines.engine.preview(desired, target);
-  const { join } = config.identity;
-  const existing = { ...engines, join, database, directory: state.directory, clock, preview, waitMs: scim.wait };
+  const joining = joiningOf(config);
+  const existing = { ...engines, ...joining, database, directory: state.directory, clock, preview, waitMs: scim.wait };
   const server = new ScimServer({
     config: scim,
     publicUrl: config.public_url,
@@ -131,7 +131,7 @@ function composePushes(
   return new Pushes({
     together,
     mapping,
-    join: config.identity.join,
+    ...joiningOf(config),
     privileged,
     clock,
     targets: [...targets.keys()],

@@ -13,7 +13,7 @@ import type { Adoption, Syncs } from '../sync/sync.ts';
 import { createSyncs } from '../sync/syncs.ts';
 import type { Target } from '../targets/target.ts';
 import { type ComposedTarget, composeTarget, type Engines, LEASE_MS, managedBy } from './engine.ts';
-import { ownerOf } from './owners.ts';
+import { joiningOf, ownerOf } from './owners.ts';
 import { isShadow, planningOnly } from './shadow.ts';
 import { composeSource } from './sources.ts';
 
@@ -72,7 +72,7 @@ function depsOf(config: Config, engines: Engines): SyncDeps {
     clock,
     mapping,
     match: identity.match,
-    join: identity.join,
+    ...joiningOf(config),
     privileged,
     neverTouch,
     isManaged: managedBy(config),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, entryName, oneOrMore, optionList, text, textList } from '../config/values.ts';
+import { count, durationMs, entryName, oneOrMore, optionList, text, textList } from '../config/values.ts';
 
 export const identitySchema = z.strictObject({
   match: optionList(['link', 'external_id', 'verified_email', 'user_name'])
@@ -17,7 +17,12 @@ export const identitySchema = z.strictObject({
     .enum(['never', 'verified_email'])
     .default('never')
     .describe(
-      'Whether somebody who comes by a door for the first time is the person that another door brought with the same address: `verified_email` when both doors vouch for it (as for `match`), exactly one person fits, and has nothing privileged. Ids that `login` of a source or SCIM client shares count either way.',
+      'Whether somebody who comes by a door for the first time is the person that another door brought with the same address: `verified_email` when both doors vouch for it (as for `match`), exactly one person fits of those whose address it is now, and has nothing privileged. Whom a SCIM client makes as inactive is somebody new, also when made active later. Ids that `login` of a source or SCIM client shares count either way.',
+    ),
+  join_within: durationMs
+    .prefault('90d')
+    .describe(
+      'With `join: verified_email`: how long ago a login may have vouched for the address of the person who is joined. Longer ago, the address may be another human’s by now, and whoever comes is somebody new; `users link` says otherwise. What a source or SCIM client last said holds until it says that they are gone.',
     ),
   authority: z
     .record(text, oneOrMore)

@@ -5,11 +5,19 @@ import type { Assertion } from '../model/person.ts';
 import { sameEmail } from './correlate.ts';
 import { whyOut } from './outcome.ts';
 
+/** `identity.join: verified_email`. */
+export interface Joining {
+  /** `identity.join_within`, in milliseconds. */
+  readonly withinMs: number;
+  /** Origins that say when somebody is gone: what they last said holds until then. */
+  readonly lists: ReadonlySet<string>;
+}
+
 export interface JoiningDeps {
   readonly directory: Pick<Directory, 'people' | 'ledger'>;
   readonly mapping: Pick<Mapping, 'trustedEmail'>;
-  /** `identity.join`. Default `never`. */
-  readonly join?: 'never' | 'verified_email';
+  /** undefined: `identity.join` is `never`. */
+  readonly join?: Joining;
   /** `safety.privileged`. */
   readonly privileged: readonly string[];
 }
@@ -17,23 +25,24 @@ export interface JoiningDeps {
 /**
  * Whom a door means that speaks of somebody for the first time: the one person whose address it is by the word of both,
  * where `identity.join` lets an address say so. undefined, and so somebody new: when several fit, when the door knows the
- * person by another id already, when nobody has verified what one of them said, when the person is out, and when they have something privileged, which an address
+ * person by another id already, when nobody has verified what one of them said or a login said it too long ago (an
+ * address may have been given to another human since), when the person is out, and when they have something privileged, which an address
  * alone is not enough for.
  */
 export async function personByEmail(
   { directory: { people, ledger }, mapping, join, privileged }: JoiningDeps,
   assertion: Assertion,
 ): Promise<Person | undefined> {
-  const mayJoin = join === 'verified_email' && assertion.active && assertion.isUnverified !== true;
-  const email = mayJoin ? mapping.trustedEmail(assertion) : undefined;
+  if (join === undefined || !assertion.active || assertion.isUnverified === true) return undefined;
+  const email = mapping.trustedEmail(assertion);
   if (email === undefined) return undefined;
+  const since = assertion.at.getTime() - join.withinMs;
+  const holds = (one: Assertion) =>
+    one.active && one.isUnverified !== true && (join.lists.has(one.origin) || one.at.getTime() >= since);
   const fitting: Person[] = [];
   for (const person of await people.byEmail(email)) {
     const said = await people.assertions(person.id);
-    const isVouched = said.some(
-      (one) => one.active && one.isUnverified !== true && sameEmail(mapping.trustedEmail(one), email),
-    );
-    if (isVouched) fitting.push(person);
+    if (said.some((one) => holds(one) && sameEmail(mapping.trustedEmail(one), email))) fitting.push(person);
   }
   const [person, ...more] = fitting;
   if (person === undefined || more.length > 0 || whyOut(person) !== undefined) return undefined;

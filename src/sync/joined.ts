@@ -17,7 +17,7 @@ export async function withJoined(
     readonly origins: ReadonlySet<string>;
   },
 ): Promise<KnownPeople> {
-  if (deps.join !== 'verified_email') return known;
+  if (deps.join === undefined) return known;
   const subjects = new Map(known.subjects);
   const others = new Map(known.others);
   const taken = new Set<string>();

@@ -7,6 +7,9 @@ import { mappingOf } from './world.ts';
 const at = new Date('2026-01-01T00:00:00Z');
 const claims = { email: 'ann@acme.test', email_verified: true };
 
+const DAY_MS = 86_400_000;
+const JOIN = { withinMs: 90 * DAY_MS, lists: new Set(['hr']) };
+
 function said(origin: string, isUnverified: boolean): Assertion {
   const word = { origin, issuer: `https://${origin}.test`, subject: 'ann', active: true, claims, at };
   return isUnverified ? { ...word, isUnverified } : word;
@@ -23,7 +26,7 @@ it.each([
     const { id } = await directory.people.ensure(before, before.origin, 'Ann');
     await directory.people.saveAssertion(id, before);
     const mapping = mappingOf({ origins: ['staff', 'partners'] });
-    const deps = { directory, mapping, join: 'verified_email', privileged: [] } as const;
+    const deps = { directory, mapping, join: JOIN, privileged: [] };
     expect((await personByEmail(deps, said('partners', isFed)))?.id).toBe(joins ? id : undefined);
   } finally {
     await directory.close();
@@ -43,9 +46,30 @@ it.each([
       const { id } = await directory.people.ensure(before, before.origin, 'Ann');
       await directory.people.saveAssertion(id, before);
       const mapping = mappingOf({ origins: ['staff', 'hr'], trustsEmail: true });
-      const deps = { directory, mapping, join: 'verified_email', privileged: [] } as const;
+      const deps = { directory, mapping, join: JOIN, privileged: [] };
       const listed = { ...said('hr', false), claims: { email: 'ann@acme.test', ...more } };
       expect((await personByEmail(deps, listed))?.id).toBe(joins ? id : undefined);
+    } finally {
+      await directory.close();
+    }
+  },
+);
+
+it.each([
+  ['staff', 90, true],
+  ['staff', 91, false],
+  ['hr', 1_000, true],
+])(
+  'joins by what a login vouched for lately, and by what those say who list people: %s, %i days ago, %s',
+  async (origin, days, joins) => {
+    const directory = createDirectory(await openDatabase('sqlite::memory:'), { now: () => at.getTime() });
+    try {
+      const before = { ...said(origin, false), at: new Date(at.getTime() - days * DAY_MS) };
+      const { id } = await directory.people.ensure(before, origin, 'Ann');
+      await directory.people.saveAssertion(id, before);
+      const mapping = mappingOf({ origins: ['staff', 'hr', 'partners'] });
+      const deps = { directory, mapping, join: JOIN, privileged: [] };
+      expect((await personByEmail(deps, said('partners', false)))?.id).toBe(joins ? id : undefined);
     } finally {
       await directory.close();
     }
