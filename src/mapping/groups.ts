@@ -172,7 +172,10 @@ export function compileGroupFilter(
   };
 }
 
-/** The CN of a distinguished name, or why there is none to go by; what is no such name stays as it is. */
+/**
+ * The CN of a distinguished name, or why there is none to go by. What is no such name stays as it is, unless groups have to
+ * lie below something: of a name alone nobody knows where it lies.
+ */
 function compileCommonName(under: readonly string[]): (value: string) => string | { readonly why: string } {
   const bases = under.flatMap((text): readonly DistinguishedName[] => {
     const base = parseDistinguishedName(text);
@@ -182,6 +185,7 @@ function compileCommonName(under: readonly string[]): (value: string) => string 
     const name = parseDistinguishedName(value);
     const commonName = name === undefined ? undefined : commonNameOf(name);
     if (name === undefined || commonName === undefined) {
+      if (under.length > 0) return { why: 'no distinguished name with one CN, and groups.dn_under asks for one' };
       return isLongerThan(value, MAX_NAME_CHARACTERS) ? { why: 'too long, and no CN to go by' } : value;
     }
     if (under.length > 0 && !bases.some((base) => isUnder(name, base)))

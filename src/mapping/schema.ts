@@ -38,7 +38,7 @@ export const groupsSchema = z.strictObject({
     .enum(['keep', 'cn'])
     .default('keep')
     .describe(
-      'Groups that are distinguished names (`CN=BI-Analysts,OU=Groups,DC=example,DC=com`): as they are, or by their CN. What is no such name, or does not begin with one CN, stays as it is.',
+      'Groups that are distinguished names (`CN=BI-Analysts,OU=Groups,DC=example,DC=com`): as they are, or by their CN. What is no such name, or does not begin with one CN, stays as it is without `dn_under`.',
     ),
   dn_under: z
     // Never one text with commas between them, as other lists may be: they are in every name.
@@ -47,7 +47,7 @@ export const groupsSchema = z.strictObject({
     .meta({
       title: 'text or list of texts',
       description:
-        'With `dn: cn`: the CN counts only of groups below one of these. Without it, whoever may make groups anywhere in the directory may make one with any CN.',
+        'With `dn: cn`: the CN counts only of groups below one of these, and what is no distinguished name counts for nothing. Without it, whoever may make groups anywhere in the directory may make one with any CN.',
     }),
   strip: z
     .string()

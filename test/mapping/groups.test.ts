@@ -195,6 +195,19 @@ describe('groups that are distinguished names', () => {
     ]);
   });
 
+  it('are all that counts where places are named: of a bare name nobody knows where it lies', () => {
+    const sent = [
+      'BI-Analysts',
+      'OU=BI-Analysts,OU=Groups,DC=example,DC=com',
+      'CN=BI-X+CN=BI-Y,OU=Groups,DC=example,DC=com',
+    ];
+    const { names: kept, trace } = names([...sent, ANALYSTS], { dn_under: ['OU=Groups,DC=example,DC=com'] });
+    expect(kept).toEqual(['BI-Analysts']);
+    const why = 'no distinguished name with one CN, and groups.dn_under asks for one';
+    expect(trace.map(({ kept: passes, by }) => (passes ? 'kept' : by))).toEqual([why, why, why, 'kept']);
+    expect(names(sent).names).toEqual(['BI-Analysts']);
+  });
+
   it('do not bring in by an escape what no group may hold', () => {
     expect(names([String.raw`CN=BI-\0AX,DC=com`]).trace[0]?.by).toBe('the CN holds a control character');
     expect(names([`CN=BI-${'x'.repeat(254)},DC=com`]).trace[0]?.by).toBe('the CN is too long');
