@@ -109,3 +109,11 @@ export async function addScimOwed(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('scim_users').addColumn('refused', 'text').execute();
   await sql`create index scim_users_refused on scim_users (client, id) where refused is not null`.execute(db);
 }
+
+/** How often users came or went: as long as it is the same, each of them has its place in the order of the ids. */
+export async function addScimChanges(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('scim_counts')
+    .addColumn('changes', 'bigint', (column) => column.notNull().defaultTo(0))
+    .execute();
+}

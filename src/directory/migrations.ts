@@ -3,7 +3,7 @@ import { createAuditCheckpoints } from './migrations-audit.ts';
 import { createConsoleSessions } from './migrations-console.ts';
 import { addUnverified, indexEmails } from './migrations-people.ts';
 import { createPins } from './migrations-pins.ts';
-import { addScimOwed, createScim } from './migrations-scim.ts';
+import { addScimChanges, addScimOwed, createScim } from './migrations-scim.ts';
 import { AUDIT_HEAD_ID } from './tables.ts';
 
 /** Which database is behind: the few places where the two differ ask this. */
@@ -31,6 +31,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0014_audit_checkpoints': { up: createAuditCheckpoints },
     '0015_console_sessions': { up: createConsoleSessions },
     '0016_unverified': { up: addUnverified },
+    '0017_scim_changes': { up: addScimChanges },
   };
 }
 

@@ -264,6 +264,8 @@ export interface ScimUserRow {
 export interface ScimCountRow {
   client: string;
   users: number;
+  /** Times that users of it came or went. */
+  changes: Generated<number>;
 }
 
 export interface ScimEmailRow {

@@ -10,6 +10,7 @@ import { groupType, userType } from './protocol/resource-types.ts';
 import { groupCondition, userCondition } from './store/conditions.ts';
 import { groupById, type StoredGroup, toGroup } from './store/groups.ts';
 import { groupsOf, membersOf } from './store/members.ts';
+import { Milestones } from './store/milestones.ts';
 import { groupTable, userTable } from './store/queries.ts';
 import { displaysOf, type StoredUser, toUser, userById } from './store/users.ts';
 
@@ -28,6 +29,8 @@ export class Lookups {
   readonly #database: Database;
   readonly #base: string;
   readonly #scans = createSemaphore(SCANS_AT_ONCE);
+  /** By client: there are as many as the config names. */
+  readonly #milestones = new Map<string, Milestones>();
 
   constructor(database: Database, base: string) {
     this.#database = database;
@@ -77,7 +80,7 @@ export class Lookups {
 
   users(client: string, query: Query, signal: AbortSignal): Promise<Listed> {
     const list = new List<ScimUserRow>({
-      table: userTable(this.#database, client),
+      table: userTable(this.#database, client, this.#milestonesOf(client)),
       condition: (filter) => userCondition(filter, client),
       columns: { ...COLUMNS, userName: 'user_name' },
       show: (rows) => this.showUsers(client, rows.map(toUser), isNeeded('groups', query)),
@@ -94,6 +97,12 @@ export class Lookups {
         this.showGroups(client, rows.map(toGroup), isNeeded('members', query), isNeeded('members.display', query)),
     });
     return this.#list(list, query, signal);
+  }
+
+  #milestonesOf(client: string): Milestones {
+    const known = this.#milestones.get(client) ?? new Milestones();
+    this.#milestones.set(client, known);
+    return known;
   }
 
   async #list<Row extends { readonly id: string }>(

@@ -30,8 +30,8 @@ describe('a statement whose text is made once', () => {
       }
       return [(await find(db, 'okta')).rows, (await find(db, 'nobody')).rows];
     });
-    expect(rows).toEqual([[{ client: 'okta', users: 7 }], []]);
-    expect((await database.run((db) => find(db, 'entra'))).rows).toEqual([{ client: 'entra', users: 5 }]);
+    expect(rows).toEqual([[{ client: 'okta', users: 7, changes: 0 }], []]);
+    expect((await database.run((db) => find(db, 'entra'))).rows).toEqual([{ client: 'entra', users: 5, changes: 0 }]);
   });
 
   it('is another text for a row that has other columns', async () => {
@@ -44,7 +44,9 @@ describe('a statement whose text is made once', () => {
       await set(db, 'okta', { client: 'entra' });
       await set(db, 'entra', { users: 9, client: 'auth0' });
       await set(db, 'auth0', { client: 'jump', users: 8 });
-      expect(await db.selectFrom('scim_counts').selectAll().execute()).toEqual([{ client: 'jump', users: 8 }]);
+      expect(await db.selectFrom('scim_counts').selectAll().execute()).toEqual([
+        { client: 'jump', users: 8, changes: 0 },
+      ]);
     });
   });
 });

@@ -309,6 +309,24 @@ export function describeSequences(name: string, state: () => Promise<string | un
     });
   });
 
+  describe(`pages on ${name}`, () => {
+    const idsFrom = async (startIndex: number, count: number, more = ''): Promise<string[]> => {
+      const { body } = await scim.call('GET', `/Users?startIndex=${startIndex}&count=${count}&attributes=id${more}`);
+      return (body.Resources ?? []).map(({ id }: { id: string }) => id);
+    };
+
+    it('hold each user once and in its place, though one before them went or came since the page before', async () => {
+      for (const at of [1, 2, 3, 4, 5, 6]) await scim.call('POST', '/Users', scimUser(`page${at}`));
+      const all = await idsFrom(1, 500, '&sortBy=id');
+      for (const at of [3, 5]) expect(await idsFrom(at, 2)).toEqual(all.slice(at - 1, at + 1));
+      await scim.call('DELETE', `/Users/${all[0]}`);
+      const [, ...left] = all;
+      for (const at of [5, 2, 4]) expect(await idsFrom(at, 2)).toEqual(left.slice(at - 1, at + 1));
+      const { id } = (await scim.call('POST', '/Users', scimUser('page7'))).body;
+      expect(await idsFrom(6, 500)).toEqual([...left.slice(5), id]);
+    });
+  });
+
   describe(`sixteen connections on ${name}`, () => {
     const AT_ONCE = 16;
     const all = <T>(work: (at: number) => Promise<T>): Promise<T[]> =>

@@ -37,7 +37,7 @@ export async function noteDeletion(db: Kysely<Tables>, deletion: HeldDeletion, r
     .where('person_id', '<>', person)
     .executeTakeFirstOrThrow();
   const gone = lately.count + 1;
-  const isHeld = isAbove(gone, (await countUsers(db, client)) + gone, removals);
+  const isHeld = isAbove(gone, (await countUsers(db, client)).total + gone, removals);
   const row = { person_id: person, client, at, held: isHeld ? 1 : 0 };
   await db
     .insertInto('scim_held')

@@ -4,6 +4,7 @@ import type { Database } from '../../directory/database.ts';
 import type { ScimGroupRow, ScimUserRow, Tables } from '../../directory/tables.ts';
 import type { Page } from '../protocol/list.ts';
 import type { Condition } from './conditions.ts';
+import type { Milestone, Milestones } from './milestones.ts';
 import { countUsers } from './users.ts';
 
 /** A column that the database can put resources in order by. */
@@ -30,41 +31,53 @@ const SCAN_PAGE = 500;
 
 /** Reading of one table, for the two ways that lists are read by. */
 interface Reads<Row> {
-  count(db: Kysely<Tables>): Promise<number>;
+  count(db: Kysely<Tables>): Promise<Count>;
   /** Ids of what fits, in this order, those from `offset` on. Absent: all of them, in no order. */
   ids(db: Kysely<Tables>, condition: Condition | undefined, part?: Part): Promise<readonly string[]>;
   rows(db: Kysely<Tables>, ids: readonly string[]): Promise<readonly Row[]>;
   after(db: Kysely<Tables>, id: string): Promise<readonly Row[]>;
 }
 
-interface Part extends Page {
-  readonly order: Order | undefined;
+interface Count {
+  readonly total: number;
+  /** Absent where milestones are not kept. */
+  readonly changes?: number;
 }
 
-export function userTable(database: Database, client: string): Table<ScimUserRow> {
+interface Part extends Page {
+  readonly order: Order | undefined;
+  /** Where to begin to count, instead of at the first. */
+  readonly from?: Milestone | undefined;
+}
+
+/** `milestones`: of this client. */
+export function userTable(database: Database, client: string, milestones: Milestones): Table<ScimUserRow> {
   const own = (db: Kysely<Tables>) => db.selectFrom('scim_users').where('client', '=', client);
   const there = (db: Kysely<Tables>) => own(db).where('body', 'is not', null);
   // Of all, by a column that stands in the index with the id; of a few, by one that leads away from their own index.
   const fitting = (db: Kysely<Tables>, condition: Condition | undefined) =>
     condition === undefined ? own(db).where('user_name', 'is not', null) : there(db).where(condition.where);
-  return tableOf<ScimUserRow>(database, {
+  const reads: Reads<ScimUserRow> = {
     count: (db) => countUsers(db, client),
     ids: async (db, condition, part) => {
+      const from = part?.from;
       const rows = await fitting(db, condition)
         .select('id')
+        .$if(from !== undefined, (query) => query.where('id', '>=', (from as Milestone).id))
         .$if(part?.order !== undefined, (query) => query.orderBy(inOrder(part?.order as Order)))
         .$if(part !== undefined, (query) =>
           query
             .orderBy('id')
             .limit((part as Part).count)
-            .offset((part as Part).offset),
+            .offset((part as Part).offset - (from?.offset ?? 0)),
         )
         .execute();
       return rows.map(({ id }) => id);
     },
     rows: (db, ids) => there(db).selectAll().where('id', 'in', ids).execute(),
     after: (db, id) => there(db).selectAll().where('id', '>', id).orderBy('id').limit(SCAN_PAGE).execute(),
-  });
+  };
+  return tableOf(database, reads, milestones);
 }
 
 export function groupTable(database: Database, client: string): Table<ScimGroupRow> {
@@ -74,7 +87,7 @@ export function groupTable(database: Database, client: string): Table<ScimGroupR
       const row = await there(db)
         .select((select) => select.fn.countAll<number>().as('count'))
         .executeTakeFirstOrThrow();
-      return row.count;
+      return { total: row.count };
     },
     ids: async (db, condition, part) => {
       const rows = await there(db)
@@ -95,18 +108,27 @@ export function groupTable(database: Database, client: string): Table<ScimGroupR
   });
 }
 
-function tableOf<Row extends { readonly id: string }>(database: Database, reads: Reads<Row>): Table<Row> {
+function tableOf<Row extends { readonly id: string }>(
+  database: Database,
+  reads: Reads<Row>,
+  milestones?: Milestones,
+): Table<Row> {
   return {
     page: (condition, page, order) =>
       database.run(async (db) => {
         // Few fit a condition that an index knows: in what order it finds them is for the database to say.
         const fitting = condition === undefined ? undefined : await reads.ids(db, condition);
-        const total = fitting?.length ?? (await reads.count(db));
+        const { total, changes }: Count = fitting === undefined ? await reads.count(db) : { total: fitting.length };
         if (page.count === 0 || page.offset >= total) return { total, rows: [] };
-        const wanted =
-          fitting === undefined || order !== undefined
-            ? await reads.ids(db, condition, { ...page, order })
-            : [...fitting].sort(byText).slice(page.offset, page.offset + page.count);
+        if (fitting !== undefined && order === undefined) {
+          const wanted = [...fitting].sort(byText).slice(page.offset, page.offset + page.count);
+          return { total, rows: await inTurn(db, reads, wanted) };
+        }
+        const isOfAll = changes !== undefined && order === undefined;
+        const from = isOfAll ? milestones?.before(changes, page.offset) : undefined;
+        const wanted = await reads.ids(db, condition, { ...page, order, from });
+        const [id] = wanted;
+        if (isOfAll && id !== undefined) milestones?.learn(changes, { offset: page.offset, id });
         return { total, rows: await inTurn(db, reads, wanted) };
       }),
     scan: (condition) => (condition === undefined ? scanAll(database, reads) : scan(database, reads, condition)),

@@ -102,8 +102,12 @@ export async function removeUser(db: Kysely<Tables>, user: StoredUser): Promise<
 const addToCount = prepared((db, client: string, users: number) =>
   db
     .insertInto('scim_counts')
-    .values({ client, users })
-    .onConflict((conflict) => conflict.column('client').doUpdateSet({ users: sql`scim_counts.users + ${users}` })),
+    .values({ client, users, changes: 1 })
+    .onConflict((conflict) =>
+      conflict
+        .column('client')
+        .doUpdateSet({ users: sql`scim_counts.users + ${users}`, changes: sql`scim_counts.changes + 1` }),
+    ),
 );
 
 /** `lock`: until the end of the transaction nobody else may change it. SQLite has no other transaction meanwhile. */
@@ -258,8 +262,15 @@ function emailsOf(attributes: Attributes): readonly string[] {
   return [...new Set(values)];
 }
 
-/** How many users a client has. */
-export async function countUsers(db: Kysely<Tables>, client: string): Promise<number> {
-  const row = await db.selectFrom('scim_counts').select('users').where('client', '=', client).executeTakeFirst();
-  return row?.users ?? 0;
+/** How many users a client has, and how often one came or went. */
+export async function countUsers(
+  db: Kysely<Tables>,
+  client: string,
+): Promise<{ readonly total: number; readonly changes: number }> {
+  const row = await db
+    .selectFrom('scim_counts')
+    .select(['users', 'changes'])
+    .where('client', '=', client)
+    .executeTakeFirst();
+  return { total: row?.users ?? 0, changes: row?.changes ?? 0 };
 }
