@@ -1,4 +1,5 @@
 import { BUILT_IN_CLAIMS } from '../login/claims/schema.ts';
+import { canonicalDomain } from '../mapping/email.ts';
 import type { Finding } from './complaint.ts';
 import { unknownAttribute } from './conditions.ts';
 import { attributeNames, type Checked, type Declared } from './declared.ts';
@@ -161,8 +162,9 @@ function sharedDomains(login: Logins): readonly Finding[] {
   const first = new Map<string, string>();
   return Object.entries(login).flatMap(([name, { email_domains }]) =>
     email_domains.flatMap((domain, index): Finding[] => {
-      const other = first.get(domain.toLowerCase());
-      if (other === undefined) first.set(domain.toLowerCase(), name);
+      const canonical = canonicalDomain(domain);
+      const other = first.get(canonical);
+      if (other === undefined) first.set(canonical, name);
       if (other === undefined || other === name) return [];
       const message = `\`login.${name}\` and \`login.${other}\` both claim the domain of an e-mail address: people have to choose`;
       return [{ path: ['login', name, 'email_domains', index], code: 'duplicate_email_domain', message }];

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isDomain } from '../mapping/email.ts';
 
 /*
  * Value types of the config language. Lists also take one comma-separated string, numbers and booleans also strings,
@@ -36,6 +37,12 @@ function splitAtCommas(list: string): string[] {
 export const textList = z
   .union([z.array(text), z.string().transform(splitAtCommas)], 'must be a list of texts, or one comma-separated text')
   .meta({ title: 'list of texts' });
+
+/** Domains of e-mail addresses: `example.com`, `münchen.example`. */
+export const emailDomains = textList.refine(
+  (list) => list.every(isDomain),
+  'must be domains such as example.com, without @, * and blanks',
+);
 
 /** The same with at least one part: `staff_id`, `[oid, sub]` or `oid, sub`. */
 export const oneOrMore = z

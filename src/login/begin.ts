@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isOfDomain } from '../mapping/email.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import { atEndOfTurn } from '../ops/turn.ts';
 import { ownHeaders, sendFailure, sendJourney, sendJson, sendPage, sendRedirect, wantsPage } from './answer.ts';
@@ -131,8 +132,7 @@ function chooseProvider(
   const ofRoute = chooses ? undefined : loginOf?.(returnTo);
   if (ofRoute !== undefined) return providers.get(ofRoute);
   if (loginHint === undefined) return chooses ? undefined : providers.get(lastLogin(publicUrl, cookieHeader) ?? '');
-  const domain = loginHint.slice(loginHint.lastIndexOf('@') + 1).toLowerCase();
-  const fits = all.filter(({ emailDomains }) => emailDomains.some((own) => own.toLowerCase() === domain));
+  const fits = all.filter(({ emailDomains }) => isOfDomain(loginHint, emailDomains));
   return fits.length === 1 ? fits[0] : undefined;
 }
 

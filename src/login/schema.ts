@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMs, entryName, flag, text, textList } from '../config/values.ts';
+import { durationMs, emailDomains, entryName, flag, text, textList } from '../config/values.ts';
 import { isLoopback } from '../model/loopback.ts';
 import { BUILT_IN_CLAIMS, claimsFrom } from './claims/schema.ts';
 import { overageSchema } from './overage/schema.ts';
@@ -63,7 +63,7 @@ export const oidcLoginSchema = z.strictObject({
     .refine((scopes) => scopes.includes('openid'), 'must hold openid')
     .prefault(['openid', 'profile', 'email'])
     .describe('Scopes to ask for.'),
-  email_domains: textList
+  email_domains: emailDomains
     .prefault([])
     .describe('Chooses this provider for such an address and permits linking accounts by it. Admits nobody by itself.'),
   trust_email: flag

@@ -3,9 +3,10 @@ import type { PersonId } from '../model/person.ts';
 
 /**
  * What an operator can do about `account_taken`: the account, or the address, is `owner`'s so far, or in our books nobody's
- * (undefined), and nobody vouches that the address is the newcomer's. `who` is the newcomer as a command takes them.
+ * (undefined), and nobody vouches that the address is the newcomer's. `who` is the newcomer as a command takes them;
+ * `isOut`: the owner is known to be out. `users release` takes nobody else.
  */
-export function remedies(owner: PersonId | undefined, who: string): readonly string[] {
+export function remedies(owner: PersonId | undefined, who: string, isOut: boolean): readonly string[] {
   if (owner === undefined) {
     return [
       'if the account is theirs: have the address verified where they come from, or trust that login, source or client with it (trust_email, trust_unverified_email)',
@@ -14,7 +15,12 @@ export function remedies(owner: PersonId | undefined, who: string): readonly str
   }
   return [
     `if both are one human under another key: latchgate users link ${owner} ${who}`,
-    `if the address has passed on to another human: latchgate users release ${owner}`,
+    `if the address has passed on to another human: latchgate users release ${owner}${isOut ? '' : ', once they are out'}`,
+    ...(isOut
+      ? []
+      : [
+          `while ${owner} is in: one of the two needs another address, or latchgate users disable ${owner} comes first`,
+        ]),
   ];
 }
 
@@ -25,8 +31,9 @@ export function whatToDo({
   detail = {},
 }: Pick<DecisionRecord, 'code' | 'person' | 'detail'>): readonly string[] {
   const { owner, target, accounts } = detail;
+  // Without an account in the way it is the address alone, which is held for those who are out.
   if (code === 'account_taken' && person !== undefined)
-    return remedies(typeof owner === 'string' ? owner : undefined, person);
+    return remedies(typeof owner === 'string' ? owner : undefined, person, accounts === undefined);
   if (typeof target !== 'string' || typeof accounts !== 'string') return [];
   if (code === 'account_ambiguous')
     return [

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, durationMs, entryName, flag, networkList, text, textList } from '../config/values.ts';
+import { count, durationMs, emailDomains, entryName, flag, networkList, text, textList } from '../config/values.ts';
 import { BUILT_IN_CLAIMS, type BuiltInClaims, claimsFrom } from '../login/claims/schema.ts';
 
 /** Attributes of RFC 7643 §4.1; `email` is the value of the primary address, `groups` the names of the groups. */
@@ -55,7 +55,7 @@ const clientSchema = z.strictObject({
     .describe(
       'Whether its addresses count as verified, so that an account which was in a target before is linked by its e-mail. Otherwise such an account is left alone, and the push is refused.',
     ),
-  email_domains: textList
+  email_domains: emailDomains
     .prefault([])
     .describe('With `trust_email`: only addresses in these domains. Empty: whatever the client says.'),
   trust_unverified_email: flag

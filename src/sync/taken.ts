@@ -8,10 +8,11 @@ export function whyHeld(error: LatchgateError, who: PersonId, subject: string): 
   const said = error.detail['owner'];
   const owner = typeof said === 'string' ? said : undefined;
   if (error.code !== 'account_taken' || (owner !== undefined && isStandIn(owner))) return error.message;
-  if (owner === undefined) return [error.message, ...remedies(owner, who)].join('; ');
+  if (owner === undefined) return [error.message, ...remedies(owner, who, false)].join('; ');
   const name = isStandIn(who) ? wordOf(subject) : who;
-  const why = error.detail['account'] === undefined ? `the address is that of ${owner}, who is out` : undefined;
-  return [why ?? `the account that fits is linked to ${owner}`, ...remedies(owner, name)].join('; ');
+  const isOut = error.detail['account'] === undefined;
+  const why = isOut ? `the address is that of ${owner}, who is out` : `the account that fits is linked to ${owner}`;
+  return [why, ...remedies(owner, name, isOut)].join('; ');
 }
 
 function wordOf(subject: string): string {

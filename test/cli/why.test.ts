@@ -87,6 +87,11 @@ describe('why', () => {
     ],
     ['account_privileged', { target: 'superset', accounts: '3' }, 'in superset, see whether the account 3 is theirs'],
     ['account_taken', { target: 'superset', owner: 'p_1' }, 'latchgate users release p_1'],
+    [
+      'account_taken',
+      { target: 'superset', owner: 'p_1', accounts: '3' },
+      'latchgate users release p_1, once they are out\n  while p_1 is in: one of the two needs another address, or latchgate users disable p_1 comes first',
+    ],
   ])('says what to do about %s', async (code, detail, line) => {
     const at = new Date(world.clock.now());
     await world.decisions.save({ requestId: 'r9', at, person: alice, outcome: 'deny', code, detail });

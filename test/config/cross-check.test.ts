@@ -383,6 +383,25 @@ describe('logins', () => {
     );
   });
 
+  it.each([
+    '@example.com',
+    '*.example.com',
+    ' example.com',
+    'example.com.',
+    'ex ample.com',
+    'a..com',
+    'ann@example.com',
+  ])('have domains of addresses, which %j is not', (domain) => {
+    const line = `trust_email: true, email_domains: ["münchen.example", "${domain}"]`;
+    expect(complaints(logins({ a: line }))).toEqual(['invalid_value login.a.email_domains']);
+  });
+
+  it('that share a domain in two ways of writing it get a warning', () => {
+    const shared =
+      'login: { a: { issuer: "https://a.example", client_id: x, email_domains: [münchen.example] }, b: { issuer: "https://b.example", client_id: x, email_domains: xn--mnchen-3ya.example } }';
+    expect(warnings({ login: shared })).toEqual(['duplicate_email_domain login.b.email_domains.0']);
+  });
+
   it('that share a domain, trust addresses of no domain, or misspell an attribute get a warning', () => {
     const shared =
       'login: { a: { issuer: "https://a.example", client_id: x, email_domains: [example.com] }, b: { issuer: "https://b.example", client_id: x, email_domains: Example.com } }';

@@ -6,7 +6,7 @@ beforeAll(async () => {
   site = await startSite({
     logins: {
       staff: { label: 'Staff', email_domains: ['example.com'] },
-      partners: { email_domains: ['partner.example'] },
+      partners: { email_domains: ['partner.example', 'münchen.example'] },
     },
     loginOf: (returnTo) => (returnTo.startsWith('/partners/') ? 'partners' : undefined),
   });
@@ -31,6 +31,13 @@ it('goes by the domain of an e-mail address, and asks again for one of nobody', 
   expect(await begun(new Browser(site), 'login_hint=alice%40EXAMPLE.com')).toBe('staff');
   expect(await begun(new Browser(site), 'login_hint=x%40nobody.example')).toBe('asked');
 });
+
+it.each(['a@münchen.example', 'a@xn--mnchen-3ya.example', 'a@MÜNCHEN.EXAMPLE'])(
+  'goes by the domain of %s',
+  async (address) => {
+    expect(await begun(new Browser(site), `login_hint=${encodeURIComponent(address)}`)).toBe('partners');
+  },
+);
 
 it('goes by the route, whatever the browser remembers', async () => {
   const browser = new Browser(site);

@@ -72,6 +72,20 @@ describe('metadata of the provider', () => {
     await harness.close();
   });
 
+  it.each([0, 1, 2, 3])('end with the first of what they are in that ends, group %i or the provider itself', (ends) => {
+    const time = (at: number) => `validUntil="${at === ends ? '2030-01-01T00:00:00Z' : '2031-01-01T00:00:00Z'}"`;
+    const entity = new SamlIdp().metadata().replace('entityID=', `${time(3)} entityID=`);
+    const other = new SamlIdp({ entityId: 'https://two.example.com' }).metadata();
+    const groups = [2, 1, 0].reduce(
+      (inner, at) => `<md:EntitiesDescriptor xmlns:md="${NS.metadata}" ${time(at)}>${inner}</md:EntitiesDescriptor>`,
+      entity,
+    );
+    const beside = `<md:EntitiesDescriptor validUntil="2020-01-01T00:00:00Z">${other}</md:EntitiesDescriptor>`;
+    const all = groups.replace(/<\/md:EntitiesDescriptor>$/, `${beside}$&`);
+    const { validUntil } = parseIdpMetadata(all, 'p', new SamlIdp().entityId);
+    expect(validUntil).toBe(Date.UTC(2030, 0, 1));
+  });
+
   it('from an address are read again for a key that nobody knows, and go on while it does not answer', async () => {
     const idp = new SamlIdp();
     const { published, harness, close } = await publish(idp);

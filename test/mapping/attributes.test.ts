@@ -161,6 +161,24 @@ describe('e-mail', () => {
     ['trusted, another domain', { email: 'ann@other.com' }, { ...listed, trust_email: true }, false],
     ['trusted, a subdomain', { email: 'ann@a.example.com' }, { ...listed, trust_email: true }, false],
     [
+      'a domain outside ASCII, written as browsers send it',
+      { email: 'a@xn--mnchen-3ya.Example' },
+      { email_domains: ['münchen.example'], trust_email: true },
+      true,
+    ],
+    [
+      'the same the other way round',
+      { email: 'a@MÜNCHEN.example' },
+      { email_domains: ['XN--mnchen-3ya.example'], trust_email: true },
+      true,
+    ],
+    [
+      'another domain outside ASCII',
+      { email: 'a@munchen.example' },
+      { email_domains: ['münchen.example'], trust_email: true },
+      false,
+    ],
+    [
       'a domain that only Unicode folding makes ours',
       { email: 'a@ban\u212a.com' },
       { email_domains: ['bank.com'], trust_email: true },
@@ -168,6 +186,21 @@ describe('e-mail', () => {
     ],
   ])('%s: may find an account %j', (_, claims, origin, trusted) => {
     expect(accountOf(decide(claims, withClaims({}, origin))).emailTrusted).toBe(trusted);
+  });
+
+  it.each([
+    'ｂａｎｋ.com',
+    'ba\u00adnk.com',
+    'bank\u3002com',
+    'b\u0430nk.com',
+    'münchen.com/x',
+    'ü/x',
+    'ü:443',
+    'ü%2f',
+    'x#ü',
+  ])('of a domain that is written much like ours, %j, finds no account', (domain) => {
+    const bank = withClaims({}, { email_domains: ['bank.com', 'münchen.com', 'ü', 'x'], trust_email: true });
+    expect(accountOf(decide({ email: `a@${domain}` }, bank)).emailTrusted).toBe(false);
   });
 
   it('email_verified that is a text is told in the trace', () => {

@@ -73,7 +73,7 @@ function read(text: string, entityId: string | undefined, invalid: Invalid): Idp
   if (certificates.length === 0) throw invalid('no signing certificate');
   const signOn = endpointsOf(role, 'SingleSignOnService', invalid);
   if (signOn.redirect === undefined && signOn.post === undefined) throw invalid('SingleSignOnService');
-  const until = [root, entity, role]
+  const until = [role, ...withAncestors(entity)]
     .flatMap((one) => attributeOf(one, 'validUntil') ?? [])
     .map((one) => Date.parse(one));
   if (until.some(Number.isNaN)) throw invalid('validUntil');
@@ -84,6 +84,12 @@ function read(text: string, entityId: string | undefined, invalid: Invalid): Idp
     logout: endpointsOf(role, 'SingleLogoutService', invalid),
     ...(until.length === 0 ? {} : { validUntil: Math.min(...until) }),
   };
+}
+
+/** Of groups within groups each may end before what it is in (SAML metadata §2.3.1). */
+function withAncestors(element: Element): readonly Element[] {
+  const parent = element.parentNode;
+  return parent?.nodeType === 1 ? [element, ...withAncestors(parent as Element)] : [element];
 }
 
 /** RSA keys alone: others could not have signed. One that cannot be read does not stand in the way of the next. */

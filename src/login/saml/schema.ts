@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMs, flag, text, textList, waitMs } from '../../config/values.ts';
+import { durationMs, emailDomains, flag, text, waitMs } from '../../config/values.ts';
 import { isLoopback } from '../../model/loopback.ts';
 import { type BuiltInClaims, claimsFrom } from '../claims/schema.ts';
 import { overageSchema } from '../overage/schema.ts';
@@ -77,7 +77,7 @@ export const samlLoginSchema = z.strictObject({
       'Who the provider is (`entityID` of its metadata). Needed where the metadata come from an address: what is read there later is taken from nobody else. XML default: the only one that it describes.',
     ),
   entity_id: text.optional().describe('What we are called at the provider. Default: the address of our own metadata.'),
-  email_domains: textList
+  email_domains: emailDomains
     .prefault([])
     .describe('Chooses this provider for such an address and permits linking accounts by it. Admits nobody by itself.'),
   trust_email: flag

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationMs, entryName, flag, text, textList } from '../../config/values.ts';
+import { durationMs, emailDomains, entryName, flag, text } from '../../config/values.ts';
 import { BUILT_IN_CLAIMS, type BuiltInClaims, claimsFrom } from '../../login/claims/schema.ts';
 
 /**
@@ -21,7 +21,7 @@ export function originMembers(claims: Partial<BuiltInClaims> = {}) {
       .describe(
         'Whether the addresses that it lists count as verified where it does not say whether they are. `false`: only those of which it says so, in `email_domains`.',
       ),
-    email_domains: textList
+    email_domains: emailDomains
       .prefault([])
       .describe(
         'Accounts that were there are found by addresses in these domains only. Empty: with `trust_email` any, else none.',
