@@ -1,4 +1,4 @@
-import type { Attributes, DecidedRules, DesiredAccount } from '../model/desired.ts';
+import type { Attributes, DesiredAccount, GroupRules } from '../model/desired.ts';
 import { entitlementKey, type GrantedEntitlement } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { MappedTarget } from './config.ts';
@@ -20,7 +20,7 @@ export interface AccountOwner {
   readonly attributes: Attributes;
   readonly emailTrusted: boolean;
   readonly leaveAlone: readonly string[];
-  readonly decidedRules: DecidedRules | undefined;
+  readonly groupRules: GroupRules | undefined;
   /** True when the config has this one origin alone. */
   readonly isOnlyOrigin: boolean;
   /** What a new account would be is not asked for. */
@@ -64,7 +64,7 @@ export function desiredAccount(
     emailTrusted: owner.emailTrusted,
     entitlements: withoutRepeats(given),
     leaveAlone: owner.leaveAlone,
-    ...(owner.decidedRules === undefined ? {} : { decidedRules: owner.decidedRules }),
+    ...(owner.groupRules === undefined ? {} : { groupRules: owner.groupRules }),
   };
   if (externalId !== undefined) return { account, notes: forNew.notes };
   return { account, notes: [...forNew.notes, 'external_id: the subject stands in, because it was not sent'] };

@@ -122,7 +122,7 @@ class Reading {
   }
 
   #verified(value: unknown): AttributeValue {
-    this.#isDenied = value !== true && value !== null && value !== '' && value !== 1 && !isYes(value);
+    this.#isDenied = !isYes(value) && value !== null && value !== '';
     if (typeof value === 'boolean') return value;
     if (value !== null && value !== '') {
       const key = this.#isDenied ? 'trust_unverified_email' : 'trust_email';
@@ -195,7 +195,8 @@ class Reading {
 
 /** Providers that write `email_verified` as a text mean it: to those it may be trusted, and by itself it is none. */
 function isYes(value: unknown): boolean {
-  return typeof value === 'string' && value.trim().toLowerCase() === 'true';
+  if (Array.isArray(value)) return value.length === 1 && !Array.isArray(value[0]) && isYes(value[0]);
+  return value === true || value === 1 || (typeof value === 'string' && /^(?:true|1)$/i.test(value.trim()));
 }
 
 /** The value as an attribute, null when it is empty, undefined when it is refused. */

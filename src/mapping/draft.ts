@@ -1,4 +1,4 @@
-import type { DecidedRules, Decision, DesiredAccount, OriginTrace, RuleTrace } from '../model/desired.ts';
+import type { Decision, DesiredAccount, GroupRules, OriginTrace, RuleTrace } from '../model/desired.ts';
 import type { GrantedEntitlement } from '../model/entitlement.ts';
 import type { Merged } from './authority.ts';
 import type { Reading } from './reading.ts';
@@ -7,12 +7,6 @@ import type { Refusal } from './refusal.ts';
 /** Most people are said the whole of: what is alike for them is made once. */
 const NOBODY: readonly string[] = [];
 const ALONE: Merged['from'] = new Map();
-
-/** Rules that look at no groups. `areAll`: there are no others. */
-export interface RulesWithoutGroups {
-  readonly rules: readonly string[];
-  readonly areAll: boolean;
-}
 
 /** A decision in the making. */
 export class Draft {
@@ -24,12 +18,13 @@ export class Draft {
   readonly given = new Map<string, readonly GrantedEntitlement[]>();
   readonly accounts = new Map<string, DesiredAccount>();
   readonly #spoiled = new Set<string>();
-  readonly #withoutGroups: RulesWithoutGroups;
+  readonly #groupRules: readonly string[];
   merged: Merged;
   denial: { readonly code: string; readonly message: string | undefined } | undefined;
 
-  constructor(current: Reading, withoutGroups: RulesWithoutGroups) {
-    this.#withoutGroups = withoutGroups;
+  /** `groupRules`: names of rules that look at groups. */
+  constructor(current: Reading, groupRules: readonly string[]) {
+    this.#groupRules = groupRules;
     this.current = current;
     this.readings = [current];
     const { attributes, emailTrusted } = current.read;
@@ -64,21 +59,24 @@ export class Draft {
   }
 
   leaveAlone(): readonly string[] {
-    const { areAll } = this.#withoutGroups;
-    const kept = this.readings.filter((one) => one.groupsAbsent === 'unheard' || (one.isGroupless && !areAll));
+    const isKept = (one: Reading) => one.isGroupless && this.#groupRules.length > 0;
+    const kept = this.readings.filter((one) => one.groupsAbsent === 'unheard' || isKept(one));
     if (kept.length === 0 && this.#spoiled.size === 0) return NOBODY;
     return [...new Set([...kept.map(({ assertion }) => assertion.origin), ...this.#spoiled])].sort();
   }
 
-  /** What is decided of origins that are left alone only because they sent no groups. */
-  decidedRules(): DecidedRules | undefined {
-    const { rules, areAll } = this.#withoutGroups;
-    const groupless = this.readings.filter(
-      ({ isGroupless, refusals }) => isGroupless && !areAll && refusals.length === 0,
-    );
-    if (groupless.length === 0) return undefined;
+  /**
+   * Of origins that are left alone only because they sent no groups. `given` in a target: where only rules that look at groups
+   * give something, by the groups of last time, what is there by default stays too.
+   */
+  groupRules(given: readonly GrantedEntitlement[]): GroupRules | undefined {
+    const rules = this.#groupRules;
+    const groupless = this.readings.filter(({ isGroupless, refusals }) => isGroupless && refusals.length === 0);
+    if (groupless.length === 0 || rules.length === 0) return undefined;
     const origins = groupless.map(({ assertion }) => assertion.origin).sort();
-    return Object.fromEntries(origins.map((origin) => [origin, rules]));
+    const isByGroups = given.every(({ origin, rule }) => origins.includes(origin) && rules.includes(rule));
+    const kept = given.length > 0 && isByGroups ? [...rules, 'default'] : rules;
+    return Object.fromEntries(origins.map((origin) => [origin, kept]));
   }
 
   refused(refusals: readonly Refusal[]): Decision {
@@ -92,12 +90,12 @@ export class Draft {
     const { denial, accounts, rules } = this;
     const from = this.merged.from;
     const trace = { origins: this.readings.map(originTrace), rules, notes: withoutRepeats(this.notes) };
-    const decidedRules = this.decidedRules();
+    const groupRules = this.groupRules([]);
     const decision: Decision = {
       decision: denial === undefined ? 'allow' : 'deny',
       accounts,
       leaveAlone: this.leaveAlone(),
-      ...(decidedRules === undefined ? {} : { decidedRules }),
+      ...(groupRules === undefined ? {} : { groupRules }),
       attributes: this.merged.attributes,
       groups: this.current.groups.names,
       trace: from.size === 0 ? trace : { ...trace, authority: [...from].map(([name, origin]) => ({ name, origin })) },

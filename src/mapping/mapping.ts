@@ -8,7 +8,7 @@ import { compileClaimName } from './claims.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
 import { attributesOf, type ConditionSubject, looksAtGroups } from './conditions.ts';
 import type { MappedTarget, MappingConfig, OriginConfig } from './config.ts';
-import { Draft, type RulesWithoutGroups } from './draft.ts';
+import { Draft } from './draft.ts';
 import {
   checkGroups,
   compileGroupFilter,
@@ -92,7 +92,8 @@ class CompiledMapping {
   readonly #targets: readonly (readonly [string, MappedTarget])[];
   /** Attributes that some rule looks at. */
   readonly #looksAt: readonly string[];
-  readonly #withoutGroups: RulesWithoutGroups;
+  /** Names of rules that look at groups. */
+  readonly #groupRules: readonly string[];
   readonly #results = new WeakMap<readonly string[], Map<string, readonly RuleResult[]>>();
 
   constructor(config: MappingConfig) {
@@ -101,9 +102,8 @@ class CompiledMapping {
     this.#rules = compileRules(config);
     this.#authority = compileAuthority(config);
     this.#looksAt = [...new Set(this.#rules.rules.flatMap(({ condition }) => attributesOf(condition)))];
-    const blind = this.#rules.rules.filter(({ condition }) => !looksAtGroups(condition)).map(({ name }) => name);
-    // By the groups that were there last no rule gave anything: then the default is what there is.
-    this.#withoutGroups = { rules: [...blind, 'default'], areAll: blind.length === this.#rules.rules.length };
+    const byGroups = this.#rules.rules.filter(({ condition }) => looksAtGroups(condition));
+    this.#groupRules = byGroups.map(({ name }) => name);
     this.#filter = compileGroupFilter(config.groups);
     this.#isPrivileged = compilePrivileged(config.privileged);
     this.#origins = new Map(Object.entries(config.origins).map(([name, origin]) => [name, this.#origin(origin)]));
@@ -157,7 +157,7 @@ class CompiledMapping {
       });
     }
     const reading = this.#read(mine, origin);
-    const draft = new Draft(reading, this.#withoutGroups);
+    const draft = new Draft(reading, this.#groupRules);
     if (reading.refusals.length > 0) return draft.refused(reading.refusals);
     this.#readOthers(draft, assertions, mine);
     if (draft.readings.length > 1) draft.merged = this.#authority.merge(draft.speaking());
@@ -273,14 +273,14 @@ class CompiledMapping {
       attributes,
       emailTrusted,
       leaveAlone: draft.leaveAlone(),
-      decidedRules: draft.decidedRules(),
       isOnlyOrigin: this.#isOnlyOrigin,
       hasAccount,
     };
     for (const [name, target] of this.#targets) {
       const given = only === undefined || only === name ? draft.given.get(name) : undefined;
       if (given === undefined) continue;
-      const { account, notes } = desiredAccount(owner, this.#idsFor(draft, target), name, target, given);
+      const mine = { ...owner, groupRules: draft.groupRules(given) };
+      const { account, notes } = desiredAccount(mine, this.#idsFor(draft, target), name, target, given);
       draft.accounts.set(name, account);
       draft.notes.push(...notes);
     }

@@ -193,7 +193,7 @@ function changeText(change: Change): string {
   );
 }
 
-function keptText({ decidedRules }: DesiredAccount, origin: string): string {
-  const rules = decidedRules?.[origin]?.filter((rule) => rule !== 'default') ?? [];
-  return rules.length === 0 ? origin : `${origin} (but for what looks at no groups: ${rules.join(', ')})`;
+function keptText({ groupRules }: DesiredAccount, origin: string): string {
+  const rules = groupRules?.[origin];
+  return rules === undefined ? origin : `${origin} (by ${rules.join(', ')})`;
 }

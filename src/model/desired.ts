@@ -25,25 +25,25 @@ export interface DesiredAccount {
   readonly entitlements: readonly GrantedEntitlement[];
   /**
    * Origins whose groups are not known and are to be left as they are: nothing of theirs is added to, or taken from, an
-   * account that exists, but for `decidedRules`. A new account gets `entitlements` whole.
+   * account that exists, but as `groupRules` says. A new account gets `entitlements` whole.
    */
   readonly leaveAlone: readonly string[];
-  /** Of `leaveAlone`. Absent: nothing of theirs is decided. */
-  readonly decidedRules?: DecidedRules;
+  /** Of `leaveAlone`, which rules it is about. Absent: all. */
+  readonly groupRules?: GroupRules;
 }
 
 /**
- * By origin that sent no groups, names of rules that are decided all the same, because they look at no groups: what they
- * give is given, and what they gave and give no more is taken.
+ * By origin that sent no groups, names of the rules that cannot be decided without them. What others give is given, and what
+ * they gave and give no more is taken, also of rules that are not there any more.
  */
-export type DecidedRules = Readonly<Record<string, readonly string[]>>;
+export type GroupRules = Readonly<Record<string, readonly string[]>>;
 
 /** Whether what a rule gives or gave by the word of an origin stays as it is, because that origin could not be heard. */
 export function isLeftAlone(
-  { leaveAlone, decidedRules }: Pick<DesiredAccount, 'leaveAlone' | 'decidedRules'>,
+  { leaveAlone, groupRules }: Pick<DesiredAccount, 'leaveAlone' | 'groupRules'>,
   { origin, rule }: { readonly origin: string; readonly rule: string },
 ): boolean {
-  return leaveAlone.includes(origin) && decidedRules?.[origin]?.includes(rule) !== true;
+  return leaveAlone.includes(origin) && groupRules?.[origin]?.includes(rule) !== false;
 }
 
 /** What the mapping decided about one person. */
@@ -57,10 +57,10 @@ export interface Decision {
   readonly accounts: ReadonlyMap<string, DesiredAccount>;
   /**
    * Origins that could not be heard this time: they sent no groups that count, or what they sent earlier is refused by
-   * now. Also where nothing is given, nothing of theirs is taken away, but for `decidedRules`.
+   * now. Also where nothing is given, nothing of theirs is taken away, but as `groupRules` says.
    */
   readonly leaveAlone: readonly string[];
-  readonly decidedRules?: DecidedRules;
+  readonly groupRules?: GroupRules;
   readonly attributes: Attributes;
   /** Groups after strip, rename, allow: for headers, assertions and `when` of routes. */
   readonly groups: readonly string[];

@@ -45,8 +45,8 @@ export async function planGoing(
     return { ...base, plan: { ...NOTHING, held }, notes: ['the account is protected'] };
   }
   if (isWhole && (leaving.person || link.created)) return { ...base, plan: leaver, notes: [] };
-  const { leaveAlone, decidedRules = {} } = leaving;
-  const desired = { ...wanted, active: actual.active, leaveAlone, decidedRules };
+  const { leaveAlone, groupRules = {} } = leaving;
+  const desired = { ...wanted, active: actual.active, leaveAlone, groupRules };
   const plan = planAccount({ desired, actual, link, others: [], ledger, pins, existing: [], can: target.can, missing });
   return { ...base, plan, closes: isWhole || plan.set?.active === false || link.state !== 'ready', notes: [] };
 }

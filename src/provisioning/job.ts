@@ -1,7 +1,7 @@
 import type { Audit } from '../audit/audit.ts';
 import type { AccountLink, Directory } from '../directory/directory.ts';
 import type { ActualAccount, Change, HeldChange } from '../model/change.ts';
-import type { DecidedRules, DesiredAccount } from '../model/desired.ts';
+import type { DesiredAccount, GroupRules } from '../model/desired.ts';
 import type { ActualEntitlement, Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Pin } from '../model/pin.ts';
@@ -45,9 +45,9 @@ export interface Leaving {
   readonly reason: string;
   /** False: only what we granted goes; an account that was there before us stays switched on. */
   readonly person: boolean;
-  /** Origins that could not be heard: what they gave stays, but for `decidedRules`, and so does the account. */
+  /** Origins that could not be heard: what they gave stays, as `groupRules` says, and so does the account. */
   readonly leaveAlone: readonly string[];
-  readonly decidedRules?: DecidedRules;
+  readonly groupRules?: GroupRules;
 }
 
 export interface ReconcileInput {

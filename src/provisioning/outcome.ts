@@ -43,8 +43,8 @@ export function goalFor(decision: Decision, target: string): Goal {
   }
   const leaveAlone = decision.code === 'denied_by_rule' ? [] : decision.leaveAlone;
   const reason = decision.code ?? 'no rule gives anything here';
-  const decided = decision.decidedRules === undefined ? {} : { decidedRules: decision.decidedRules };
-  return { leaving: { policy: 'disable', reason, person: false, leaveAlone, ...decided } };
+  const rules = decision.groupRules === undefined ? {} : { groupRules: decision.groupRules };
+  return { leaving: { policy: 'disable', reason, person: false, leaveAlone, ...rules } };
 }
 
 /** Whether both want the same of each of these targets: of the account, its profile and what it is given. */

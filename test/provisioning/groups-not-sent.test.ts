@@ -75,3 +75,30 @@ it('where no rule looks at groups, none are missed: who has nothing any more by 
   const accounts = [...world.bi.accounts.values(), ...world.side.accounts.values()];
   expect(accounts.map(({ active }) => active)).toEqual([false, false]);
 });
+
+it('a rule by groups that gives more than before does not take the default from who sends none', async () => {
+  await world.login('ann', { email: 'ann@partner.test', groups: ['analysts'] });
+  await world.settled();
+  expect(given()[0]).toEqual([['role:Gamma']]);
+  const analysts = {
+    when: { groups: 'analysts' },
+    grant: { bi: { roles: ['Alpha'] }, side: { groups: ['analysts'] } },
+  };
+  world.restart({ ...OPTIONS, rules: { ...OPTIONS.rules, analysts } });
+  await world.login('ann', { email: 'ann@partner.test' });
+  await world.settled();
+  expect(given()).toEqual([[['role:Gamma']], [['group:analysts', 'group:partners']]]);
+  await world.login('ann', { email: 'ann@partner.test', groups: ['analysts'] });
+  await world.settled();
+  expect(given()[0]).toEqual([['role:Alpha']]);
+});
+
+it('what a rule gave that is not there any more is taken', async () => {
+  await world.login('ann', { email: 'ann@acme.test', groups: ['analysts'] });
+  await world.settled();
+  const { staff: _, ...others } = OPTIONS.rules ?? {};
+  world.restart({ ...OPTIONS, rules: others });
+  await world.login('ann', { email: 'ann@acme.test' });
+  await world.settled();
+  expect(given()).toEqual([[['role:Gamma']], [['group:analysts']]]);
+});
