@@ -3,11 +3,11 @@ import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import { type Holder, type WhoHadDeps, whoHad } from '../review/who-had.ts';
 import type { Io } from './io.ts';
-import { timeOf } from './since.ts';
+import { momentOf } from './since.ts';
 import { tableLines, timeText } from './table.ts';
 
 export interface AuditWhoHadOptions {
-  /** A date, or how long ago. */
+  /** A date, or how long ago; see `momentOf`. */
   readonly at?: string;
   readonly target?: string;
   readonly json?: boolean;
@@ -30,7 +30,7 @@ export async function auditWhoHad(
   if (target !== undefined && !deps.targets.includes(target)) {
     throw new LatchgateError('not_found', 'there is no target of that name');
   }
-  const at = timeOf('--at', options.at, deps.clock.now());
+  const at = momentOf('--at', options.at, deps.clock.now());
   const { holders, from } = await whoHad(deps, { entitlement, at, ...(target === undefined ? {} : { target }) });
   const rows: { readonly holder: Holder; readonly name: string | undefined; readonly email: string | undefined }[] = [];
   for (const holder of holders) {
@@ -41,6 +41,7 @@ export async function auditWhoHad(
     io.out(JSON.stringify({ entitlement, at, from: from ?? null, holders: rows.map(rowJson) }));
     return 0;
   }
+  io.err(`at ${at.toISOString().replace('T', ' ')}`);
   const head = ['NAME', 'PERSON', 'TARGET', 'ENTITLEMENT', 'SINCE', 'UNTIL', 'RULE', 'ORIGIN', 'BY', ''];
   for (const line of tableLines(head, rows.map(rowCells))) io.out(line);
   if (from === undefined || from > at) {

@@ -3,6 +3,7 @@ import { entitlementKey } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import { differences, type PreviewChange } from './compare.ts';
+import { UnreadDoors } from './doors.ts';
 import { type Side, type SideTarget, settle, type Verdict, verdictOf } from './side.ts';
 import { type Standing, standingOf } from './stand-in.ts';
 
@@ -73,6 +74,7 @@ class Previewing {
   readonly #given = new Map<string, boolean>();
   /** Of whom the claims that decide are not recorded. */
   readonly #unknown: string[] = [];
+  readonly #unread = new UnreadDoors();
   #looked = 0;
   #otherRule = 0;
 
@@ -93,7 +95,7 @@ class Previewing {
       looked: this.#looked,
       people: this.#people,
       summary: { ...countsOf(this.#people), otherRule: this.#otherRule },
-      notes: [...this.#nobody(), ...this.#unknowable(), ...notes, ...(await this.#unseen())],
+      notes: [...this.#nobody(), ...this.#unknowable(), ...this.#unread.notes(), ...notes, ...(await this.#unseen())],
     };
   }
 
@@ -128,6 +130,7 @@ class Previewing {
     const now = clock.now();
     const was = verdictOf(before, person, assertions, now);
     const is = verdictOf(after, person, sayAgain(assertions, renamed), now);
+    this.#unread.count(was.unread, is.unread);
     const targets = [...after.targets.keys()].filter((name) => isMoved(name, this.#parts, was, is));
     const origins = [...new Set(assertions.filter(({ active }) => active).map(({ origin }) => origin))];
     return { person, origins, was, is, targets, standings: new Map() };

@@ -4,11 +4,11 @@ import type { IsPrivileged } from '../mapping/privileged.ts';
 import type { ActualAccount } from '../model/change.ts';
 import type { Decision } from '../model/desired.ts';
 import { toLatchgateError } from '../model/errors.ts';
-import { hear } from '../provisioning/heard.ts';
 import { type LeaverPolicy, personLeaves } from '../provisioning/leaver.ts';
 import { type Goal, goalFor, isPolicy, whyOut } from '../provisioning/outcome.ts';
 import type { Missing } from '../provisioning/plan.ts';
 import { planOne } from '../provisioning/plan-one.ts';
+import { hearDoors, type Unread } from './doors.ts';
 import { afterwards, type KnownTarget, StandIn, type Standing } from './stand-in.ts';
 
 export interface SideTarget {
@@ -34,6 +34,8 @@ export interface Verdict {
   readonly decision?: Decision;
   /** Why the person is not let in anywhere. */
   readonly out?: { readonly code: string; readonly message?: string; readonly rule?: string };
+  /** Origins whose word cannot be read, where another's can. */
+  readonly unread?: readonly Unread[];
   /** Undefined: nothing changes there, for nobody who counts speaks, or what is said cannot be read. */
   goal(target: string): Goal | undefined;
 }
@@ -57,14 +59,14 @@ export function verdictOf(
     const goal = { leaving: personLeaves(side.leaver, person, now) };
     return { out: { code: out.code }, goal: () => goal };
   }
-  const heard = hear(side.mapping, person.id, assertions);
+  const { heard, unread } = hearDoors(side.mapping, person.id, assertions);
   if (heard === undefined) return { out: { code: 'login_unknown' }, goal: () => undefined };
   if ('leaving' in heard) return { out: { code: 'no_access' }, goal: () => heard };
   const { decision } = heard;
   const speaking = assertions.filter(({ active, origin }) => active && side.mapping.knows(origin));
   const goal = (target: string) =>
     speaking.some(({ origin }) => side.reaches(origin, target)) ? goalFor(decision, target) : undefined;
-  if (decision.decision === 'allow') return { decision, goal };
+  if (decision.decision === 'allow') return { decision, unread, goal };
   const isUnreadable = !isPolicy(decision.code);
   return { decision, out: denialOf(decision), goal: isUnreadable ? () => undefined : goal };
 }

@@ -1,8 +1,6 @@
-import { compilePrivileged } from '../../src/mapping/privileged.ts';
-import { type Preview, previewChanges } from '../../src/preview/preview.ts';
-import type { Side } from '../../src/preview/side.ts';
-import { MemoryTarget } from '../provisioning/memory-target.ts';
-import { mappingOf, World, type WorldOptions } from '../provisioning/world.ts';
+import { previewChanges } from '../../src/preview/preview.ts';
+import { World, type WorldOptions } from '../provisioning/world.ts';
+import { facts, foretold, moved, side } from './told.ts';
 
 /*
  * What a preview says is held against what happens: the people log in by the old config, the preview is made, the new
@@ -41,28 +39,10 @@ async function open(options: WorldOptions, people: readonly Person[] = STAFF): P
 /** Whether they get in does not matter: what becomes of their accounts does. */
 async function logIn(people: readonly Person[]): Promise<void> {
   for (const { who, claims, origin = 'staff' } of people) {
+    world.now += 1_000;
     await world.login(who, claims, 'bi', origin).catch(() => undefined);
     await world.settled();
   }
-}
-
-function side(options: WorldOptions): Side {
-  const target = (known: MemoryTarget) => ({
-    known,
-    missing: { users: 'create', groups: 'create', roles: 'refuse' } as const,
-    fingerprint: '',
-  });
-  return {
-    mapping: mappingOf(options),
-    targets: new Map([
-      ['bi', target(new MemoryTarget('bi', { creates: ['group'], needsEntitlement: true }))],
-      ['side', target(new MemoryTarget('side'))],
-    ]),
-    leaver: { now: options.leaver ?? 'disable' },
-    neverTouch: () => false,
-    isPrivileged: compilePrivileged(['bi:role:Admin']),
-    reaches: () => true,
-  };
 }
 
 function preview(before: WorldOptions, after: WorldOptions, more: { renamed?: ReadonlyMap<string, string> } = {}) {
@@ -77,42 +57,11 @@ function preview(before: WorldOptions, after: WorldOptions, more: { renamed?: Re
   });
 }
 
-/** What the two targets have, a line a fact: `bi ann on`, `bi ann role:Alpha`. */
-function facts(): string[] {
-  return [world.bi, world.side].flatMap((target) =>
-    [...target.accounts.values()].flatMap(({ userName, active }) => [
-      `${target.name} ${userName} account`,
-      ...(active ? [`${target.name} ${userName} on`] : []),
-      ...target.given(userName).map((key) => `${target.name} ${userName} ${key}`),
-    ]),
-  );
-}
-
-/** The same of a preview: what is there afterwards and was not, or the reverse. */
-function foretold({ people }: Preview): string[] {
-  return people
-    .flatMap(({ email, changes }) =>
-      changes.flatMap(({ op, target, entitlement }) => {
-        const who = `${target} ${email?.replace('@acme.test', '')}`;
-        if (op === 'grant') return [`+ ${who} ${entitlement?.kind}:${entitlement?.name}`];
-        if (op === 'revoke') return [`- ${who} ${entitlement?.kind}:${entitlement?.name}`];
-        if (op === 'create') return [`+ ${who} account`, `+ ${who} on`];
-        if (op === 'open') return [`+ ${who} on`];
-        return op === 'close' ? [`- ${who} on`] : [];
-      }),
-    )
-    .sort();
-}
-
 async function happens(after: WorldOptions, people: readonly Person[] = STAFF): Promise<string[]> {
-  const before = new Set(facts());
+  const before = facts(world);
   world.restart(after);
   await logIn(people);
-  const now = new Set(facts());
-  return [
-    ...[...now].filter((fact) => !before.has(fact)).map((fact) => `+ ${fact}`),
-    ...[...before].filter((fact) => !now.has(fact)).map((fact) => `- ${fact}`),
-  ].sort();
+  return moved(before, facts(world));
 }
 
 const OTHERS = {
@@ -226,6 +175,29 @@ describe('what a preview says', () => {
     const said = await preview(options, { ...options, rules });
     expect(said.people.map(({ email }) => email)).toEqual(['ben@acme.test']);
     expect(foretold(said)).toEqual(await happens({ ...options, rules }, people));
+  });
+
+  it('is decided by a door that can be read, whichever spoke last', async () => {
+    const options = { origins: ['staff', 'partner'], byDefault: {} };
+    const people = [
+      { who: 'ann', claims: { groups: ['User'] } },
+      { who: 'ann', claims: { groups: ['User', 'Other', 'More'] }, origin: 'partner' },
+      { who: 'ben', claims: { groups: ['User', 'Other', 'More'] } },
+    ];
+    const rules = { ...BASE, boss: { when: { groups: 'User' }, grant: { bi: { roles: ['Admin'] } } } };
+    const after = { ...options, rules, maxGroups: 2 };
+    await open(options, people);
+    const said = await preview(options, after);
+    expect(said.summary).toMatchObject({ gain: 1, shutOut: 1, privileged: 1 });
+    expect(said.people.map(({ email, shutOut }) => [email, shutOut?.code])).toEqual([
+      ['ann@acme.test', undefined],
+      ['ben@acme.test', 'groups_too_many'],
+    ]);
+    expect(said.notes[0]).toBe(
+      'what "partner" last said of 1 person cannot be read by the new config (groups_too_many): what others say of them decides',
+    );
+    expect(foretold(said)).toEqual(['+ bi ann role:Admin']);
+    expect(await happens(after, people)).toEqual(['+ bi ann role:Admin']);
   });
 
   it('is that nobody gets in by an origin that is gone, and loses what it gave when another still speaks', async () => {

@@ -34,7 +34,7 @@ export function addAuditCommands(program: Command, add: Add, io: Io): void {
         ),
       ),
   )
-    .requiredOption('--at <time>', 'a date, or how long ago: 30d')
+    .requiredOption('--at <time>', 'the end of that day or second, UTC where no zone is named; or how long ago: 30d')
     .option('--target <name>', 'in this target alone')
     .option(...json);
   add(audit, 'undo <record>', 'do the opposite of one record, if nothing has moved since', (options, [change]) =>
