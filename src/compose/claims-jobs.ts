@@ -17,7 +17,7 @@ export function claimsJobs(
   let isUnsettled = false;
   const work = async (): Promise<void> => {
     const restated = isFirst ? await state.directory.recorded.restate() : 0;
-    const gone = retention === undefined ? 0 : await forgetOld(state, retention, Object.keys(config.login));
+    const gone = retention === undefined ? 0 : await forgetOld(state, retention, listsOf(config));
     isUnsettled ||= restated + gone > 0;
     if (isUnsettled) await state.directory.recorded.settle(isFirst);
     isUnsettled = false;
@@ -28,15 +28,20 @@ export function claimsJobs(
   return [{ everyMs: HOURLY_MS, work }];
 }
 
+/** An origin that the config has no more says nothing more: it is none of them, whatever it was. */
+function listsOf({ sources, scim }: Config): readonly string[] {
+  return [...Object.keys(sources), ...Object.keys(scim?.clients ?? {})];
+}
+
 /** Empties what is older, page by page, each page with its records in the audit. Returns how many. */
 export async function forgetOld(
   { together, clock }: Pick<State, 'together' | 'clock'>,
   keepMs: number,
-  logins: readonly string[],
+  lists: readonly string[],
 ): Promise<number> {
   for (let total = 0; ; ) {
     const gone = await together(async ({ directory, audit }) => {
-      const rows = await directory.recorded.forget(new Date(clock.now() - keepMs), logins);
+      const rows = await directory.recorded.forget(new Date(clock.now() - keepMs), lists);
       if (rows.length > 0) {
         await audit.append(
           rows.map(({ person, origin }) => ({ event: 'claims.forgotten', actor: 'retention', person, origin })),

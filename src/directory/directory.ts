@@ -153,10 +153,10 @@ export interface Recorded {
   restate(): Promise<number>;
   /**
    * Empties a page of the claims and remembered groups that were said before this, all or nothing: of assertions by which
-   * somebody is not to have access, and of people for whom nothing speaks but logins that were before this. Who they are
-   * stays. `logins`: the origins that are no lists, at least one. Empty: there are none left.
+   * somebody is not to have access, and of people for whom nothing speaks but what was said before this, and no list. Who they are
+   * stays. `lists`: the origins that go on to say who is there, sources and SCIM clients. Empty answer: there are none left.
    */
-  forget(before: Date, logins: readonly string[]): Promise<readonly ForgottenClaims[]>;
+  forget(before: Date, lists: readonly string[]): Promise<readonly ForgottenClaims[]>;
   /**
    * Takes what was replaced out of SQLite's write-ahead log; at first also out of the file's free space, by writing the file
    * anew: nobody else writes meanwhile. Of PostgreSQL autovacuum takes care.

@@ -9,7 +9,7 @@ import type { AssertionRow, Tables } from './tables.ts';
 export function createRecorded(database: Database, record: RecordClaims): Recorded {
   return {
     restate: () => restate(database, record),
-    forget: (before, logins) => database.transaction((trx) => forget(trx, before.getTime(), logins)),
+    forget: (before, lists) => database.transaction((trx) => forget(trx, before.getTime(), lists)),
     settle: async (isFirst) => {
       if (database.engine !== 'sqlite') return;
       // Free space from before anything was overwritten in it.
@@ -55,13 +55,14 @@ function pageAfter(db: Kysely<Tables>, last: AssertionRow | undefined): Promise<
 async function forget(
   trx: Kysely<Tables>,
   before: number,
-  logins: readonly string[],
+  lists: readonly string[],
 ): Promise<readonly ForgottenClaims[]> {
   // Somebody is in by any word that is newer, or that a list goes on to say: then all of it decides, and all of it stays.
+  const isListed = lists.length === 0 ? sql`1 = 0` : sql`other.origin in (${sql.join(lists)})`;
   const isHeard = sql<boolean>`exists (
     select 1 from assertions as other
     where other.person_id = assertions.person_id and other.active = 1
-      and (other.at >= ${before} or other.origin not in (${sql.join(logins)}))
+      and (other.at >= ${before} or ${isListed})
   )`;
   const rows = await trx
     .selectFrom('assertions')

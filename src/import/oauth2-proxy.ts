@@ -121,7 +121,7 @@ class ProxyImport {
           ? {}
           : { scopes: [...new Set(['openid', ...scope.split(/\s+/).filter((one) => one !== '')])] }),
         ...(domains.length === 0 ? {} : { email_domains: [...new Set(domains.map((domain) => domain.toLowerCase()))] }),
-        ...(isUnverified ? { trust_email: true } : {}),
+        ...(isUnverified ? { trust_email: true, trust_unverified_email: false } : {}),
         ...(Object.keys(claims).length === 0 ? {} : { claims }),
         groups_absent: 'empty',
         ...(refresh === undefined ? {} : { refresh }),

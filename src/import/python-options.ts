@@ -21,11 +21,17 @@ export class PythonOptions {
     return this.#plain(name)?.value;
   }
 
-  /** Whether code changes it after the last plain line of that name, or sets it without one. */
+  /**
+   * Whether code changes it after the last plain line of that name, or sets it without one. What is in a block, a function for
+   * one, may run later than where it stands.
+   */
   isChanged(name: string): boolean {
     const from = this.#plain(name)?.line ?? 0;
     return this.#options.some(
-      (option) => option.name.startsWith(`${name} `) && option.name !== `${name} ${OVERWRITTEN}` && option.line >= from,
+      (option) =>
+        option.name.startsWith(`${name} `) &&
+        option.name !== `${name} ${OVERWRITTEN}` &&
+        (option.line >= from || option.name.includes('(in ')),
     );
   }
 

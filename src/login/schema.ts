@@ -70,9 +70,9 @@ export const oidcLoginSchema = z.strictObject({
     .prefault(false)
     .describe('Whether addresses in `email_domains` count as verified (Entra ID sends no email_verified).'),
   trust_unverified_email: flag
-    .prefault(false)
+    .prefault(true)
     .describe(
-      'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`). Whoever may write any address into their own profile then has the account of that address.',
+      'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`), as Keycloak does of people from a directory. `false` where people may write any address into their own profile: they would have the account of that address.',
     ),
   claims: claimsSchema
     .prefault({})

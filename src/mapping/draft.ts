@@ -71,9 +71,14 @@ export class Draft {
    */
   groupRules(given: readonly GrantedEntitlement[]): GroupRules | undefined {
     const rules = this.#groupRules;
-    const groupless = this.readings.filter(({ isGroupless, refusals }) => isGroupless && refusals.length === 0);
-    if (groupless.length === 0 || rules.length === 0) return undefined;
-    const origins = groupless.map(({ assertion }) => assertion.origin).sort();
+    const isWhole = ({ isGroupless, refusals }: Reading) => isGroupless && refusals.length === 0;
+    const others = this.readings.filter(
+      (one) => !isWhole(one) && (one.groupsAbsent === 'unheard' || one.refusals.length > 0),
+    );
+    const without = new Set(others.map(({ assertion }) => assertion.origin));
+    const groupless = new Set(this.readings.filter(isWhole).map(({ assertion }) => assertion.origin));
+    const origins = [...groupless].filter((origin) => !without.has(origin)).sort();
+    if (origins.length === 0 || rules.length === 0) return undefined;
     const isByGroups = given.every(({ origin, rule }) => origins.includes(origin) && rules.includes(rule));
     const kept = given.length > 0 && isByGroups ? [...rules, 'default'] : rules;
     return Object.fromEntries(origins.map((origin) => [origin, kept]));

@@ -116,7 +116,7 @@ class CompiledMapping {
   }
 
   #origin(config: OriginConfig): CompiledOrigin {
-    const { trust_email, email_domains, trusts_all_emails = false, trust_unverified_email = false } = config;
+    const { trust_email, email_domains, trusts_all_emails = false, trust_unverified_email = true } = config;
     const names = config.claims.groups.map(compileClaimName);
     return {
       config,
@@ -205,6 +205,8 @@ class CompiledMapping {
       const trustedGroups = this.#trusted(assertion, groups);
       const attributes = this.#authority.seenByRules(read.attributes, draft.merged);
       const subject = { groups: groups.names, trustedGroups, attributes, origin: assertion.origin };
+      // Of somebody of whom something is not known, a rule with `not` would deny what nobody has said.
+      if (refusals.some(({ code }) => code === 'claim_not_recorded')) continue;
       const isSound = refusals.length === 0;
       const results = this.#resultsFor(subject);
       for (const [at, rule] of this.#rules.rules.entries()) {

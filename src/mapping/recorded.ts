@@ -80,8 +80,10 @@ class Recording {
       ...(this.#gaps.length === 0 ? [] : [[NOT_RECORDED, this.#gaps] as const]),
       ...(this.#hashes.size === 0 ? [] : [[HASHED, Object.fromEntries(this.#hashes)] as const]),
     ];
+    // As `forgotten` writes it, by which it is known: the mark behind the id. All else is known for no such by its order.
+    const isForgotten = this.#gaps.some(({ length }) => length === 0) && left.every(([name]) => name === 'externalId');
     // Not by a spread: a member of the name __proto__ is one like any other.
-    return Object.fromEntries([...marks, ...left]);
+    return Object.fromEntries(isForgotten && this.#hashes.size === 0 ? [...left, ...marks] : [...marks, ...left]);
   }
 
   /** `kept`: what is read below here; undefined: all of it stays. */

@@ -9,7 +9,7 @@ import type { PersonId } from '../model/person.ts';
 export function remedies(owner: PersonId | undefined, who: string, isOut: boolean): readonly string[] {
   if (owner === undefined) {
     return [
-      'if the account is theirs: have the address verified where they come from, or trust that login, source or client with it (trust_email, trust_unverified_email)',
+      'if the account is theirs: have the address verified where they come from, or trust that login, source or client with it (trust_email, of a source trust_unverified_email too)',
       'if it is not: one of the two needs another address',
     ];
   }

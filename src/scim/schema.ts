@@ -59,9 +59,9 @@ const clientSchema = z.strictObject({
     .prefault([])
     .describe('With `trust_email`: only addresses in these domains. Empty: whatever the client says.'),
   trust_unverified_email: flag
-    .prefault(false)
+    .prefault(true)
     .describe(
-      'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`). Whoever may write any address into their own profile then has the account of that address.',
+      'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`), as Keycloak does of people from a directory. `false` where people may write any address into their own profile: they would have the account of that address.',
     ),
   privileged_groups: textList
     .prefault([])

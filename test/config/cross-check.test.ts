@@ -407,9 +407,6 @@ describe('logins', () => {
       'login: { a: { issuer: "https://a.example", client_id: x, email_domains: [example.com] }, b: { issuer: "https://b.example", client_id: x, email_domains: Example.com } }';
     expect(warnings({ login: shared })).toEqual(['duplicate_email_domain login.b.email_domains.0']);
     expect(warnings(logins({ a: 'trust_email: true' }))).toEqual(['no_effect login.a.trust_email']);
-    expect(warnings(logins({ a: 'trust_unverified_email: true' }))).toEqual([
-      'no_effect login.a.trust_unverified_email',
-    ]);
     expect(warnings(logins({ a: 'claims: { gruops: x }' }))).toEqual(['no_effect login.a.claims.gruops']);
   });
 

@@ -76,15 +76,15 @@ describe('an address that a source lists is vouched for', () => {
 
 it.each<[string, Claims, boolean]>([
   ['nothing said of it', { email }, true],
-  ['not verified', DENIED, false],
+  ['not verified', DENIED, true],
 ])('logins and SCIM clients that are trusted: %s', (_what, claims, trusted) => {
   const trust = { trust_email: true, email_domains: ['acme.test'] };
   expect(isTrusted(mappingWith({ login: trust }), { staff: claims })).toBe(trusted);
   expect(isTrusted(mappingWith({ client: trust }), { okta: claims })).toBe(trusted);
   expect(isTrusted(mappingWith({ client: { trust_email: true } }), { okta: claims })).toBe(trusted);
-  const even = { ...trust, trust_unverified_email: true };
-  expect(isTrusted(mappingWith({ login: even }), { staff: claims })).toBe(true);
-  expect(isTrusted(mappingWith({ client: even }), { okta: claims })).toBe(true);
+  const less = { ...trust, trust_unverified_email: false };
+  expect(isTrusted(mappingWith({ login: less }), { staff: claims })).toBe(claims !== DENIED);
+  expect(isTrusted(mappingWith({ client: less }), { okta: claims })).toBe(claims !== DENIED);
 });
 
 describe('with a login beside the source', () => {

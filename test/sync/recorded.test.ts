@@ -46,7 +46,7 @@ it('stays forgotten of whom it goes on to say that they are out, and is known ag
   world.hr.add('ann', { groups: ['team-a'] }, false);
   await world.apply('hr');
   world.now += 2 * DAY;
-  expect(await world.directory.recorded.forget(new Date(world.now - DAY), ['staff'])).toHaveLength(1);
+  expect(await world.directory.recorded.forget(new Date(world.now - DAY), ['hr'])).toHaveLength(1);
   const before = [saved, world.accounts()];
   expect((await world.apply('hr')).plan.changes).toEqual([]);
   expect([saved, world.accounts()]).toEqual(before);

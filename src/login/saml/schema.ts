@@ -84,9 +84,9 @@ export const samlLoginSchema = z.strictObject({
     .prefault(false)
     .describe('Whether addresses in `email_domains` count as verified: SAML has no word for it.'),
   trust_unverified_email: flag
-    .prefault(false)
+    .prefault(true)
     .describe(
-      'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`). Whoever may write any address into their own profile then has the account of that address.',
+      'With `trust_email`: also addresses of which it says itself that they are not verified (`email_verified: false`), as Keycloak does of people from a directory. `false` where people may write any address into their own profile: they would have the account of that address.',
     ),
   claims: claimsFrom(SAML_CLAIMS)
     .prefault({})
