@@ -65,6 +65,7 @@ const COMMANDS = [
   ['audit', 'verify'],
   ['audit', 'who-had', 'Admin', '--at', '30d'],
   ['audit', 'undo', '1'],
+  ['audit', 'lost', 'x.ndjson'],
   ['sessions', 'list'],
   ['sessions', 'end', '--all'],
   ['users', 'list'],

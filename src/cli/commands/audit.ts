@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { auditList } from '../audit.ts';
 import { auditCheckpoint } from '../audit-checkpoint.ts';
 import { auditExport } from '../audit-export.ts';
+import { auditLost } from '../audit-lost.ts';
 import { auditUndo } from '../audit-undo.ts';
 import { auditKey, auditVerify } from '../audit-verify.ts';
 import { auditWhoHad } from '../audit-who-had.ts';
@@ -66,6 +67,9 @@ export function addAuditCommands(program: Command, add: Add, io: Io): void {
   )
     .option('--since <time>', 'a date, or how long ago: 30d')
     .option('--out <file>', 'to a file');
+  add(audit, 'lost <file>', 'say what a restored database has lost of what this audit says', (options, [file]) =>
+    withState(options, io, (state) => auditLost(String(file), options, state, io)),
+  ).option(...json);
   add(audit, 'checkpoint', 'print the last checkpoint, to keep it elsewhere', (options) =>
     withState(options, io, (state) => auditCheckpoint(options, state, io)),
   ).option('--all', 'every one that is there');
