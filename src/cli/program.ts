@@ -5,8 +5,14 @@ import type { Work } from './commands/add.ts';
 import { EXIT_USAGE, reportFailure } from './failure.ts';
 import type { Io } from './io.ts';
 
-/** Runs one command line (without node and script). Resolves to the exit code; never throws. */
-export async function run(args: readonly string[], io: Io): Promise<number> {
+/** All but `serve`. */
+type OtherCommands = Pick<typeof import('./commands/all.ts'), 'addCommands'>;
+
+/**
+ * Runs one command line (without node and script). Resolves to the exit code; never throws. `others`: absent, they are loaded
+ * when they are wanted.
+ */
+export async function run(args: readonly string[], io: Io, others?: OtherCommands): Promise<number> {
   let exitCode = 0;
   const program = new Command('latchgate')
     .description('A login gateway in front of analytics backends.')
@@ -32,7 +38,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       });
   // Whoever serves for months does without what the other commands need, and they are the quicker without the gateway.
   add(program, 'serve', 'run the gateway', async (options) => (await import('./serve.ts')).serve(options, io));
-  if (args[0] !== 'serve') (await import('./commands/all.ts')).addCommands(program, add, io);
+  if (args[0] !== 'serve') (others ?? (await import('./commands/all.ts'))).addCommands(program, add, io);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;

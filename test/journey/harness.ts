@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as commands from '../../src/cli/commands/all.ts';
 import { run } from '../../src/cli/program.ts';
 import { composeEngine } from '../../src/compose/engine.ts';
 import { composeGateway } from '../../src/compose/gateway.ts';
@@ -136,7 +137,7 @@ export async function startJourney(options: JourneyOptions = {}): Promise<Journe
     logIn: (sub, path = '/') => browser().logIn(`${url}${path}`, sub),
     cli: async (...args) => {
       const terminal = makeTerminal({ ...env });
-      const code = await run([...args, '--config', configFile], terminal);
+      const code = await run([...args, '--config', configFile], terminal, commands);
       return { code, out: terminal.lines.join('\n'), err: terminal.errors.join('\n') };
     },
     start,
