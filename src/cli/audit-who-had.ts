@@ -16,7 +16,7 @@ export interface AuditWhoHadOptions {
 /**
  * `latchgate audit who-had ENTITLEMENT --at TIME`: who had it then, by which rule and origin, since when and until when. Exit
  * code 0. Throws `usage`, `not_found`. With `json` one object: `entitlement`, `at`, `from` (the first record that the audit
- * still has), `holders` with `person`, `name`, `email`, `target`, `entitlement`, `since`, `until`, `because`, `actor`, `seq`, `off`; what is
+ * still has), `holders` with `person`, `now` (who that is by now, where the two were linked since), `name`, `email`, `target`, `entitlement`, `since`, `until`, `because`, `actor`, `seq`, `off`; what is
  * not there is null.
  */
 export async function auditWhoHad(
@@ -34,7 +34,7 @@ export async function auditWhoHad(
   const { holders, from } = await whoHad(deps, { entitlement, at, ...(target === undefined ? {} : { target }) });
   const rows: { readonly holder: Holder; readonly name: string | undefined; readonly email: string | undefined }[] = [];
   for (const holder of holders) {
-    const person = await deps.people.get(holder.person);
+    const person = await deps.people.get(holder.now);
     rows.push({ holder, name: person?.displayName, email: person?.email });
   }
   if (options.json === true) {
@@ -55,9 +55,10 @@ export async function auditWhoHad(
 type Row = { readonly holder: Holder; readonly name: string | undefined; readonly email: string | undefined };
 
 function rowJson({ holder, name, email }: Row): Record<string, unknown> {
-  const { person, target, entitlement, since, until, because, actor, seq, isOff } = holder;
+  const { person, now, target, entitlement, since, until, because, actor, seq, isOff } = holder;
   return {
     person,
+    now,
     name: name ?? null,
     email: email ?? null,
     target,
@@ -72,10 +73,14 @@ function rowJson({ holder, name, email }: Row): Record<string, unknown> {
 }
 
 function rowCells({ holder, name }: Row): (string | undefined)[] {
-  const { person, target, entitlement, since, until, because, actor, isOff } = holder;
+  const { person, now, target, entitlement, since, until, because, actor, isOff } = holder;
+  const remarks = [
+    ...(now === person ? [] : [`was ${person} then, and was linked to ${now} since`]),
+    ...(isOff ? ['the account was switched off'] : []),
+  ];
   return [
     name,
-    person,
+    now,
     target,
     entitlement,
     since === undefined ? 'before the audit' : timeText(since),
@@ -83,6 +88,6 @@ function rowCells({ holder, name }: Row): (string | undefined)[] {
     because.map(({ rule }) => rule).join(' + '),
     because.map(({ origin }) => origin).join(' + '),
     actor,
-    isOff ? 'the account was switched off' : '',
+    remarks.join('; '),
   ];
 }

@@ -1,4 +1,6 @@
+import type { DesiredAccount } from '../model/desired.ts';
 import { type Entitlement, entitlementKey, type Grant } from '../model/entitlement.ts';
+import type { Goal } from '../provisioning/outcome.ts';
 import type { Outcome, Side, Verdict } from './side.ts';
 
 /** By which rule, because of which origin. */
@@ -9,29 +11,33 @@ export interface Because {
 
 /**
  * One difference in one target. `create`, `delete`: the account. `open`, `close`: whether the person may use it. `refuse`:
- * the account stays as it is, and the person is not let in there, for the reason `code`.
+ * the account stays as it is, and the person is not let in there, for the reason `code`. `update`: `fields` of its profile
+ * are written anew.
  */
 export interface PreviewChange {
-  readonly op: 'create' | 'open' | 'grant' | 'revoke' | 'close' | 'delete' | 'refuse';
+  readonly op: 'create' | 'open' | 'grant' | 'revoke' | 'close' | 'delete' | 'refuse' | 'update';
   readonly target: string;
   readonly entitlement?: Entitlement;
   readonly privileged: boolean;
   readonly before: Because | null;
   readonly after: Because | null;
   readonly code?: string;
+  readonly fields?: readonly string[];
 }
 
 export interface Compared {
   readonly target: string;
   readonly before: Outcome;
   readonly after: Outcome;
+  /** Fields of the profile that are written anew if the account stays; see `rewritten`. */
+  readonly rewritten: readonly string[];
   /** What the new config makes of the person. */
   readonly verdict: Verdict;
   readonly sides: readonly Pick<Side, 'isPrivileged'>[];
 }
 
 /** What differs between how a person stands in a target by one config and by the other. */
-export function differences({ target, before, after, verdict, sides }: Compared): readonly PreviewChange[] {
+export function differences({ target, before, after, rewritten, verdict, sides }: Compared): readonly PreviewChange[] {
   const isPrivileged = (one: Entitlement): boolean =>
     sides.some(
       (side) =>
@@ -65,6 +71,7 @@ export function differences({ target, before, after, verdict, sides }: Compared)
     const because = reason(after.standing.ledger, one);
     rows.push(row('grant', { entitlement: plain(one), privileged: isPrivileged(one), after: because }));
   }
+  if (was !== undefined && after.isOpen && rewritten.length > 0) rows.push(row('update', { fields: rewritten }));
   const isDeleted = was !== undefined && is === undefined;
   if (!isDeleted) {
     for (const one of lost) {
@@ -77,6 +84,14 @@ export function differences({ target, before, after, verdict, sides }: Compared)
     rows.push(row('refuse', { code: after.refused }));
   else if (before.isOpen && !after.isOpen) rows.push(row('close', why));
   return rows;
+}
+
+/** Whether both give in the target, and by other rules or because of other origins. */
+export function givesOtherwise(was: Goal | undefined, is: Goal | undefined): boolean {
+  if (was === undefined || is === undefined || !('desired' in was) || !('desired' in is)) return false;
+  const reasons = ({ entitlements }: DesiredAccount) =>
+    entitlements.map((one) => JSON.stringify([entitlementKey(one), one.rule, one.origin])).sort();
+  return JSON.stringify(reasons(was.desired)) !== JSON.stringify(reasons(is.desired));
 }
 
 function whyClosed({ out }: Verdict): Partial<PreviewChange> {

@@ -1,6 +1,6 @@
 import { quote } from '../mapping/visible.ts';
 import type { Because, PreviewChange } from './compare.ts';
-import { gainsPrivileged, isShutOut, loses, type Preview, type PreviewPerson } from './preview.ts';
+import { gains, gainsPrivileged, isShutOut, loses, type Preview, type PreviewPerson } from './preview.ts';
 
 /** People for whom the same changes. */
 export interface Alike {
@@ -21,7 +21,8 @@ const SECTIONS: readonly (readonly [title: string, isBad: boolean, fits: (person
   ['Would gain something privileged', true, gainsPrivileged],
   ['Would be shut out', true, isShutOut],
   ['Would lose something', true, loses],
-  ['Would gain something', false, () => true],
+  ['Would gain something', false, gains],
+  ['Would get another profile', false, () => true],
 ];
 
 /** What a reader has to see first comes first; everybody is in one section. */
@@ -51,7 +52,11 @@ function together(people: readonly PreviewPerson[]): readonly Alike[] {
 }
 
 /** `+ superset: role "Alpha"`, without its reason. `mark` writes a name so that it is taken for nothing else. */
-export function changeText({ op, target, entitlement }: PreviewChange, mark: (text: string) => string = quote): string {
+export function changeText(
+  { op, target, entitlement, fields = [] }: PreviewChange,
+  mark: (text: string) => string = quote,
+): string {
+  if (op === 'update') return `${SIGN[op]} ${mark(target)}: writes ${fields.join(', ')} anew`;
   if (entitlement === undefined) return `${SIGN[op]} ${mark(target)}: ${ACCOUNT[op] ?? op}`;
   const { kind, name, label, scope } = entitlement;
   return `${SIGN[op]} ${mark(target)}: ${kind} ${mark(label ?? name)}${scope === undefined ? '' : ` on ${mark(scope)}`}`;
@@ -65,6 +70,7 @@ const SIGN: Readonly<Record<PreviewChange['op'], string>> = {
   close: '-',
   delete: '-',
   refuse: '-',
+  update: '~',
 };
 
 const ACCOUNT: Partial<Record<PreviewChange['op'], string>> = {
@@ -96,13 +102,14 @@ export function outText({ code, rule, message }: NonNullable<PreviewPerson['shut
 }
 
 export function countsText({ summary, looked }: Preview): string {
-  const { gain, lose, shutOut, privileged, otherRule } = summary;
+  const { gain, lose, shutOut, privileged, profile, otherRule } = summary;
   const parts = [
     `${gain} would gain something`,
     ...(privileged === 0 ? [] : [`${privileged} of them something privileged`]),
     `${lose} would lose something`,
     `${shutOut} would be shut out`,
-    ...(otherRule === 0 ? [] : [`${otherRule} would keep what they have by another rule`]),
+    ...(profile === 0 ? [] : [`${profile} would get another profile`]),
+    ...(otherRule === 0 ? [] : [`${otherRule} would keep what they have by another rule or origin`]),
   ];
   return `of ${looked} people ${parts.join(', ')}`;
 }

@@ -44,7 +44,7 @@ function personJson(one: PreviewPerson): PreviewPersonJson {
         ? null
         : { code: shutOut.code, message: shutOut.message ?? null, rule: shutOut.rule ?? null },
     letIn,
-    changes: changes.map(({ op, target, entitlement, privileged, before, after, code }) => ({
+    changes: changes.map(({ op, target, entitlement, privileged, before, after, code, fields }) => ({
       op,
       target,
       entitlement: entitlement ?? null,
@@ -52,6 +52,7 @@ function personJson(one: PreviewPerson): PreviewPersonJson {
       before,
       after,
       code: code ?? null,
+      fields: fields ?? null,
     })),
   };
 }

@@ -2,8 +2,9 @@ import type { Directory, Person, RememberedAssertion } from '../directory/direct
 import { entitlementKey } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
-import { differences, type PreviewChange } from './compare.ts';
+import { differences, givesOtherwise, type PreviewChange } from './compare.ts';
 import { UnreadDoors } from './doors.ts';
+import { rewritten } from './profile.ts';
 import { type Side, type SideTarget, settle, type Verdict, verdictOf } from './side.ts';
 import { type Standing, standingOf } from './stand-in.ts';
 
@@ -39,7 +40,9 @@ export interface PreviewSummary {
   readonly shutOut: number;
   /** Those who gain something privileged. */
   readonly privileged: number;
-  /** Those who keep what they have, by another rule or origin. */
+  /** Those of whom a profile is written anew: name, e-mail. */
+  readonly profile: number;
+  /** Those for whom nothing else changes than the rule or origin by which they have what they have. */
   readonly otherRule: number;
 }
 
@@ -169,9 +172,16 @@ class Previewing {
           ? { standing, isOpen: standing.account !== undefined }
           : await settle(before, old, person, standing, was.goal(target));
       const then = await settle(after, now, person, first.standing, is.goal(target));
-      const rows = differences({ target, before: first, after: then, verdict: is, sides: [before, after] });
+      const rows = differences({
+        target,
+        before: first,
+        after: then,
+        rewritten: rewritten(now.known, was.goal(target), is.goal(target)),
+        verdict: is,
+        sides: [before, after],
+      });
       changes.push(...rows);
-      keepsByOther ||= rows.length === 0;
+      keepsByOther ||= rows.length === 0 && givesOtherwise(was.goal(target), is.goal(target));
       for (const { op, entitlement } of rows) {
         if (op === 'grant' && entitlement !== undefined)
           this.#given.set(`${target} ${entitlementKey(entitlement)}`, false);
@@ -303,6 +313,11 @@ export function gainsPrivileged({ changes }: PreviewPerson): boolean {
   return changes.some(({ op, privileged }) => privileged && GAINS.has(op));
 }
 
+/** In some target. */
+function isRewritten({ changes }: PreviewPerson): boolean {
+  return changes.some(({ op }) => op === 'update');
+}
+
 function countsOf(people: readonly PreviewPerson[]): Omit<PreviewSummary, 'otherRule'> {
   const count = (fits: (person: PreviewPerson) => boolean): number => people.filter(fits).length;
   return {
@@ -310,5 +325,6 @@ function countsOf(people: readonly PreviewPerson[]): Omit<PreviewSummary, 'other
     lose: count(loses),
     shutOut: count(isShutOut),
     privileged: count(gainsPrivileged),
+    profile: count(isRewritten),
   };
 }

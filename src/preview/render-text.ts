@@ -39,7 +39,7 @@ function groupLines({ changes, shutOut, letIn, people }: Alike, most: number, pa
     const reason = reasonText(change);
     const mark = change.privileged ? `  ${paint('red', 'PRIVILEGED')}` : '';
     const text = changeText(change);
-    const line = `    ${paint(text.startsWith('+') ? 'green' : 'red', text)}${mark}`;
+    const line = `    ${paint(text.startsWith('-') ? 'red' : 'green', text)}${mark}`;
     return reason === '' ? line : `${line}  ${paint('dim', show(reason))}`;
   });
   if (shutOut !== undefined) rows.unshift(`    ${paint('red', show(outText(shutOut)))}`);

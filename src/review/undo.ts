@@ -9,6 +9,7 @@ import type { Memory } from '../provisioning/job.ts';
 import { whyOut } from '../provisioning/outcome.ts';
 import type { AccountPlan } from '../provisioning/plan.ts';
 import type { AccountState, Provisioner } from '../provisioning/provision.ts';
+import { Links } from './linked.ts';
 
 type Stores = { readonly directory: Directory; readonly audit: Audit };
 
@@ -63,8 +64,8 @@ const FOLLOW_UP_MS = 15_000;
  * changed since, `target_*` when what the rules give cannot be planned: then nothing was done.
  */
 export async function undo(deps: UndoDeps, seq: number, options: UndoOptions): Promise<Undone> {
-  const { record, later } = await readRecord(deps.audit, seq);
-  const step = await new Undoing(deps, record, later, options).step();
+  const { record, later, links } = await readRecord(deps.audit, seq);
+  const step = await new Undoing(deps, record, later, options).step(links);
   if (options.dryRun) return { record, did: step.did };
   const { person, target, key, event, hash } = record;
   const about = { actor: options.actor, requestId: options.requestId, ...(person === undefined ? {} : { person }) };
@@ -91,12 +92,14 @@ export async function undo(deps: UndoDeps, seq: number, options: UndoOptions): P
 async function readRecord(audit: Pick<Audit, 'list'>, seq: number) {
   let record: AuditRecord | undefined;
   const later: AuditRecord[] = [];
+  const links = new Links();
   for await (const one of audit.list({})) {
+    links.hear(one);
     if (one.seq === seq) record = one;
     else if (record !== undefined && one.person === record.person) later.push(one);
   }
   if (record === undefined) throw new LatchgateError('not_found', `the audit has no record ${seq}, or not any more`);
-  return { record, later };
+  return { record, later, links };
 }
 
 const ABOUT_GRANT: ReadonlySet<string> = new Set([
@@ -121,7 +124,8 @@ class Undoing {
     this.#options = options;
   }
 
-  async step(): Promise<Step> {
+  /** `links`: who the person of the record is by now. */
+  async step(links: Links): Promise<Step> {
     const { event, person: id } = this.#record;
     const undone = this.#later.find(
       ({ event: other, before }) => other === 'change.undone' && seqOf(before) === this.#record.seq,
@@ -142,7 +146,13 @@ class Undoing {
       throw new LatchgateError('undo_impossible', `record ${this.#record.seq} is ${event}, which has no opposite`);
     }
     const person = await this.#deps.directory.people.get(id);
-    if (person === undefined) throw stale('the person is not known any more');
+    if (person === undefined) {
+      const now = links.now(id);
+      // What was decided about one of two is no order about the one whom both are.
+      throw stale(
+        now === id ? 'the person is not known any more' : `the person was linked to ${now} since, and is ${now} now`,
+      );
+    }
     return make(person);
   }
 

@@ -2,10 +2,14 @@ import type { Audit, AuditRecord } from '../audit/audit.ts';
 import type { Directory } from '../directory/directory.ts';
 import { entitlementKey } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
+import { Links } from './linked.ts';
 
 /** Somebody who had an entitlement at a time. */
 export interface Holder {
+  /** Who it was then. */
   readonly person: PersonId;
+  /** Who that is by now: another where the two were linked since. */
+  readonly now: PersonId;
   readonly target: string;
   /** `role:Admin`, `permission:VIEW@sales`. */
   readonly entitlement: string;
@@ -79,7 +83,8 @@ class Walk {
   /** The same, at the time that is asked for. */
   #offThen: ReadonlySet<string> | undefined;
   readonly #seen = new Set<string>();
-  readonly #found: Holder[] = [];
+  readonly #links = new Links();
+  readonly #found: Omit<Holder, 'now'>[] = [];
   #from: Date | undefined;
 
   constructor(query: WhoHadQuery) {
@@ -89,6 +94,7 @@ class Walk {
   hear(record: AuditRecord): void {
     this.#from ??= record.at;
     if (record.at > this.#query.at) this.#offThen ??= new Set(this.#off);
+    this.#links.hear(record);
     const { person, target, event, key = '' } = record;
     if (person === undefined || target === undefined) return;
     if (this.#query.target !== undefined && target !== this.#query.target) return;
@@ -119,7 +125,8 @@ class Walk {
 
   end(): WhoHad {
     for (const spell of this.#now.values()) this.#add(spell, undefined);
-    return { holders: this.#found, ...(this.#from === undefined ? {} : { from: this.#from }) };
+    const holders = this.#found.map((one) => ({ ...one, now: this.#links.now(one.person) }));
+    return { holders, ...(this.#from === undefined ? {} : { from: this.#from }) };
   }
 
   #given(at: string, record: AuditRecord, who: Pick<Spell, 'person' | 'target' | 'entitlement'>): void {

@@ -1,6 +1,8 @@
 import { auditWhoHad } from '../../src/cli/audit-who-had.ts';
+import { usersLink } from '../../src/cli/users-link.ts';
+import { undo } from '../../src/review/undo.ts';
 import { makeTerminal } from './terminal.ts';
-import { makeWorld, type World } from './world.ts';
+import { ISSUER, makeWorld, type World } from './world.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -62,3 +64,45 @@ it.each(['2026-01-03T04:04:07Z', '2030-01-01', '2026-01-03 05:00'])(
     await expect(ask(at)).rejects.toMatchObject({ code: 'usage' });
   },
 );
+
+describe('of somebody who was linked to another since, and that one to a third', () => {
+  const grant = { actor: 'login:staff', target: 'superset', key: 'role:Alpha', rule: 'r', origin: 'o' };
+  let carol: string;
+  let given: number;
+  beforeEach(async () => {
+    ({ id: carol } = await world.people.ensure({ issuer: ISSUER, subject: 'sub-c' }, 'staff', 'Carol'));
+    await world.audit.append([{ ...grant, person: world.bob, event: 'grant.given' }]);
+    world.clock.fastForward(60_000);
+    const released = { actor: 'operator', person: world.bob, target: 'superset', key: 'bob' };
+    await world.audit.append([{ ...released, event: 'account.released' }]);
+    await usersLink(world.alice, world.bob, {}, world, makeTerminal());
+    await usersLink(carol, world.alice, {}, world, makeTerminal());
+    for await (const { event, seq } of world.audit.list({})) if (event === 'grant.given') given = seq;
+  });
+
+  it('names who they are now, and who they were', async () => {
+    const [row = ''] = (await ask('2026-01-02T03:04:30Z')).rows;
+    expect(row).toMatch(new RegExp(`^Carol +${carol} .* was ${world.bob} then, and was linked to ${carol} since$`));
+    const terminal = makeTerminal();
+    const { people, audit, clock } = world;
+    const deps = { directory: world, people, audit, clock, targets: ['superset'] };
+    await auditWhoHad('role:Alpha', { at: '2026-01-02T03:04:30Z', json: true }, deps, terminal);
+    const { holders } = JSON.parse(terminal.lines.join(''));
+    expect(holders).toMatchObject([{ person: world.bob, now: carol, name: 'Carol' }]);
+  });
+
+  it('undoes nothing, and says who they are now', async () => {
+    const never = () => Promise.reject(new Error('asked all the same'));
+    const deps = { again: never, planAgain: never, wants: never, together: never };
+    const provisioner = { disable: never, enable: never };
+    const undoing = undo({ ...deps, provisioner, directory: world, audit: world.audit, clock: world.clock }, given, {
+      actor: 'operator',
+      requestId: 'r',
+      dryRun: false,
+    });
+    await expect(undoing).rejects.toMatchObject({
+      code: 'undo_stale',
+      message: `the person was linked to ${carol} since, and is ${carol} now; nothing was done`,
+    });
+  });
+});

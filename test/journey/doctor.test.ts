@@ -103,6 +103,16 @@ describe('the file', () => {
     await expectFindings({ sections: { listen } }, 'public_url_not_https');
   });
 
+  it.each(['127.0.0.2', '127.255.255.254', '[::1]', '[0:0:0:0:0:0:0:1]', '[::ffff:127.0.0.1]', 'localhost'])(
+    'but not plain http where only this machine gets to: %s',
+    async (host) => {
+      const listen = `"${journey.env['GATEWAY_LISTEN']?.replace('127.0.0.1', host)}"`;
+      const { code, codes } = await diagnose(journey, COMPANY, { sections: { listen } });
+      expect([0, 6]).toContain(code);
+      expect(codes).not.toContain('public_url_not_https');
+    },
+  );
+
   it('secrets that others can read, guess, or know from elsewhere', async () => {
     const file = join(journey.folder, 'oidc');
     writeFileSync(file, CLIENT_SECRET);

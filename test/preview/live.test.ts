@@ -112,7 +112,7 @@ describe('what a preview says', () => {
     expect(await preview({}, {})).toEqual({
       looked: 5,
       people: [],
-      summary: { gain: 0, lose: 0, shutOut: 0, privileged: 0, otherRule: 0 },
+      summary: { gain: 0, lose: 0, shutOut: 0, privileged: 0, profile: 0, otherRule: 0 },
       notes: [],
     });
   });
@@ -150,6 +150,41 @@ describe('what a preview says', () => {
     expect(unreadable.people.map(({ shutOut }) => shutOut?.code)).toEqual(Array(5).fill('attribute_missing'));
     // What cannot be read takes nothing away.
     expect(foretold(unreadable)).toEqual([]);
+  });
+
+  it('names whose profile is written anew, field by field, and calls no rule another', async () => {
+    const people = [
+      { who: 'ann', claims: { groups: ['User'], alias: 'Other', mail2: 'boss@acme.test' } },
+      { who: 'ben', claims: { groups: ['User'], alias: 'ben', mail2: 'ben@acme.test' } },
+    ];
+    const after = { claims: { email: ['mail2'], given_name: ['alias'] } };
+    await open({}, people);
+    const profiles = () => [...world.side.accounts.values()].map(({ userName, profile }) => ({ userName, ...profile }));
+    const was = profiles();
+    const said = await preview({}, after);
+    await happens(after, people);
+    const rewritten = profiles().flatMap(({ userName, ...is }, at) =>
+      Object.entries(is).flatMap(([field, value]) =>
+        Object.entries(was[at] ?? {}).some(([name, old]) => name === field && old === value)
+          ? []
+          : [`${userName} ${field}`],
+      ),
+    );
+    expect(rewritten).toContain('ann email');
+    const told = said.people.flatMap(({ email, changes }) =>
+      changes
+        .filter(({ op, target }) => op === 'update' && target === 'side')
+        .flatMap(({ fields = [] }) => fields.map((field) => `${email?.replace('@acme.test', '')} ${field}`)),
+    );
+    expect(told.sort()).toEqual(rewritten.sort());
+    expect(said.summary).toMatchObject({ gain: 0, lose: 0, otherRule: 0 });
+    expect(said.summary.profile).toBe(new Set(told.map((line) => line.split(' ')[0])).size);
+  });
+
+  it('counts who has the same by another rule', async () => {
+    await open({});
+    const said = await preview({}, { rules: { people: BASE.users, side: BASE.side, admins: BASE.admins } });
+    expect(said).toMatchObject({ people: [], summary: { profile: 0, otherRule: 3 } });
   });
 
   it('leaves alone what an origin gave that did not send its groups', async () => {

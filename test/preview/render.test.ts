@@ -40,8 +40,10 @@ const PREVIEW: Preview = {
     }),
     person('Eve Evans', [role('revoke', 'sql_lab', 'bosses')]),
     person('Flo Fox', [{ ...NOTHING, op: 'refuse', code: 'profile_incomplete' }]),
+    person('Gus Gray', [{ ...NOTHING, op: 'update', fields: ['email', 'givenName'] }]),
+    person('Hal Hill', [{ ...NOTHING, op: 'update', fields: ['email', 'givenName'] }]),
   ],
-  summary: { gain: 3, lose: 5, shutOut: 2, privileged: 1, otherRule: 4 },
+  summary: { gain: 3, lose: 5, shutOut: 2, privileged: 1, profile: 2, otherRule: 4 },
   notes: ['target side is new: who has an account there already is not known here, and counts as without one'],
 };
 

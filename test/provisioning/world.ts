@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly maxGroups?: number;
   readonly leaver?: 'disable' | 'delete';
   readonly require?: readonly string[];
+  /** Which claims are read for what, of all logins. */
+  readonly claims?: Readonly<Record<string, unknown>>;
   /** `trust_email` of all logins. */
   readonly trustsEmail?: boolean;
 }
@@ -35,7 +37,7 @@ const ISSUER = 'https://id.acme.test';
 
 export function mappingOf(options: WorldOptions): Mapping {
   const origin = {
-    claims: claimsSchema.parse({}),
+    claims: claimsSchema.parse(options.claims ?? {}),
     groups_absent: options.groupsAbsent ?? 'empty',
     trust_email: options.trustsEmail ?? false,
     email_domains: ['acme.test'],

@@ -46,11 +46,22 @@ function warnings(file: string, env: NodeJS.ProcessEnv): readonly Finding[] {
 
 function plainPublicUrl({ public_url: publicUrl, listen, login, routes }: Config): readonly Finding[] {
   const isServed = routes.length > 0 || Object.keys(login).length > 0;
-  const isHere = ['127.0.0.1', '::1', 'localhost'].includes(listen.host);
+  const isHere = listen.host === 'localhost' || isLoopbackAddress(listen.host);
   if (!isServed || isHere || new URL(publicUrl).protocol === 'https:') return [];
   const seen = `${publicUrl} is plain http, and the gateway listens on ${listen.host}: cookies and what people see cross the network`;
   return [finding('public_url_not_https', 'public_url', seen)];
 }
+
+/** All of 127.0.0.0/8 (RFC 1122, 3.2.1.3), mapped into IPv6 too, and ::1, in every spelling. */
+function isLoopbackAddress(address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && LOOPBACK.check(address, family === 4 ? 'ipv4' : 'ipv6');
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addSubnet('::ffff:127.0.0.0', 104, 'ipv6');
+LOOPBACK.addAddress('::1', 'ipv6');
 
 function openFiles(configFile: string): readonly Finding[] {
   const named = [...readFileSync(configFile, 'utf8').matchAll(/\$\{file:([^}]+)\}/g)].map(([, path]) => path as string);
