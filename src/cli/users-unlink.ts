@@ -1,4 +1,5 @@
-import type { Person } from '../directory/directory.ts';
+import type { Directory, Person } from '../directory/directory.ts';
+import { entitlementKey } from '../model/entitlement.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { SubjectKey } from '../model/person.ts';
 import { newRequestId } from '../ops/request-id.ts';
@@ -9,7 +10,7 @@ import type { UsersLinkDeps } from './users-link.ts';
 
 const OPERATOR = 'operator';
 
-export interface UsersUnlinkDeps extends Omit<UsersLinkDeps, 'ledger' | 'leases'> {
+export interface UsersUnlinkDeps extends Omit<UsersLinkDeps, 'ledger' | 'leases'>, Pick<Directory, 'pins'> {
   /** Names of all targets of the config. */
   readonly targets: Iterable<string>;
 }
@@ -22,7 +23,7 @@ interface UnlinkOptions {
 
 /**
  * `latchgate users unlink U SUBJECT`: two humans were taken for one. The subject, as `users show` has it, becomes a person of
- * its own, with what its origin said by it. U keeps the accounts, loses what that origin gave, and has no session any more;
+ * its own, with what its origin said by it. What is pinned as withheld is withheld from both. U keeps the accounts, loses what that origin gave, and has no session any more;
  * the new person gets accounts of their own, both in the background. Exit code 0. Throws `not_found` when U has no such
  * subject, `usage` when several fit, none would be left, or U is out by their owner's word, which holds for one of the two alone. With `json`: `id`, `unlinked`, `subjects`.
  */
@@ -39,14 +40,15 @@ export async function usersUnlink(
   const other = await deps.people.split(person.id, subjects, subject);
   // Nobody can say of a session any more whose it was.
   await deps.sessions.destroyFor({ person: person.id });
+  const about = { actor: OPERATOR, requestId: newRequestId() };
+  const pins = await deps.pins.ofPerson(other.id);
   await deps.audit.append([
-    {
-      event: 'person.unlinked',
-      actor: OPERATOR,
-      person: person.id,
-      after: { person: other.id, subject },
-      requestId: newRequestId(),
-    },
+    { ...about, event: 'person.unlinked', person: person.id, after: { person: other.id, subject } },
+    ...pins.map((pin) => {
+      const { target, effect, by, reason } = pin;
+      const after = { effect, by, ...(reason === undefined ? {} : { reason }) };
+      return { ...about, event: 'grant.pinned', person: other.id, target, key: entitlementKey(pin), after };
+    }),
   ]);
   const now = new Date(deps.clock.now());
   for (const target of deps.targets) {
@@ -55,6 +57,10 @@ export async function usersUnlink(
   if (options.json === true) io.out(JSON.stringify({ id: person.id, unlinked: other.id, subjects }));
   else {
     io.out(`${printable(subject)} is ${other.id} from now on, and not ${named(person)}; accounts follow`);
+    for (const pin of pins) {
+      const what = printable(`${pin.target}:${entitlementKey(pin)}`);
+      io.out(`${what} is withheld from both, by ${printable(pin.by)}: latchgate pins lift ends that for one of them`);
+    }
     const after = await deps.people.get(person.id);
     if (person.owner !== undefined && after !== undefined && after.owner === undefined) {
       io.out(`${named(person)} is no more among whom ${person.owner} owns: whom it lets go of is ${other.id}`);

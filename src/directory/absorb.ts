@@ -30,12 +30,23 @@ export async function absorb(database: Database, person: PersonId, other: Person
       .executeTakeFirst();
     const row = { ...kept, owner, left_at: listed === undefined ? kept.left_at : null };
     await trx.updateTable('people').set({ owner, left_at: row.left_at }).where('id', '=', person).execute();
-    // What was decided about the one counts for both; of two decisions about the same that of the one who is kept.
-    const own = await trx.selectFrom('pins').select(['target', 'key']).where('person_id', '=', person).execute();
-    for (const { target, key } of own) {
+    // What was decided about the one counts for both; of two decisions about the same what is withheld, else that of the one who is kept.
+    const own = await trx
+      .selectFrom('pins')
+      .select(['target', 'key', 'effect'])
+      .where('person_id', '=', person)
+      .execute();
+    const stricter = await trx
+      .selectFrom('pins')
+      .select(['target', 'key'])
+      .where('person_id', '=', other)
+      .where('effect', '=', 'withheld')
+      .execute();
+    for (const { target, key, effect } of own) {
+      const yields = effect === 'kept' && stricter.some((pin) => pin.target === target && pin.key === key);
       await trx
         .deleteFrom('pins')
-        .where('person_id', '=', other)
+        .where('person_id', '=', yields ? person : other)
         .where('target', '=', target)
         .where('key', '=', key)
         .execute();

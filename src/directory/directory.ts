@@ -60,14 +60,16 @@ export interface People {
   addSubject(person: PersonId, subject: SubjectKey, origin: string): Promise<PersonId>;
   /**
    * Makes one person of two: the subjects of `other`, and what origins said by them, are this person's from now on, and
-   * `other` is no more. Somebody whom their owner lists by one of them has not left. Throws `not_found`; `account_taken`
-   * when `other` has an account.
+   * `other` is no more. Somebody whom their owner lists by one of them has not left. The pins of both
+   * count: of two about the same what is withheld, else this person's. Throws `not_found`; `account_taken` when `other` has an
+   * account.
    */
   absorb(person: PersonId, other: PersonId): Promise<Person>;
   /**
    * Makes two people of one: these subjects, and what origins said by them, are another person's from now on, who is called
    * `displayName` until an origin says more, and is disabled as the first one is. The owner owns whom it speaks of, and they
-   * have left by its word alone. Accounts stay with the first. Throws `not_found`; `usage` when none would be left.
+   * have left by its word alone. Accounts stay with the first;
+   * what is pinned as withheld is withheld from both. Throws `not_found`; `usage` when none would be left.
    */
   split(person: PersonId, subjects: readonly SubjectKey[], displayName: string): Promise<Person>;
   /** Who left or was disabled before, and still has an account somewhere; by id, those after `after`. */

@@ -41,6 +41,19 @@ export async function split(
           .execute();
       }
     }
+    // Of whom of the two something was withheld nobody can say: neither is given it. What is kept goes with the accounts.
+    const withheld = await trx
+      .selectFrom('pins')
+      .selectAll()
+      .where('person_id', '=', person)
+      .where('effect', '=', 'withheld')
+      .execute();
+    for (const pin of withheld) {
+      await trx
+        .insertInto('pins')
+        .values({ ...pin, person_id: row.id })
+        .execute();
+    }
     for (const id of [person, row.id]) {
       const standing = await standingOf(trx, id, kept, now);
       await trx.updateTable('people').set(standing).where('id', '=', id).execute();

@@ -44,8 +44,31 @@ export function describePins(world: World): void {
       await here.pins.set(pin(one.id, 'Alpha', 'first'));
       await here.pins.set(pin(two.id, 'Alpha', 'second'));
       await here.pins.set(pin(two.id, 'Beta', 'second'));
+      await here.pins.set({ ...pin(one.id, 'Delta', 'first'), effect: 'kept' });
+      await here.pins.set(pin(two.id, 'Delta', 'second'));
+      await here.pins.set(pin(one.id, 'Gamma', 'first'));
+      await here.pins.set({ ...pin(two.id, 'Gamma', 'second'), effect: 'kept' });
       await there.people.absorb(one.id, two.id);
-      expect(await here.pins.ofPerson(one.id)).toEqual([pin(one.id, 'Alpha', 'first'), pin(one.id, 'Beta', 'second')]);
+      expect(await here.pins.ofPerson(one.id)).toEqual([
+        pin(one.id, 'Alpha', 'first'),
+        pin(one.id, 'Beta', 'second'),
+        pin(one.id, 'Delta', 'second'),
+        pin(one.id, 'Gamma', 'first'),
+      ]);
+    });
+
+    it('withhold from both of whom one person was made two, and keep for the first alone', async () => {
+      const { here, there } = world();
+      const subject = (name: string) => ({ issuer: 'https://pins.example', subject: name });
+      const { id: person } = await here.people.ensure(subject('pin-both'), 'staff', 'Both');
+      await here.people.addSubject(person, subject('pin-apart'), 'partner');
+      const pin: Omit<Pin, 'name' | 'effect'> = { person, target: 'pins-split', kind: 'role', by: 'review rv_1', at };
+      const withheld: Pin = { ...pin, name: 'Alpha', effect: 'withheld', reason: 'asked' };
+      const kept: Pin = { ...pin, name: 'Beta', effect: 'kept' };
+      for (const one of [withheld, kept]) await here.pins.set(one);
+      const other = await there.people.split(person, [subject('pin-apart')], 'Apart');
+      expect(await here.pins.ofPerson(person)).toEqual([withheld, kept]);
+      expect(await here.pins.ofPerson(other.id)).toEqual([{ ...withheld, person: other.id }]);
     });
 
     it('come from reviews that are known by their id', async () => {

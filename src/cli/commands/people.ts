@@ -63,7 +63,7 @@ export function addPeopleCommands(program: Command, add: Add, io: Io): void {
     'say that they are two people: the subject, as users show has it, becomes one of its own',
     (options, [user, subject]) =>
       withEngines(options, io, ({ state, targets }) => {
-        const deps = { ...linking(state), targets: targets.keys() };
+        const deps = { ...linking(state), pins: state.directory.pins, targets: targets.keys() };
         return usersUnlink(String(user), String(subject), options, deps, io);
       }),
   )
