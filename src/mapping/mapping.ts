@@ -116,7 +116,7 @@ class CompiledMapping {
   }
 
   #origin(config: OriginConfig): CompiledOrigin {
-    const { trust_email, email_domains, trusts_all_emails = false, trust_unverified_email = true } = config;
+    const { trust_email, email_domains, trusts_all_emails = false, trust_unverified_email = false } = config;
     const names = config.claims.groups.map(compileClaimName);
     return {
       config,
