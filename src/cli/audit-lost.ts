@@ -45,7 +45,7 @@ export async function auditLost(
   }
   for (const command of commands) io.out(['latchgate', ...command].map(shellWord).join(' '));
   for (const text of byHand) io.out(`# ${printable(text)}`);
-  io.err(`${lost.records} of its records are not here`);
+  io.err(lost.records === 1 ? '1 record of it is not here' : `${lost.records} records of it are not here`);
   return 0;
 }
 
@@ -96,9 +96,12 @@ async function addPins(
 }
 
 function keptRecords(file: string): readonly KeptRecord[] {
-  return readTextFile(file)
+  const records = readTextFile(file)
     .split('\n')
     .flatMap((line, index) => (line.trim() === '' ? [] : recordsOf(line, index + 1)));
+  // An export that failed says nothing, and not that nothing was lost.
+  if (records.length === 0) throw new LatchgateError('usage', `${file} has no record of an audit in it`);
+  return records;
 }
 
 function recordsOf(line: string, number: number): readonly KeptRecord[] {

@@ -99,4 +99,9 @@ it('what is no audit is refused, and nothing in a file becomes a command of a sh
       err: expect.stringMatching(/^usage: line 1/),
     });
   }
+  writeFileSync(file, '\n');
+  expect(await journey.cli('audit', 'lost', file)).toMatchObject({
+    code: 64,
+    err: expect.stringContaining('no record'),
+  });
 });
