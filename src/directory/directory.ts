@@ -69,7 +69,8 @@ export interface People {
    * Makes two people of one: these subjects, and what origins said by them, are another person's from now on, who is called
    * `displayName` until an origin says more, and is disabled as the first one is. The owner owns whom it speaks of, and they
    * have left by its word alone. Accounts stay with the first;
-   * what is pinned as withheld is withheld from both. Throws `not_found`; `usage` when none would be left.
+   * what is pinned as withheld is withheld from both. Throws `not_found`, also when one of the subjects is not theirs any
+   * more; `usage` when none would be left, or when the person is out by their owner's word, which holds for one of the two alone.
    */
   split(person: PersonId, subjects: readonly SubjectKey[], displayName: string): Promise<Person>;
   /** Who left or was disabled before, and still has an account somewhere; by id, those after `after`. */
@@ -135,7 +136,8 @@ export interface Listings {
   /** What every other origin said, of whomever. */
   others(origin: string): AsyncIterable<readonly (RememberedAssertion & { readonly person: PersonId })[]>;
   /**
-   * Remembers what a listing said, all or nothing. People are made where there are none. Whom the owner lists active has
+   * Remembers what a listing said, all or nothing. People are made where there are none; a subject that is another's by now is
+   * theirs. Whom the owner lists active has
    * not left, whom it lists inactive has. Answers in the order of the rows.
    */
   save(rows: readonly ListedAssertion[]): Promise<readonly Person[]>;

@@ -36,8 +36,8 @@ export function createPeople(database: Database, clock: Clock, record: RecordCla
       }),
     saveAssertion: (person, assertion, groups, description) =>
       database.transaction(async (trx) => {
-        await upsertAssertion(trx, person, assertion, groups, record);
-        await describe(trx, person, assertion, description ?? fromStandardClaims(assertion.claims));
+        const whose = await upsertAssertion(trx, person, assertion, groups, record);
+        await describe(trx, whose, assertion, description ?? fromStandardClaims(assertion.claims));
       }),
     assertions: (person) =>
       database.run(async (db) => {
@@ -155,7 +155,10 @@ const rowsBySubject = prepared((db, issuer: string, subject: string) =>
     .where('subjects.subject', '=', subject),
 );
 
-async function rowBySubject(db: Kysely<Tables>, { issuer, subject }: SubjectKey): Promise<PersonRow | undefined> {
+export async function rowBySubject(
+  db: Kysely<Tables>,
+  { issuer, subject }: SubjectKey,
+): Promise<PersonRow | undefined> {
   return (await rowsBySubject(db, issuer, subject)).rows[0];
 }
 
@@ -222,7 +225,7 @@ async function search(db: Kysely<Tables>, text: string, limit: number): Promise<
   return rows.map(toPerson);
 }
 
-type Said = Omit<AssertionRow, 'origin' | 'issuer' | 'subject' | 'remembered_groups'> &
+type Said = Omit<AssertionRow, 'origin' | 'issuer' | 'subject' | 'person_id' | 'remembered_groups'> &
   Partial<Pick<AssertionRow, 'remembered_groups'>>;
 
 /** Groups that nobody has verified are not those that the origin sent last. */
@@ -232,23 +235,26 @@ const KEPT = {
   >`case when assertions.unverified = 1 then null else assertions.remembered_groups end`,
 };
 
-const upsert = prepared((db, key: Pick<AssertionRow, 'origin' | 'issuer' | 'subject'>, said: Said) =>
+const upsert = prepared((db, key: Pick<AssertionRow, 'origin' | 'issuer' | 'subject' | 'person_id'>, said: Said) =>
   db
     .insertInto('assertions')
     .values({ ...key, remembered_groups: null, ...said })
-    .onConflict((conflict) => conflict.columns(['origin', 'issuer', 'subject']).doUpdateSet({ ...KEPT, ...said })),
+    .onConflict((conflict) => conflict.columns(['origin', 'issuer', 'subject']).doUpdateSet({ ...KEPT, ...said }))
+    .returning('person_id'),
 );
 
-/** What an origin says now, in place of what it said before. */
+/**
+ * What an origin says now, in place of what it said before. Of whom it said it before that stays, be it another than `person`
+ * by now: two were made of one. Returns who it is.
+ */
 export async function upsertAssertion(
   db: Kysely<Tables>,
   person: PersonId,
   assertion: Assertion,
   groups: readonly string[] | undefined,
   record: RecordClaims,
-): Promise<void> {
+): Promise<PersonId> {
   const said = {
-    person_id: person,
     active: assertion.active ? 1 : 0,
     claims: JSON.stringify(record(assertion.origin, assertion.claims)),
     at: assertion.at.getTime(),
@@ -256,7 +262,8 @@ export async function upsertAssertion(
     ...(groups === undefined ? {} : { remembered_groups: JSON.stringify(groups) }),
   };
   const { origin, issuer, subject } = assertion;
-  await upsert(db, { origin, issuer, subject }, said);
+  const { rows } = await upsert(db, { origin, issuer, subject, person_id: person }, said);
+  return rows[0]?.person_id ?? person;
 }
 
 async function describe(
