@@ -1,6 +1,6 @@
 import type { Database } from '../directory/database.ts';
 import type { Leases } from '../directory/directory.ts';
-import { AUDIT_HEAD_ID, type AuditDeliveryRow } from '../directory/tables.ts';
+import { AUDIT_HEAD_ID, type AuditDeliveryRow } from '../directory/tables-audit.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';

@@ -4,7 +4,7 @@ import { createConsoleSessions } from './migrations-console.ts';
 import { addUnverified, indexEmails } from './migrations-people.ts';
 import { createPins } from './migrations-pins.ts';
 import { addScimChanges, addScimOwed, createScim } from './migrations-scim.ts';
-import { AUDIT_HEAD_ID } from './tables.ts';
+import { AUDIT_HEAD_ID } from './tables-audit.ts';
 
 /** Which database is behind: the few places where the two differ ask this. */
 export type Engine = 'sqlite' | 'postgres';
