@@ -1,7 +1,7 @@
-import type { HeldChange } from '../model/change.ts';
-import type { Trace } from '../model/desired.ts';
-import type { DatedGrant, EntitlementKind, Grant } from '../model/entitlement.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
+import type { Counts } from './counts.ts';
+import type { Decisions } from './decisions.ts';
+import type { Ledger } from './ledger.ts';
 import type { Pins } from './pins.ts';
 import type { Reviews } from './reviews.ts';
 import type { Plans, SyncRuns } from './sync-history.ts';
@@ -200,31 +200,6 @@ export interface Accounts {
   count(target: string): Promise<number>;
 }
 
-export interface Ledger {
-  ofAccount(person: PersonId, target: string): Promise<readonly Grant[]>;
-  ofPerson(person: PersonId): Promise<readonly DatedGrant[]>;
-  /** Everybody's, or these people's, page by page. */
-  ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly Grant[]>;
-  /** Everybody's, by person and entitlement, page by page. */
-  dated(target: string): AsyncIterable<readonly DatedGrant[]>;
-  /** Writes rows ahead of the call that gives them (`confirmed: false`); rows that are there stay as they are. */
-  intend(grants: readonly Omit<Grant, 'confirmed'>[]): Promise<void>;
-  /** Marks as given, with the target's own ids. */
-  confirm(
-    person: PersonId,
-    target: string,
-    given: readonly { readonly key: string; readonly entitlementId?: string }[],
-  ): Promise<void>;
-  /** Takes rows out: of one origin, or of all when `origin` is absent. */
-  withdraw(
-    person: PersonId,
-    target: string,
-    taken: readonly { readonly key: string; readonly origin?: string }[],
-  ): Promise<void>;
-  /** Rows of one target, or those of one kind in it. */
-  count(target: string, kind?: EntitlementKind): Promise<number>;
-}
-
 export interface Lease {
   readonly name: string;
   /** Who has it, among all who ever did. */
@@ -268,15 +243,6 @@ export interface Handovers {
   take(key: string): Promise<string | undefined>;
 }
 
-/** How often something happened, at all instances together. */
-export interface Counts {
-  /**
-   * Adds what happened here, by opaque keys, and says how often each has happened anywhere. A count begins anew `windowMs`
-   * after the first.
-   */
-  add(purpose: string, times: ReadonlyMap<string, number>, windowMs: number): Promise<ReadonlyMap<string, number>>;
-}
-
 /** A reconcile that could not be done and will be tried again in the background. */
 export interface Retry {
   readonly person: PersonId;
@@ -292,28 +258,6 @@ export interface Retries {
   get(person: PersonId, target: string): Promise<Retry | undefined>;
   done(person: PersonId, target: string): Promise<void>;
   count(): Promise<number>;
-}
-
-/** What `why ID` shows: everything behind one decision. */
-export interface DecisionRecord {
-  readonly requestId: string;
-  readonly at: Date;
-  readonly origin?: string;
-  readonly person?: PersonId;
-  readonly outcome: 'allow' | 'deny' | 'held' | 'error';
-  readonly code?: string;
-  readonly message?: string;
-  readonly trace?: Trace;
-  readonly held?: readonly (HeldChange & { readonly target: string })[];
-  /** Further facts, free of secrets: route, target, path without query. */
-  readonly detail?: Readonly<Record<string, unknown>>;
-}
-
-export interface Decisions {
-  save(record: DecisionRecord): Promise<void>;
-  get(requestId: string): Promise<DecisionRecord | undefined>;
-  /** Removes what is older. */
-  prune(before: Date): Promise<number>;
 }
 
 /** Named values that all instances share (keys of the assertion signer, …). Values are opaque; callers encrypt them. */
