@@ -42,16 +42,26 @@ async function append(database: Database, clock: Clock, entries: readonly AuditE
       hash = chainHash(hash, body);
       return { seq, at: at.getTime(), person_id: entry.person ?? null, body, hash };
     });
-    for (let from = 0; from < rows.length; from += PAGE) {
-      await trx
-        .insertInto('audit_records')
-        .values(rows.slice(from, from + PAGE))
-        .execute();
-    }
+    await insert(trx, rows);
     await moveHead(trx, seq, hash);
   }, 'audit');
 }
 
+async function insert(db: Kysely<Tables>, rows: readonly AuditRow[]): Promise<void> {
+  const [first, ...more] = rows;
+  if (first !== undefined && more.length === 0) {
+    await insertOne(db, first);
+    return;
+  }
+  for (let from = 0; from < rows.length; from += PAGE) {
+    await db
+      .insertInto('audit_records')
+      .values(rows.slice(from, from + PAGE))
+      .execute();
+  }
+}
+
+const insertOne = prepared((db, row: AuditRow) => db.insertInto('audit_records').values(row));
 const heads = prepared((db) => db.selectFrom('audit_head').selectAll().where('id', '=', AUDIT_HEAD_ID));
 const moveHead = prepared((db, seq: number, hash: string) =>
   db.updateTable('audit_head').set({ seq, hash }).where('id', '=', AUDIT_HEAD_ID),

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AuditEntry, AuditRecord } from './audit.ts';
 
 /** The hash before the first record. */
@@ -19,7 +19,7 @@ export function recordBody(entry: AuditEntry, seq: number, at: Date): string {
 
 /** SHA-256 over the hash before and the body, in lower-case hex. */
 export function chainHash(before: string, body: string): string {
-  return createHash('sha256').update(before).update(body).digest('hex');
+  return hash('sha256', before + body, 'hex');
 }
 
 export function parseRecord(body: string, hash: string): AuditRecord {

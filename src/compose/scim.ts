@@ -68,7 +68,7 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
     database,
     together: state.together,
     pushes,
-    refuseTaken: ({ client }, attributes, id) => refuseExisting(existing, client, { attributes, id }),
+    refuseTaken: ({ client }, coming) => refuseExisting(existing, client, coming),
     metrics,
     log,
   });

@@ -4,7 +4,7 @@ import type { Log } from '../ops/log.ts';
 import { isConcurrencyAbort, stateFailure } from './failure.ts';
 import { type Engine, migrations } from './migrations.ts';
 import { postgresDialect } from './postgres.ts';
-import { sqliteDialect } from './sqlite.ts';
+import { relax, sqliteDialect, tighten } from './sqlite.ts';
 import type { Tables } from './tables.ts';
 
 const TRANSACTION_ATTEMPTS = 4;
@@ -20,6 +20,11 @@ export interface Database {
   readonly engine: Engine;
   /** Statements that need no transaction. */
   run<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /**
+   * As `run`, for what does no harm when a loss of power undoes it: a SQLite file is not waited for. The end of the process
+   * undoes nothing, and what is committed before or after is as safe as ever.
+   */
+  runRelaxed<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
   /**
    * All or nothing; may run `work` again when the database broke off. With a lock: one instance after the other, and the
    * order of the commits is the order of the locks. On SQLite every transaction is. Keep it short, call nothing slow in
@@ -81,6 +86,20 @@ class KyselyDatabase implements Database {
     }
   }
 
+  async runRelaxed<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    if (this.engine !== 'sqlite') return this.run(work);
+    return this.run((db) =>
+      db.connection().execute(async (alone) => {
+        await relax(alone);
+        try {
+          return await work(alone);
+        } finally {
+          await tighten(alone);
+        }
+      }),
+    );
+  }
+
   async transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>, lock?: keyof typeof LOCKS): Promise<T> {
     this.#assertOpen();
     for (let attempt = 1; ; attempt += 1) {
@@ -138,6 +157,10 @@ class DatabaseWithin implements Database {
     } catch (error) {
       throw stateFailure(error);
     }
+  }
+
+  runRelaxed<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+    return this.run(work);
   }
 
   async transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>, lock?: keyof typeof LOCKS): Promise<T> {

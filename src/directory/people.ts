@@ -23,11 +23,7 @@ export function createPeople(database: Database, clock: Clock, record: RecordCla
         return row && toPerson(row);
       }),
     search: (text, limit) => database.run((db) => search(db, text.trim(), limit)),
-    byEmail: (email) =>
-      database.run(async (db) => {
-        const fits = sql<boolean>`lower(email) = lower(${email})`;
-        return (await db.selectFrom('people').selectAll().where(fits).orderBy('id').execute()).map(toPerson);
-      }),
+    byEmail: (email) => database.run(async (db) => (await rowsByEmail(db, email)).rows.map(toPerson)),
     list: (limit, after) =>
       database.run(async (db) => {
         const from = db.selectFrom('people').selectAll().orderBy('id').limit(limit);
@@ -140,6 +136,10 @@ export async function insertSubject(
   const written = await addSubject(db, { issuer, subject, origin, person_id: person });
   return written.numAffectedRows === 1n;
 }
+
+const rowsByEmail = prepared((db, email: string) =>
+  db.selectFrom('people').selectAll().where(sql<boolean>`lower(email) = lower(${email})`).orderBy('id'),
+);
 
 async function bySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<Person | undefined> {
   const row = await rowBySubject(db, subject);

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import type { PersonId } from '../model/person.ts';
+import { randomBytes } from '../ops/random.ts';
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const TIME_CHARACTERS = 10;

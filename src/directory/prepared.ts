@@ -23,15 +23,30 @@ export function prepared<Args extends readonly Argument[], Row>(
 ): (db: Kysely<Tables>, ...args: Args) => Promise<QueryResult<Row>> {
   const known = new WeakMap<object, Map<string, CompiledQuery<Row>>>();
   return (db, ...args) => {
-    const { adapter } = db.getExecutor();
-    const texts = known.get(adapter) ?? new Map<string, CompiledQuery<Row>>();
-    known.set(adapter, texts);
-    const shape = args.map((arg) => (isRow(arg) ? Object.keys(arg).join() : '')).join(';');
-    const text = texts.get(shape) ?? build(db, ...(args.map(placesOf) as readonly unknown[] as Args)).compile();
-    texts.set(shape, text);
+    const executor = db.getExecutor();
+    const { adapter } = executor;
+    let texts = known.get(adapter);
+    if (texts === undefined) {
+      texts = new Map();
+      known.set(adapter, texts);
+    }
+    const shape = shapeOf(args);
+    let text = texts.get(shape);
+    if (text === undefined) {
+      text = build(db, ...(args.map(placesOf) as readonly unknown[] as Args)).compile();
+      texts.set(shape, text);
+    }
     const parameters = text.parameters.map((value) => (value instanceof Place ? value.of(args) : value));
-    return db.executeQuery({ ...text, parameters });
+    const query = { ...text, parameters };
+    // `db.executeQuery` puts a new executor and a dozen promises around this, for plugins, of which there are none.
+    return executor.provideConnection((connection) => connection.executeQuery<Row>(query));
   };
+}
+
+function shapeOf(args: readonly Argument[]): string {
+  let shape = '';
+  for (const arg of args) if (isRow(arg)) shape += `${Object.keys(arg).join()};`;
+  return shape;
 }
 
 function placesOf(arg: Argument, at: number): Place | Record<string, Place> {

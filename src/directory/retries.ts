@@ -1,21 +1,28 @@
 import { sql } from 'kysely';
 import type { Database } from './database.ts';
 import type { Retries, Retry } from './directory.ts';
+import { prepared } from './prepared.ts';
 import type { RetryRow } from './tables.ts';
+
+const upsert = prepared(
+  (db, first: Pick<RetryRow, 'person_id' | 'target' | 'attempts'>, said: Pick<RetryRow, 'due_at' | 'code'>) =>
+    db
+      .insertInto('retries')
+      .values({ ...first, ...said })
+      .onConflict((conflict) =>
+        conflict.columns(['person_id', 'target']).doUpdateSet({ attempts: sql`retries.attempts + 1`, ...said }),
+      ),
+);
+
+const remove = prepared((db, person: string, target: string) =>
+  db.deleteFrom('retries').where('person_id', '=', person).where('target', '=', target),
+);
 
 export function createRetries(database: Database): Retries {
   return {
     put: (person, target, code, dueAt) =>
       database.run(async (db) => {
-        await db
-          .insertInto('retries')
-          .values({ person_id: person, target, attempts: 1, due_at: dueAt.getTime(), code })
-          .onConflict((conflict) =>
-            conflict
-              .columns(['person_id', 'target'])
-              .doUpdateSet({ attempts: sql`retries.attempts + 1`, due_at: dueAt.getTime(), code }),
-          )
-          .execute();
+        await upsert(db, { person_id: person, target, attempts: 1 }, { due_at: dueAt.getTime(), code });
       }),
     due: (now, limit) =>
       database.run(async (db) => {
@@ -40,8 +47,9 @@ export function createRetries(database: Database): Retries {
         return row && toRetry(row);
       }),
     done: (person, target) =>
-      database.run(async (db) => {
-        await db.deleteFrom('retries').where('person_id', '=', person).where('target', '=', target).execute();
+      // Done once more, it changes nothing.
+      database.runRelaxed(async (db) => {
+        await remove(db, person, target);
       }),
     count: () =>
       database.run(async (db) => {

@@ -6,6 +6,7 @@ import {
   type DatabaseConnection,
   type Dialect,
   type Driver,
+  type Kysely,
   type QueryResult,
   SqliteAdapter,
   SqliteIntrospector,
@@ -14,13 +15,20 @@ import {
 import Libsql from 'libsql';
 import { LatchgateError } from '../model/errors.ts';
 import { isBusy } from './failure.ts';
+import type { Tables } from './tables.ts';
 
+/** What was committed survives a loss of power, which the audit and the ledger promise. */
+const SYNCHRONOUS = 'synchronous=FULL';
 const BUSY_LIMIT_MS = 5_000;
 const BUSY_WAIT_MS = 15;
 const STATEMENTS_KEPT = 200;
 
 type Handle = InstanceType<typeof Libsql>;
-type Prepared = ReturnType<Handle['prepare']>;
+interface Prepared {
+  readonly statement: ReturnType<Handle['prepare']>;
+  /** Whether it answers with rows. To ask the statement costs as much as a small row. */
+  readonly isReader: boolean;
+}
 
 /**
  * Kysely's SQLite over libsql, on one connection. Unlike Kysely's own dialect, a transaction begins IMMEDIATE (a deferred
@@ -35,6 +43,19 @@ export function sqliteDialect(file: string, erases = false): Dialect {
     createIntrospector: (db) => new SqliteIntrospector(db),
   };
 }
+
+/** From here on nothing of this connection waits for the disk (https://sqlite.org/pragma.html#pragma_synchronous). */
+export async function relax(db: Kysely<Tables>): Promise<void> {
+  await db.executeQuery(RELAXED);
+}
+
+/** The other way round. */
+export async function tighten(db: Kysely<Tables>): Promise<void> {
+  await db.executeQuery(TIGHTENED);
+}
+
+const RELAXED = CompiledQuery.raw('pragma synchronous=NORMAL');
+const TIGHTENED = CompiledQuery.raw(`pragma ${SYNCHRONOUS}`);
 
 class TransactionalSqliteAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
@@ -56,9 +77,8 @@ class SqliteDriver implements Driver {
 
   async init(): Promise<void> {
     const connection = new SqliteConnection(openFile(this.#file));
-    // `synchronous` FULL: what was committed survives a loss of power, which the audit and the ledger promise.
     try {
-      const always = ['journal_mode=WAL', 'synchronous=FULL', 'foreign_keys=ON', 'busy_timeout=0'];
+      const always = ['journal_mode=WAL', SYNCHRONOUS, 'foreign_keys=ON', 'busy_timeout=0'];
       for (const pragma of [...always, ...(this.#erases ? ['secure_delete=ON'] : [])]) {
         await connection.executeQuery(CompiledQuery.raw(`pragma ${pragma}`));
       }
@@ -146,8 +166,8 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   #execute<R>(sql: string, parameters: readonly Bindable[]): QueryResult<R> {
-    const statement = this.#prepare(sql);
-    if (statement.reader) return { rows: statement.all(parameters) as R[] };
+    const { statement, isReader } = this.#prepare(sql);
+    if (isReader) return { rows: statement.all(parameters) as R[] };
     const { changes } = statement.run(parameters);
     return { rows: [], numAffectedRows: BigInt(changes) };
   }
@@ -160,12 +180,13 @@ class SqliteConnection implements DatabaseConnection {
       return known;
     }
     const statement = this.#db.prepare(sql);
-    this.#statements.set(sql, statement);
+    const prepared = { statement, isReader: statement.reader };
+    this.#statements.set(sql, prepared);
     if (this.#statements.size > STATEMENTS_KEPT) {
       const oldest = this.#statements.keys().next().value;
       if (oldest !== undefined) this.#statements.delete(oldest);
     }
-    return statement;
+    return prepared;
   }
 }
 

@@ -3,6 +3,7 @@ import type { Directory, Person } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { Decision, DesiredAccount } from '../model/desired.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
+import type { Assertion } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import { sameEmail } from '../provisioning/correlate.ts';
 import { refuseFormer } from '../provisioning/former.ts';
@@ -28,24 +29,35 @@ export interface ExistingDeps extends Pick<JoiningDeps, 'join' | 'privileged'> {
   readonly waitMs: number;
 }
 
-/** A user as a request makes it. */
+/** A user as a request makes or changes it. */
 export interface Coming {
+  readonly id: string;
   readonly attributes: Attributes;
-  /** Of a user who is there already. */
-  readonly id?: string | undefined;
+  readonly isNew: boolean;
+}
+
+/** What a client will have said of somebody, and what the mapping makes of it while nobody else speaks of them. */
+export interface Foreseen {
+  readonly assertion: Assertion;
+  readonly decision: Decision;
 }
 
 /**
  * Throws `scim_account_exists` for a user who comes to a target that has an account which was there before, unless the
  * policy of the client links it (`trust_email`, `targets.NAME.external_ids`). All targets are asked at once. One that does
- * not answer in time says nothing here.
+ * not answer in time says nothing here. Returns what is foreseen of somebody whom nobody knows.
  */
-export async function refuseExisting(deps: ExistingDeps, client: ScimClient, coming: Coming): Promise<void> {
-  if (coming.attributes['active'] === false) return;
+export async function refuseExisting(
+  deps: ExistingDeps,
+  client: ScimClient,
+  coming: Coming,
+): Promise<Foreseen | undefined> {
+  if (coming.attributes['active'] === false) return undefined;
   const { directory, targets } = deps;
-  const { person, door, decision } = await decide(deps, client, coming);
-  if (decision.decision === 'deny') return;
-  if (person === undefined) await refuseGone(directory, decision, door);
+  const { person, assertion, decision } = await decide(deps, client, coming);
+  const foreseen = person === undefined ? { assertion, decision } : undefined;
+  if (decision.decision === 'deny') return foreseen;
+  if (person === undefined) await refuseGone(directory, decision, assertion.issuer);
   await Promise.all(
     [...decision.accounts].map(async ([name, desired]) => {
       const configured = targets.get(name);
@@ -54,28 +66,29 @@ export async function refuseExisting(deps: ExistingDeps, client: ScimClient, com
       await refuseIn(deps, configured, { ...desired, person: person?.id ?? 'new' });
     }),
   );
+  return foreseen;
 }
 
 /** What the mapping would make of the user. */
 async function decide(
   deps: ExistingDeps,
   client: ScimClient,
-  { attributes, id }: Coming,
-): Promise<{ readonly person: Person | undefined; readonly door: string; readonly decision: Decision }> {
+  { attributes, id, isNew }: Coming,
+): Promise<Foreseen & { readonly person: Person | undefined }> {
   const { database, directory, mapping, clock } = deps;
   const { people } = directory;
   const { externalId } = attributes;
-  const subject = subjectOf(client, id ?? 'new', externalId);
+  const subject = subjectOf(client, id, externalId);
   const known = await people.bySubject(subject);
   const former = known ?? (await database.run((db) => personBefore({ db, people }, client, externalId)));
-  const groups = id === undefined ? undefined : await database.run((db) => groupsOf(db, client.name, [id]));
-  const claims = claimsOf(attributes, groups?.get(id ?? '') ?? []);
+  const groups = isNew ? undefined : await database.run((db) => groupsOf(db, client.name, [id]));
+  const claims = claimsOf(attributes, groups?.get(id) ?? []);
   const assertion = { ...subject, origin: client.name, active: true, claims, at: new Date(clock.now()) };
   const person = former ?? (await personByEmail(deps, assertion));
   const before = person === undefined ? [] : await people.assertions(person.id);
   const others = before.filter((one) => one.origin !== client.name || one.subject !== subject.subject);
   const input = { person: person?.id ?? 'new', assertions: [...others, assertion], current: client.name };
-  return { person, door: subject.issuer, decision: mapping.map(input) };
+  return { person, assertion, decision: mapping.map(input) };
 }
 
 /** Somebody whom another door has let go does not come back by this one. */
@@ -98,13 +111,14 @@ async function refuseIn(
 ): Promise<void> {
   const { target } = configured;
   const timeoutMs = Math.min(configured.timeoutMs, waitMs);
-  const signal = AbortSignal.timeout(timeoutMs);
+  const until = performance.now() + timeoutMs;
   try {
     const { changes } = await preview(desired, { ...configured, timeoutMs });
     if (!changes.some(({ op, type }) => op === 'create' && type === 'user')) return;
     const { email } = target.adapt(desired).profile;
     if (typeof email !== 'string') return;
     const scope = { kind: 'person', lookup: { userNames: [], email } } as const;
+    const signal = AbortSignal.timeout(Math.max(0, Math.ceil(until - performance.now())));
     const { accounts } = await target.read(scope, signal);
     if (accounts.some((account) => sameEmail(account.profile.email, email))) throw exists(target.name, 'email');
   } catch (thrown) {

@@ -2,10 +2,10 @@ import type { Kysely } from 'kysely';
 import type { AuditEntry } from '../audit/audit.ts';
 import type { Tables } from '../directory/tables.ts';
 import type { ScimClient } from './client.ts';
+import type { Coming, Foreseen } from './existing.ts';
 import { ScimError } from './protocol/error.ts';
 import { etagOf, namesEtag } from './protocol/etag.ts';
-import type { Settled } from './settle.ts';
-import type { Attributes } from './store/users.ts';
+import type { Made, Settled } from './settle.ts';
 
 /** What one write is done with. */
 export interface Writing {
@@ -14,6 +14,8 @@ export interface Writing {
   readonly note: (entry: Omit<AuditEntry, 'actor' | 'origin' | 'requestId'>) => void;
   /** Rows that are read to be written have to be locked. */
   readonly lock: boolean;
+  /** The directory is told of a few users in the same transaction. */
+  readonly tells: boolean;
 }
 
 /** What came of a write. */
@@ -27,6 +29,8 @@ export interface Pushed<Resource> {
   readonly repeatsAny?: boolean;
   /** The client makes the resource once more, having been told to try again. */
   readonly isOwed?: boolean;
+  /** The one user, stored as told to the directory, which is to be told in the same transaction. */
+  readonly made?: Made;
   /** Present: the directory has been told of them already, in the same transaction. */
   readonly settled?: Settled;
 }
@@ -41,8 +45,8 @@ export interface Push {
   /** All or nothing; may be done again when the database broke off. */
   readonly write: <T>(work: (writing: Writing) => Promise<Pushed<T>>) => Promise<Pushed<T>>;
   readonly read: <T>(work: (db: Kysely<Tables>) => Promise<T>) => Promise<T>;
-  /** Refuses a user whose account somebody else may have. `id`: of a user who is there already. */
-  readonly beforeUser?: (attributes: Attributes, id?: string) => Promise<void>;
+  /** Refuses a user whose account somebody else may have. */
+  readonly beforeUser?: (coming: Coming) => Promise<Foreseen | undefined>;
 }
 
 /** Throws `scim_version_mismatch` (RFC 7644 §3.14). */

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from '../directory/database.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import type { PersonId } from '../model/person.ts';
@@ -82,12 +82,14 @@ export class Pushes {
       work.catch((thrown: unknown) => this.#report(thrown, client));
       return UNDER_WAY;
     }
-    const patience = new AbortController();
-    const waited = sleep(this.#deps.waitMs, UNDER_WAY, { signal: patience.signal, ref: false }).catch(() => UNDER_WAY);
+    let patience: NodeJS.Timeout | undefined;
+    const waited = new Promise<Carried>((resolve) => {
+      patience = setTimeout(resolve, this.#deps.waitMs, UNDER_WAY).unref();
+    });
     try {
       return await Promise.race([work.then((failures) => ({ failures, isDone: true })), waited]);
     } finally {
-      patience.abort();
+      clearTimeout(patience);
       work.catch((thrown: unknown) => this.#report(thrown, client));
     }
   }

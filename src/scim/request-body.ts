@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { LatchgateError } from '../model/errors.ts';
 import { ScimError } from './protocol/error.ts';
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 /**
@@ -16,7 +17,7 @@ export async function readJson(req: IncomingMessage, maxBytes: number): Promise<
   if (type !== undefined && !JSON_TYPE.test(type)) throw invalid('the body is not application/scim+json');
   if (encoding !== undefined && encoding !== 'identity') throw invalid('the body is compressed');
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(utf8.decode(bytes));
   } catch {
     throw invalid('the body is not JSON');
   }
@@ -35,8 +36,12 @@ function bytesOf(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
         reject(tooLarge(maxBytes));
       }
     });
-    req.on('end', () => resolve(Buffer.concat(chunks)));
     const brokenOff = (): void => reject(new LatchgateError('request_timeout', 'the body broke off'));
+    req.on('end', () => {
+      // Every request is closed at its end.
+      req.off('close', brokenOff);
+      resolve(Buffer.concat(chunks));
+    });
     req.on('error', brokenOff);
     req.on('close', brokenOff);
   });

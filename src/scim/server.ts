@@ -9,6 +9,7 @@ import { type Answer, challengeFor, failureAnswer, sendAnswer } from './answer.t
 import { ScimApi } from './api.ts';
 import { Authentication, type AuthenticationDeps } from './authentication.ts';
 import type { Call } from './call.ts';
+import type { Coming, Foreseen } from './existing.ts';
 import { Lookups } from './lookups.ts';
 import { isTold, type Push } from './push.ts';
 import type { Pushes } from './pushes.ts';
@@ -18,7 +19,6 @@ import type { ScimConfig } from './schema.ts';
 import { settleWithin, type Together } from './settle.ts';
 import { type NotIn, notInYet, takeUpRepeated } from './standing.ts';
 import { setOwed } from './store/owed.ts';
-import type { Attributes } from './store/users.ts';
 
 export interface ScimServerDeps extends AuthenticationDeps {
   readonly config: ScimConfig;
@@ -27,7 +27,7 @@ export interface ScimServerDeps extends AuthenticationDeps {
   readonly together: Together;
   readonly pushes: Pushes;
   /** Throws `scim_account_exists` for a user whose account in a target would be somebody else's. */
-  readonly refuseTaken: (call: Call, attributes: Attributes, id?: string) => Promise<void>;
+  readonly refuseTaken: (call: Call, coming: Coming) => Promise<Foreseen | undefined>;
   readonly metrics: Pick<Metrics, 'scim' | 'refused'>;
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
 }
@@ -64,7 +64,10 @@ export class ScimServer {
   async handle(req: IncomingMessage, res: ServerResponse, requestId: string, path: string): Promise<void> {
     const gone = new AbortController();
     const startedAt = performance.now();
-    res.once('close', () => gone.abort());
+    // What has been answered is nobody's any more, and to abort costs as much as a row.
+    res.once('close', () => {
+      if (!res.writableFinished) gone.abort();
+    });
     let client = '-';
     let answer: Answer;
     try {
@@ -134,20 +137,22 @@ export class ScimServer {
           const entries: AuditEntry[] = [];
           const lock = database.engine === 'postgres';
           const note: Parameters<typeof work>[0]['note'] = (entry) => entries.push(complete(entry));
-          const pushed = await database.run((db) => work({ db, note, lock }));
-          const { users } = pushed;
           // Of many, and of one operation among several, the directory is told afterwards.
-          const isSmall = users.length > 0 && users.length <= MOST_AT_ONCE && call.later === undefined;
-          const told = isSmall
-            ? await settleWithin(pushes.deps, { database, directory }, client, users, requestId)
-            : undefined;
+          const tells = call.later === undefined;
+          const pushed = await database.run((db) => work({ db, note, lock, tells }));
+          const { users, made } = pushed;
+          const isSmall = users.length > 0 && users.length <= MOST_AT_ONCE;
+          const told =
+            tells && isSmall
+              ? await settleWithin(pushes.deps, { database, directory }, client, users, requestId, made)
+              : undefined;
           // The last thing: every instance waits here for every other.
           const all = [...entries, ...(told?.entries ?? [])];
           if (all.length > 0) await audit.append(all);
           return told === undefined ? pushed : { ...pushed, settled: told.settled };
         }),
       read: (work) => this.#deps.database.run(work),
-      beforeUser: (attributes, id) => refuseTaken(call, attributes, id),
+      beforeUser: (coming) => refuseTaken(call, coming),
     };
   }
 

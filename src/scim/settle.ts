@@ -12,6 +12,7 @@ import { descriptionOf, isPolicy } from '../provisioning/outcome.ts';
 import { claimsOf } from './claims.ts';
 import { formerSubject, type ScimClient, subjectOf } from './client.ts';
 import { Concern, type ConcernDeps, type Concerned } from './concern.ts';
+import type { Foreseen } from './existing.ts';
 import { personBefore } from './former.ts';
 import { type GroupOf, groupsOf } from './store/members.ts';
 import { type Attributes, setRefused } from './store/users.ts';
@@ -24,6 +25,14 @@ export type Together = <T>(
 export interface SettleDeps extends ConcernDeps, Pick<JoiningDeps, 'join' | 'privileged'> {
   readonly together: Together;
   readonly mapping: Mapping;
+}
+
+/** A user who came with a transaction, stored as told to the directory. */
+export interface Made {
+  readonly row: ScimUserRow;
+  readonly attributes: Attributes;
+  /** Holds where nobody knows them still. */
+  readonly foreseen: Foreseen | undefined;
 }
 
 export interface Settled {
@@ -47,16 +56,24 @@ export function settle(
   });
 }
 
-/** The same in a transaction of the caller's, who appends the entries to the audit as the last thing in it. */
+/**
+ * The same in a transaction of the caller's, who appends the entries to the audit as the last thing in it. `made`: the one
+ * user, who comes with this transaction.
+ */
 export async function settleWithin(
   deps: SettleDeps,
   { database, directory }: { readonly database: Database; readonly directory: Directory },
   client: ScimClient,
   ids: readonly string[],
   requestId: string,
+  made?: Made,
 ): Promise<{ readonly settled: Settled; readonly entries: readonly AuditEntry[] }> {
   const settling = new Settling(deps, client, requestId, directory);
   await database.run(async (db) => {
+    if (made !== undefined) {
+      await settling.made(db, made);
+      return;
+    }
     const rows = await claim(db, client.name, ids);
     const there = rows.filter(({ body }) => body !== null).map(({ id }) => id);
     const groups = await groupsOf(db, client.name, there);
@@ -84,6 +101,21 @@ const claiming = (db: Kysely<Tables>, client: string, ids: readonly string[]) =>
 
 const claimOne = prepared((db, client: string, id: string) => claiming(db, client, [id]));
 
+/** The directory does not know the user. */
+const UNKNOWN = { issuer: null, subject: null };
+
+const setSubject = prepared((db, client: string, id: string, { issuer, subject }: SubjectKey | typeof UNKNOWN) =>
+  db.updateTable('scim_users').set({ issuer, subject }).where('client', '=', client).where('id', '=', id),
+);
+
+/** What a client says of one user. */
+interface Said {
+  readonly subject: SubjectKey;
+  readonly attributes: Attributes;
+  readonly groups: readonly GroupOf[];
+  readonly foreseen?: Foreseen | undefined;
+}
+
 class Settling {
   readonly entries: AuditEntry[] = [];
   readonly concern: Concern;
@@ -100,6 +132,15 @@ class Settling {
     this.concern = new Concern(deps, client.name, directory, (entry) => this.#audit(entry));
   }
 
+  /** In no group yet. */
+  async made(db: Kysely<Tables>, { row, attributes, foreseen }: Made): Promise<void> {
+    const { externalId } = attributes;
+    const subject = subjectOf(this.#client, row.id, externalId);
+    await this.#back(db, subject, externalId);
+    const said = { subject, attributes, groups: [], foreseen };
+    if (!(await this.#say(db, row, said))) await setSubject(db, row.client, row.id, UNKNOWN);
+  }
+
   async user(db: Kysely<Tables>, row: ScimUserRow, groups: readonly GroupOf[]): Promise<void> {
     const { id, issuer, subject, body } = row;
     const known = issuer === null || subject === null ? undefined : { issuer, subject };
@@ -113,10 +154,10 @@ class Settling {
     const isSame = known?.issuer === now.issuer && known.subject === now.subject;
     if (known === undefined) await this.#back(db, now, attributes['externalId']);
     if (!isSame && known?.issuer === scimIssuer(this.#client.name)) await this.#join(known, now);
-    const isTaken = await this.#say(db, row, now, attributes, groups);
+    const isTaken = await this.#say(db, row, { subject: now, attributes, groups });
     if (!isTaken || isSame) return;
     if (known !== undefined) await this.#gone(db, row, known);
-    await db.updateTable('scim_users').set(now).where('client', '=', row.client).where('id', '=', id).execute();
+    await setSubject(db, row.client, id, now);
   }
 
   /** A person of their own until now, whom no login knows: the `externalId` that came later is theirs. */
@@ -135,21 +176,16 @@ class Settling {
   }
 
   /** False: it cannot be read, and nothing changes. */
-  async #say(
-    db: Kysely<Tables>,
-    row: ScimUserRow,
-    subject: SubjectKey,
-    attributes: Attributes,
-    groups: readonly GroupOf[],
-  ): Promise<boolean> {
+  async #say(db: Kysely<Tables>, row: ScimUserRow, said: Said): Promise<boolean> {
     const { mapping, clock } = this.#deps;
     const { people, listings } = this.#directory;
     const { id } = row;
+    const { subject, attributes, groups, foreseen } = said;
     const assertion: Assertion = {
       ...subject,
       origin: this.#client.name,
       active: attributes['active'] !== false,
-      claims: claimsOf(attributes, groups),
+      claims: foreseen?.assertion.claims ?? claimsOf(attributes, groups),
       at: new Date(clock.now()),
     };
     const met = await people.bySubject(subject);
@@ -157,11 +193,9 @@ class Settling {
     const before = met ?? joined;
     const others =
       before === undefined ? [] : (await people.assertions(before.id)).filter((one) => !isOf(one, assertion));
-    const decision = mapping.map({
-      person: before?.id ?? 'new',
-      assertions: [...others, assertion],
-      current: assertion.origin,
-    });
+    const decision =
+      (before === undefined ? foreseen?.decision : undefined) ??
+      mapping.map({ person: before?.id ?? 'new', assertions: [...others, assertion], current: assertion.origin });
     const isDenied = decision.decision === 'deny';
     if (isDenied && !isPolicy(decision.code) && assertion.active) {
       const code = decision.code ?? 'internal';

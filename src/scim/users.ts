@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isTakenKey } from '../directory/failure.ts';
 import { LatchgateError } from '../model/errors.ts';
+import { subjectOf } from './client.ts';
 import { changedAttributes, droppedTexts } from './effect.ts';
 import type { ScimObject } from './protocol/attribute.ts';
 import { readBody } from './protocol/body.ts';
@@ -24,12 +25,14 @@ export async function createUser(push: Push, json: unknown): Promise<Pushed<Stor
     const made = await change(push, owed, 'replaced', () => ({ attributes, dropped }));
     return { ...made, isOwed: true };
   }
-  await push.beforeUser?.(attributes);
+  const id = newResourceId(push.now());
+  const foreseen = await push.beforeUser?.({ id, attributes, isNew: true });
   const now = push.now();
-  const user = { client, id: newResourceId(now), createdAt: now, modifiedAt: now, version: 1, attributes };
+  const user = { client, id, createdAt: now, modifiedAt: now, version: 1, attributes };
   return taken(() =>
-    push.write(async ({ db, note }) => {
-      await insertUser(db, user);
+    push.write(async ({ db, note, tells }) => {
+      const told = tells ? subjectOf(push.client, user.id, attributes['externalId']) : undefined;
+      const row = await insertUser(db, user, told);
       const { userName, externalId, active } = attributes;
       note({
         event: 'scim.user.created',
@@ -37,7 +40,7 @@ export async function createUser(push: Push, json: unknown): Promise<Pushed<Stor
         after: { userName, externalId, active },
         ...droppedTexts(dropped),
       });
-      return { resource: user, users: [user.id] };
+      return { resource: user, users: [user.id], ...(tells ? { made: { row, attributes, foreseen } } : {}) };
     }),
   );
 }
@@ -117,7 +120,7 @@ async function meet(push: Push, id: string, work: Change): Promise<void> {
   if (before === undefined) return;
   assertVersion(push, before.version);
   const { attributes } = work(before);
-  if (isAnother(before.attributes, attributes)) await push.beforeUser(attributes, id);
+  if (isAnother(before.attributes, attributes)) await push.beforeUser({ id, attributes, isNew: false });
 }
 
 /**

@@ -78,6 +78,21 @@ describe('the embedded database', () => {
     ).rejects.toMatchObject({ code: 'internal' });
   });
 
+  it('does not wait for the disk with what may be undone, and waits again with what comes after it', async () => {
+    const database = await open();
+    const synchronous = (work: Database['run']) => work(async (db) => (await sql`pragma synchronous`.execute(db)).rows);
+    const relaxed = () => synchronous((work) => database.runRelaxed(work));
+    const usual = () => synchronous((work) => database.run(work));
+    for (let time = 0; time < 2; time += 1) {
+      expect([await relaxed(), await usual()]).toEqual([[{ synchronous: 1 }], [{ synchronous: 2 }]]);
+    }
+    await expect(database.runRelaxed(() => Promise.reject(new Error('no')))).rejects.toThrow();
+    expect(await usual()).toEqual([{ synchronous: 2 }]);
+    expect(await Promise.all([relaxed(), usual(), relaxed(), usual()])).toEqual(
+      [1, 2, 1, 2].map((level) => [{ synchronous: level }]),
+    );
+  });
+
   it('can live in memory, each its own', async () => {
     const [one, other] = [await open('sqlite::memory:'), await open('sqlite::memory:')];
     await createDirectory(one, systemClock).people.ensure({ issuer: 'i', subject: 's' }, 'staff', 'S');

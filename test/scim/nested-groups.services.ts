@@ -32,7 +32,7 @@ function push(last: (db: Kysely<Tables>) => Promise<void> = async () => {}): Pus
     read: (work) => database.run(work),
     write: (work) =>
       database.transaction(async (db) => {
-        const pushed = await work({ db, note: () => {}, lock: true });
+        const pushed = await work({ db, note: () => {}, lock: true, tells: false });
         await last(db);
         return pushed;
       }),

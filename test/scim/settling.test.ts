@@ -5,9 +5,11 @@ import { mappingConfigOf } from '../../src/mapping/config.ts';
 import { compileMapping } from '../../src/mapping/mapping.ts';
 import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../../src/mapping/schema.ts';
 import type { ScimClient } from '../../src/scim/client.ts';
+import { refuseExisting } from '../../src/scim/existing.ts';
 import type { Push } from '../../src/scim/push.ts';
 import { Pushes } from '../../src/scim/pushes.ts';
 import { scimSchema } from '../../src/scim/schema.ts';
+import { settleWithin } from '../../src/scim/settle.ts';
 import { touchRefused } from '../../src/scim/store/users.ts';
 import { createUser, deleteUser, patchUser } from '../../src/scim/users.ts';
 import { patchOf, SCIM_TOKEN, scimUser } from '../journey/scim-client.ts';
@@ -72,7 +74,35 @@ class Pushing {
       client: this.#clients.get(client) as ScimClient,
       now: () => ++this.#now,
       read: (work) => this.database.run(work),
-      write: (work) => this.database.transaction((db) => work({ db, note: () => {}, lock: false })),
+      write: (work) => this.database.transaction((db) => work({ db, note: () => {}, lock: false, tells: false })),
+    };
+  }
+
+  /** Stores, and tells the directory in the same transaction. `before`: once it is foreseen what becomes of the user. */
+  telling(before: () => Promise<void> = async () => {}, client = 'okta'): Push {
+    const { deps } = this.pushes;
+    const by = this.#clients.get(client) as ScimClient;
+    const existing = {
+      ...deps,
+      database: this.database,
+      directory: createDirectory(this.database, deps.clock),
+      targets: new Map(),
+      preview: () => Promise.reject(new Error('there is no target')),
+      waitMs: 5_000,
+    };
+    return {
+      ...this.push(client),
+      beforeUser: async (coming) => {
+        const foreseen = await refuseExisting(existing, by, coming);
+        await before();
+        return foreseen;
+      },
+      write: (work) =>
+        deps.together(async ({ database, directory }) => {
+          const pushed = await database.run((db) => work({ db, note: () => {}, lock: false, tells: true }));
+          const told = await settleWithin(deps, { database, directory }, by, pushed.users, 'request', pushed.made);
+          return { ...pushed, settled: told.settled };
+        }),
     };
   }
 
@@ -162,4 +192,41 @@ it('looks again at those whom the mapping refused, and says so once', async () =
   expect(
     await database.run((db) => db.selectFrom('scim_users').select('id').whereRef('pushed', '>', 'settled').execute()),
   ).toEqual([]);
+});
+
+describe('a user of whom the directory is told as they are stored', () => {
+  const storedAs = () =>
+    database.run((db) => db.selectFrom('scim_users').select(['issuer', 'refused', 'settled']).execute());
+
+  it('is decided on by what others say who were heard meanwhile', async () => {
+    const staff = { login: 'staff', claims: { title: 'title' } };
+    const pushing = new Pushing(database, { okta: staff, other: staff });
+    const { settled } = await createUser(
+      pushing.telling(async () => {
+        await createUser(pushing.push('other'), scimUser('ann', { title: 'Lead' }));
+        await pushing.pushes.carryOutDue();
+      }),
+      scimUser('ann', { title: undefined }),
+    );
+    const people = await pushing.people();
+    expect(people).toHaveLength(1);
+    expect(settled?.concerned).toEqual([expect.objectContaining({ person: people[0]?.id, targets: ['bi'] })]);
+  });
+
+  it('is known to the directory, and waits for nothing', async () => {
+    const pushing = new Pushing(database, { okta: { login: 'staff', claims: { title: 'title' } } });
+    const { settled } = await createUser(pushing.telling(), scimUser('ann', { title: 'Lead' }));
+    expect(settled?.concerned).toEqual([expect.objectContaining({ targets: ['bi'] })]);
+    expect(await storedAs()).toEqual([{ issuer: expect.stringContaining('staff'), refused: null, settled: 1 }]);
+    await pushing.pushes.carryOutDue();
+    expect(pushing.looks).toEqual([]);
+  });
+
+  it('is nobody to the directory where the mapping cannot read them', async () => {
+    const pushing = new Pushing(database, { okta: {} }, ['email']);
+    const { emails, ...unreachable } = scimUser('ann');
+    const { settled } = await createUser(pushing.telling(), unreachable);
+    expect([emails, settled?.concerned, await pushing.people()]).toEqual([expect.anything(), [], []]);
+    expect(await storedAs()).toEqual([{ issuer: null, refused: 'email_missing', settled: 1 }]);
+  });
 });

@@ -60,7 +60,8 @@ export class Draft {
   }
 
   #pathOfName(name: string, of: { readonly extension: string | undefined } | undefined): PatchPath | undefined {
-    const [head = ''] = name.split('[', 1);
+    const filterAt = name.indexOf('[');
+    const head = filterAt < 0 ? name : name.slice(0, filterAt);
     const named = resolveName(this.#type, of === undefined ? head : `${of.extension ?? this.#type.schema.id}:${head}`);
     if (head !== name) return named === undefined || of !== undefined ? undefined : parsePatchPath(this.#type, name);
     return named?.kind === 'attribute' ? { ...named, filter: undefined } : named;

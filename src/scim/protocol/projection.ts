@@ -27,7 +27,16 @@ const MAX_NAMES = 500;
 export function readProjection(type: ResourceType, attributes: unknown, excludedAttributes: unknown): Projection {
   const included = readNames(type, 'attributes', attributes);
   const excluded = readNames(type, 'excludedAttributes', excludedAttributes);
-  const choice = new Choice(included, excluded);
+  if (included !== undefined || excluded !== undefined) return projectionOf(type, new Choice(included, excluded));
+  const usual = USUAL.get(type) ?? projectionOf(type, new Choice(undefined, undefined));
+  USUAL.set(type, usual);
+  return usual;
+}
+
+/** What is returned where nothing is named: worked out once, for nearly all requests have it. */
+const USUAL = new WeakMap<ResourceType, Projection>();
+
+function projectionOf(type: ResourceType, choice: Choice): Projection {
   return {
     has: (name) => {
       const path = resolveAttribute(type, name);

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { prepared } from '../../directory/prepared.ts';
 import type { ScimUserRow, Tables } from '../../directory/tables.ts';
+import type { SubjectKey } from '../../model/person.ts';
 import type { ScimObject } from '../protocol/attribute.ts';
 import { foldCase } from '../protocol/filter.ts';
 
@@ -17,37 +18,45 @@ export interface StoredUser {
 }
 
 /** The rows of users. Each function is one statement or a few: the caller has the transaction. */
-export async function insertUser(db: Kysely<Tables>, user: StoredUser): Promise<void> {
-  await insertUsers(db, [user]);
-}
-
 const insertOne = prepared((db, row: ScimUserRow) => db.insertInto('scim_users').values(row));
 
-async function insertRows(db: Kysely<Tables>, rows: readonly ScimUserRow[]): Promise<void> {
-  const [first, ...more] = rows;
-  if (first !== undefined && more.length === 0) await insertOne(db, first);
-  else await db.insertInto('scim_users').values(rows).execute();
+/**
+ * `told`: who the user is to the directory, which the caller tells in the same transaction. Without it whoever settles
+ * finds the user. Returns the row.
+ */
+export async function insertUser(db: Kysely<Tables>, user: StoredUser, told?: SubjectKey): Promise<ScimUserRow> {
+  const row = rowOf(user, told);
+  await insertOne(db, row);
+  await insertEmails(db, [user]);
+  await addToCount(db, user.client, 1);
+  return row;
 }
 
 /** All of one client, and no more than a hundred or two. */
 export async function insertUsers(db: Kysely<Tables>, users: readonly StoredUser[]): Promise<void> {
-  const rows = users.map(({ client, id, createdAt, modifiedAt, version, attributes }) => ({
+  await db
+    .insertInto('scim_users')
+    .values(users.map((user) => rowOf(user)))
+    .execute();
+  await insertEmails(db, users);
+  for (const { client } of users.slice(0, 1)) await addToCount(db, client, users.length);
+}
+
+function rowOf({ client, id, createdAt, modifiedAt, version, attributes }: StoredUser, told?: SubjectKey): ScimUserRow {
+  return {
     client,
     id,
     ...columnsOf(attributes),
     created_at: createdAt,
     modified_at: modifiedAt,
     version,
-    issuer: null,
-    subject: null,
+    issuer: told?.issuer ?? null,
+    subject: told?.subject ?? null,
     pushed: 1,
-    settled: 0,
+    settled: told === undefined ? 0 : 1,
     owed: 0,
     refused: null,
-  }));
-  await insertRows(db, rows);
-  await insertEmails(db, users);
-  for (const { client } of users.slice(0, 1)) await addToCount(db, client, users.length);
+  };
 }
 
 /** Writes only over the version that was read. Says whether it did. */
