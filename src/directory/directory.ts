@@ -31,6 +31,16 @@ export type RememberedAssertion = Assertion & { readonly rememberedGroups?: read
 /** What is kept of the claims that an origin sent; of what it gave it gives the same. */
 export type RecordClaims = (origin: string, claims: Assertion['claims']) => Assertion['claims'];
 
+/** Which address an origin says of somebody. */
+export type AddressOf = (said: Pick<Assertion, 'origin' | 'subject' | 'claims'>) => string | undefined;
+
+/** How what origins say is written down. */
+export interface Recording {
+  readonly claims: RecordClaims;
+  /** By which `byEmail` finds people. */
+  readonly address: AddressOf;
+}
+
 export interface People {
   /** The person of this subject; made when there is none. Two callers at once get the same one. */
   ensure(subject: SubjectKey, origin: string, displayName: string): Promise<Person>;
@@ -38,7 +48,7 @@ export interface People {
   get(id: PersonId): Promise<Person | undefined>;
   /** By id, subject, e-mail, display name or an account's user name: for commands. Several may fit. */
   search(text: string, limit: number): Promise<readonly Person[]>;
-  /** Those by whose description this is their address, be it in other case. */
+  /** Those by whose description, or by whose word of some origin, this is their address, be it in other case. */
   byEmail(email: string): Promise<readonly Person[]>;
   list(limit: number, after?: PersonId): Promise<readonly Person[]>;
   /**

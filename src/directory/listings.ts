@@ -10,7 +10,7 @@ import type {
   ListedSubject,
   Listings,
   Person,
-  RecordClaims,
+  Recording,
   RememberedAssertion,
 } from './directory.ts';
 import { PAGE, pageOf, Same } from './pages.ts';
@@ -18,11 +18,11 @@ import { ensureIn, insertSubject, rowBySubject, shown, upsertAssertion } from '.
 import { toAssertion, toPerson } from './person-rows.ts';
 import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
-export function createListings(database: Database, clock: Clock, record: RecordClaims): Listings {
+export function createListings(database: Database, clock: Clock, record: Recording): Listings {
   return {
     subjects: (issuer, origin) => subjects(database, issuer, origin),
     claims: (issuer, origin) => claims(database, issuer, origin),
-    asRecorded: (origin, said) => JSON.stringify(record(origin, said)),
+    asRecorded: (origin, said) => JSON.stringify(record.claims(origin, said)),
     others: (origin) => others(database, origin),
     save: (rows) =>
       database.transaction(async (trx) => {
@@ -148,7 +148,7 @@ async function saveListed(
   trx: Kysely<Tables>,
   clock: Clock,
   { person, joins, assertion, groups, description, owner }: ListedAssertion,
-  record: RecordClaims,
+  record: Recording,
 ): Promise<Person> {
   const { origin } = assertion;
   const email = shown(description.email) ?? null;

@@ -1,4 +1,5 @@
 import { type Kysely, type Migration, sql } from 'kysely';
+import { addAddresses } from './migrations-addresses.ts';
 import { createAuditCheckpoints } from './migrations-audit.ts';
 import { createConsoleSessions } from './migrations-console.ts';
 import { addUnverified, indexEmails } from './migrations-people.ts';
@@ -32,6 +33,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0015_console_sessions': { up: createConsoleSessions },
     '0016_unverified': { up: addUnverified },
     '0017_scim_changes': { up: addScimChanges },
+    '0018_addresses': { up: addAddresses },
   };
 }
 

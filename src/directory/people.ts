@@ -4,7 +4,7 @@ import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import { absorb } from './absorb.ts';
 import type { Database } from './database.ts';
-import type { People, Person, RecordClaims, RememberedAssertion } from './directory.ts';
+import type { People, Person, Recording, RememberedAssertion } from './directory.ts';
 import { newPersonId } from './person-id.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
 import { prepared } from './prepared.ts';
@@ -13,7 +13,7 @@ import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
 const SHOWN_LENGTH = 256;
 
-export function createPeople(database: Database, clock: Clock, record: RecordClaims): People {
+export function createPeople(database: Database, clock: Clock, record: Recording): People {
   return {
     ensure: (subject, origin, displayName) => ensure(database, clock, subject, origin, displayName),
     bySubject: (subject) => database.run((db) => bySubject(db, subject)),
@@ -23,7 +23,8 @@ export function createPeople(database: Database, clock: Clock, record: RecordCla
         return row && toPerson(row);
       }),
     search: (text, limit) => database.run((db) => search(db, text.trim(), limit)),
-    byEmail: (email) => database.run(async (db) => (await rowsByEmail(db, email)).rows.map(toPerson)),
+    byEmail: (email) =>
+      database.run(async (db) => (await rowsByEmail(db, email, email.toLowerCase())).rows.map(toPerson)),
     list: (limit, after) =>
       database.run(async (db) => {
         const from = db.selectFrom('people').selectAll().orderBy('id').limit(limit);
@@ -68,8 +69,10 @@ export function createPeople(database: Database, clock: Clock, record: RecordCla
     goneBefore: (before, limit, after) => database.run((db) => goneBefore(db, before.getTime(), limit, after ?? '')),
     setDisabled: (person, disabled) => setDisabled(database, clock, person, disabled),
     forgetEmail: (person) =>
-      database.run(async (db) => {
-        await db.updateTable('people').set({ email: null }).where('id', '=', person).execute();
+      database.transaction(async (trx) => {
+        // Nor is it read once more from what is recorded.
+        await trx.updateTable('assertions').set({ address: '' }).where('person_id', '=', person).execute();
+        await trx.updateTable('people').set({ email: null }).where('id', '=', person).execute();
       }),
   };
 }
@@ -137,8 +140,21 @@ export async function insertSubject(
   return written.numAffectedRows === 1n;
 }
 
-const rowsByEmail = prepared((db, email: string) =>
-  db.selectFrom('people').selectAll().where(sql<boolean>`lower(email) = lower(${email})`).orderBy('id'),
+// Not one condition for both: PostgreSQL would look at everybody.
+const rowsByEmail = prepared((db, email: string, address: string) =>
+  db
+    .selectFrom('people')
+    .selectAll()
+    .where(sql<boolean>`lower(email) = lower(${email})`)
+    .union(
+      db
+        .selectFrom('people')
+        .selectAll()
+        .where('id', 'in', (inner) =>
+          inner.selectFrom('assertions').select('person_id').where('address', '=', address),
+        ),
+    )
+    .orderBy('id'),
 );
 
 async function bySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<Person | undefined> {
@@ -252,11 +268,12 @@ export async function upsertAssertion(
   person: PersonId,
   assertion: Assertion,
   groups: readonly string[] | undefined,
-  record: RecordClaims,
+  record: Recording,
 ): Promise<PersonId> {
   const said = {
     active: assertion.active ? 1 : 0,
-    claims: JSON.stringify(record(assertion.origin, assertion.claims)),
+    claims: JSON.stringify(record.claims(assertion.origin, assertion.claims)),
+    address: folded(record.address(assertion)),
     at: assertion.at.getTime(),
     unverified: assertion.isUnverified === true ? 1 : 0,
     ...(groups === undefined ? {} : { remembered_groups: JSON.stringify(groups) }),
@@ -299,6 +316,11 @@ export function shown(text: string | undefined): string | undefined {
     .replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu, ' ')
     .trim();
   return clean === '' ? undefined : clean;
+}
+
+/** As `assertions` has it. */
+export function folded(address: string | undefined): string | null {
+  return shown(address)?.toLowerCase() ?? null;
 }
 
 async function setDisabled(database: Database, clock: Clock, person: PersonId, disabled: boolean): Promise<void> {

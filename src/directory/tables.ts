@@ -40,6 +40,8 @@ export interface AssertionRow {
   at: number;
   /** 1: taken by `shadow feed`. */
   unverified: number;
+  /** The address that it says, folded. Empty: nobody is to be found by it until it is said anew. */
+  address: string | null;
 }
 
 export interface AccountRow {
