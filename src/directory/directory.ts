@@ -147,8 +147,7 @@ export interface Listings {
   others(origin: string): AsyncIterable<readonly (RememberedAssertion & { readonly person: PersonId })[]>;
   /**
    * Remembers what a listing said, all or nothing. People are made where there are none; a subject that is another's by now is
-   * theirs. Whom the owner lists active has
-   * not left, whom it lists inactive has. Answers in the order of the rows.
+   * theirs. Whom the owner lists active has not left, whom it lists inactive has. Answers in the order of the rows.
    */
   save(rows: readonly ListedAssertion[]): Promise<readonly Person[]>;
   /** The same of people whom a complete listing lacks: not active any more, and left if this origin owns them. */

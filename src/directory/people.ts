@@ -5,6 +5,7 @@ import type { Clock } from '../ops/clock.ts';
 import { absorb } from './absorb.ts';
 import type { Database } from './database.ts';
 import type { People, Person, Recording, RememberedAssertion } from './directory.ts';
+import { byEmail, goneBefore, search } from './find-people.ts';
 import { newPersonId } from './person-id.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
 import { prepared } from './prepared.ts';
@@ -23,8 +24,7 @@ export function createPeople(database: Database, clock: Clock, record: Recording
         return row && toPerson(row);
       }),
     search: (text, limit) => database.run((db) => search(db, text.trim(), limit)),
-    byEmail: (email) =>
-      database.run(async (db) => (await rowsByEmail(db, email, email.toLowerCase())).rows.map(toPerson)),
+    byEmail: (email) => database.run((db) => byEmail(db, email)),
     list: (limit, after) =>
       database.run(async (db) => {
         const from = db.selectFrom('people').selectAll().orderBy('id').limit(limit);
@@ -140,23 +140,6 @@ export async function insertSubject(
   return written.numAffectedRows === 1n;
 }
 
-// Not one condition for both: PostgreSQL would look at everybody.
-const rowsByEmail = prepared((db, email: string, address: string) =>
-  db
-    .selectFrom('people')
-    .selectAll()
-    .where(sql<boolean>`lower(email) = lower(${email})`)
-    .union(
-      db
-        .selectFrom('people')
-        .selectAll()
-        .where('id', 'in', (inner) =>
-          inner.selectFrom('assertions').select('person_id').where('address', '=', address),
-        ),
-    )
-    .orderBy('id'),
-);
-
 async function bySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<Person | undefined> {
   const row = await rowBySubject(db, subject);
   return row && toPerson(row);
@@ -192,53 +175,6 @@ async function assertionsOf(
     .orderBy('subject')
     .execute();
   return rows.map((row) => ({ ...toAssertion(row), person: row.person_id }));
-}
-
-async function goneBefore(
-  db: Kysely<Tables>,
-  before: number,
-  limit: number,
-  after: PersonId,
-): Promise<readonly Person[]> {
-  const rows = await db
-    .selectFrom('people')
-    .selectAll()
-    .where((where) =>
-      where.or([
-        where('left_at', '<=', before),
-        where.and([where('disabled', '=', 1), where('disabled_at', '<=', before)]),
-      ]),
-    )
-    .where('id', '>', after)
-    .where('id', 'in', (inner) => inner.selectFrom('accounts').select('person_id'))
-    .orderBy('id')
-    .limit(limit)
-    .execute();
-  return rows.map(toPerson);
-}
-
-async function search(db: Kysely<Tables>, text: string, limit: number): Promise<readonly Person[]> {
-  if (text === '') return [];
-  const lower = text.toLowerCase();
-  const containing = (part: string) => `%${part.replace(/[\\%_]/g, '\\$&')}%`;
-  const rows = await db
-    .selectFrom('people')
-    .selectAll()
-    .where((where) =>
-      where.or([
-        where('id', '=', text),
-        where(sql`lower(email)`, '=', lower),
-        sql<boolean>`lower(display_name) like ${containing(lower)} escape '\\'`,
-        // SQLite folds ASCII only: other letters are found as they are written.
-        sql<boolean>`display_name like ${containing(text)} escape '\\'`,
-        where('id', 'in', where.selectFrom('subjects').select('person_id').where('subject', '=', text)),
-        where('id', 'in', where.selectFrom('accounts').select('person_id').where(sql`lower(user_name)`, '=', lower)),
-      ]),
-    )
-    .orderBy('id')
-    .limit(limit)
-    .execute();
-  return rows.map(toPerson);
 }
 
 type Said = Omit<AssertionRow, 'origin' | 'issuer' | 'subject' | 'person_id' | 'remembered_groups'> &

@@ -60,6 +60,7 @@ export function describeRecorded(world: World): void {
       expect(await of('b@acme.test')).toEqual([bob]);
       await here.people.forgetEmail(bob);
       expect([await other.recorded.restate(), await of('b@acme.test'), await of('ann@acme.test')]).toEqual([0, [], []]);
+      expect(await of('')).toEqual([]);
       await other.people.saveAssertion(bob, { ...word('bob', 'hr', ''), claims: { mail: 'b@acme.test' } });
       expect(await of('b@acme.test')).toEqual([bob]);
       await here.recorded.forget(new Date(start.getTime() + DAY), []);
