@@ -72,7 +72,7 @@ export interface People {
    * Makes one person of two: the subjects of `other`, and what origins said by them, are this person's from now on, and
    * `other` is no more. Somebody whom their owner lists by one of them has not left. The pins of both
    * count: of two about the same what is withheld, else this person's. Throws `not_found`; `account_taken` when `other` has an
-   * account.
+   * account; `usage` when `other` is out and this person is not.
    */
   absorb(person: PersonId, other: PersonId): Promise<Person>;
   /**

@@ -69,7 +69,7 @@ export async function split(
  * The person's row. With `lock`, for transactions that run beside each other: what is said of the person waits until the end
  * of this one. First what is said and then the person, as whoever writes both does.
  */
-async function heldStill(trx: Kysely<Tables>, person: PersonId, lock: boolean): Promise<PersonRow | undefined> {
+export async function heldStill(trx: Kysely<Tables>, person: PersonId, lock: boolean): Promise<PersonRow | undefined> {
   if (lock) await trx.selectFrom('assertions').select('subject').where('person_id', '=', person).forUpdate().execute();
   return trx
     .selectFrom('people')

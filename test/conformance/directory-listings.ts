@@ -98,6 +98,34 @@ export function describeListings(world: World): void {
       await expect(there.people.absorb(person, person)).rejects.toMatchObject({ code: 'not_found' });
     });
 
+    it('lets nobody in by making one of two, be it at the moment that they are let go of', async () => {
+      const { here, there, state } = world();
+      for (let round = 0; round < 10; round += 1) {
+        const [inside, other] = await here.listings.save([listed(`in-${round}`), listed(`out-${round}`)]);
+        const [person, gone] = [inside?.id ?? '', other?.id ?? ''];
+        const subject = { issuer: ISSUER, subject: `out-${round}` };
+        const goes = () =>
+          round % 2 === 0
+            ? there.people.setDisabled(gone, true)
+            : there.listings.saveGone('hr', [{ ...subject, person: gone, owner: 'hr' }], new Date(state.clock.now()));
+        const isGone = round < 4;
+        if (isGone) await goes();
+        const [linked, went] = await Promise.allSettled([here.people.absorb(person, gone), goes()]);
+        if (isGone) expect(linked.status).toBe('rejected');
+        if (linked.status === 'rejected') {
+          expect(linked.reason).toMatchObject({
+            code: 'usage',
+            message: expect.stringContaining(`${gone} is out, and by this would be let in`),
+          });
+          expect((await here.people.bySubject(subject))?.id).toBe(gone);
+        } else {
+          // Whoever disables somebody who is no more is told so.
+          expect(went.status).toBe(round % 2 === 0 ? 'rejected' : 'fulfilled');
+          expect((await here.people.bySubject(subject))?.id).toBe(person);
+        }
+      }
+    });
+
     it('makes two people of one, each with what is said of them', async () => {
       const { here, there, state } = world();
       const [ann] = await here.listings.save([listed('ann')]);
