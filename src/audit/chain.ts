@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
-import { AUDIT_REMOVED_ID, type AuditCheckpointRow, type AuditRow, type Tables } from '../directory/tables.ts';
+import type { Tables } from '../directory/tables.ts';
+import { AUDIT_REMOVED_ID, type AuditCheckpointRow, type AuditRow } from '../directory/tables-audit.ts';
 import type { AuditRecord } from './audit.ts';
 import { openRemoved, type PublicKey, type Removed } from './checkpoint.ts';
 import { CHAIN_START, chainHash, parseRecord } from './record.ts';

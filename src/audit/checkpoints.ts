@@ -1,6 +1,6 @@
 import type { Database } from '../directory/database.ts';
 import type { Leases, StateValues } from '../directory/directory.ts';
-import type { AuditRow } from '../directory/tables.ts';
+import type { AuditRow } from '../directory/tables-audit.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Signer } from '../ops/keys.ts';
 import type { Log } from '../ops/log.ts';

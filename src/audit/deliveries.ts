@@ -1,40 +1,27 @@
 import type { Database } from '../directory/database.ts';
 import type { Leases } from '../directory/directory.ts';
-import { AUDIT_HEAD_ID, type AuditDeliveryRow } from '../directory/tables.ts';
+import { AUDIT_HEAD_ID, type AuditDeliveryRow } from '../directory/tables-audit.ts';
 import { toLatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
 import { backoff } from '../ops/retry.ts';
-import type { AuditRecord } from './audit.ts';
 import { recordsAfter } from './chain.ts';
+import { type DeliveredRecord, type Receiver, TooLarge } from './receiver.ts';
 import { parseRecord } from './record.ts';
+import { shortened } from './shortened.ts';
 
 /** Whoever stands still for so long may be overtaken, and something sent twice. */
 const LEASE_MS = 15_000;
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 5 * 60_000;
 
-export interface DeliveredRecord {
-  readonly record: Omit<AuditRecord, 'hash'>;
-  readonly hash: string;
-}
-
-/** Somewhere outside that gets every record. */
-export interface Receiver {
-  /** Of the config. */
-  readonly name: string;
-  /** Records at once. */
-  readonly batch: number;
-  readonly from: 'start' | 'now';
-  /** Resolves once the receiver has all of them. Throws LatchgateError. */
-  send(records: readonly DeliveredRecord[], signal: AbortSignal): Promise<void>;
-}
-
 export interface DeliveryDeps {
   readonly database: Database;
   readonly leases: Leases;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, 'auditShortened'>;
 }
 
 /** How a delivery stands. */
@@ -48,7 +35,7 @@ export interface DeliveryStanding {
 /**
  * Sends what the receiver does not have yet, unless another instance does. How far it has come is written down after each
  * batch: whoever dies before that leaves it to another, who sends it again. A failure waits, longer each time, for all
- * instances alike.
+ * instances alike. Of what is too large half is sent, and of a record that is so by itself what `shortened` leaves of it.
  */
 export async function deliver(receiver: Receiver, deps: DeliveryDeps, stop: AbortSignal): Promise<void> {
   const { database, leases } = deps;
@@ -57,10 +44,12 @@ export async function deliver(receiver: Receiver, deps: DeliveryDeps, stop: Abor
   const lease = await leases.acquireFree([name], LEASE_MS);
   try {
     if (!lease.names.has(name)) return;
+    let most: number | undefined = receiver.batch;
     while (!stop.aborted) {
       const row = await cursorOf(receiver, database);
       if (row.due_at > deps.clock.now()) return;
-      if (!(await deliverBatch(receiver, row, deps, stop))) return;
+      most = await deliverBatch(receiver, { row, most }, deps, stop);
+      if (most === undefined) return;
       await leases.keep(lease);
     }
   } finally {
@@ -90,15 +79,16 @@ async function isDue(receiver: Receiver, { database, clock }: DeliveryDeps): Pro
   return due_at <= clock.now() && (await database.run((db) => recordsAfter(db, seq, 1))).length > 0;
 }
 
+/** Returns how many records are to be sent next; undefined: none for now. */
 async function deliverBatch(
   receiver: Receiver,
-  row: AuditDeliveryRow,
-  { database, clock, log }: DeliveryDeps,
+  { row, most }: { readonly row: AuditDeliveryRow; readonly most: number },
+  { database, clock, log, metrics }: DeliveryDeps,
   stop: AbortSignal,
-): Promise<boolean> {
-  const rows = await database.run((db) => recordsAfter(db, row.seq, receiver.batch));
+): Promise<number | undefined> {
+  const rows = await database.run((db) => recordsAfter(db, row.seq, most));
   const last = rows.at(-1);
-  if (last === undefined) return false;
+  if (last === undefined) return undefined;
   const move = (change: Partial<AuditDeliveryRow>) =>
     database.run((db) =>
       db
@@ -108,25 +98,63 @@ async function deliverBatch(
         .where('seq', '=', row.seq)
         .executeTakeFirst(),
     );
+  let omitted: readonly string[];
   try {
     const records = rows.map(({ body, hash: own }): DeliveredRecord => {
       const { hash, ...record } = parseRecord(body, own);
       return { record, hash };
     });
-    await receiver.send(records, stop);
+    omitted = await sendAll(receiver, records, stop);
   } catch (thrown) {
     // Whoever stops leaves it as it is to the next.
-    if (stop.aborted) return false;
+    if (stop.aborted) return undefined;
+    if (thrown instanceof TooLarge && rows.length > 1) return Math.floor(rows.length / 2);
     const { code } = toLatchgateError(thrown);
     const attempts = row.attempts + 1;
     const waitMs = Math.round(backoff(row.attempts, FIRST_WAIT_MS, LONGEST_WAIT_MS));
     await move({ attempts, code, due_at: clock.now() + waitMs });
     log.warn('audit records were not delivered', { receiver: row.name, code, attempts, waitMs, error: thrown });
-    return false;
+    return undefined;
   }
   await move({ seq: last.seq, attempts: 0, due_at: 0, code: null });
+  if (omitted.length > 0) {
+    metrics.auditShortened(row.name);
+    log.warn('an audit record was too large for a receiver, and sent shortened', {
+      receiver: row.name,
+      seq: last.seq,
+      omitted: omitted.join(' '),
+    });
+  }
   if (row.attempts > 0) log.info('audit records are delivered again', { receiver: row.name, attempts: row.attempts });
-  return true;
+  // One large record says nothing of those after it.
+  return Math.min(receiver.batch, most + 1);
+}
+
+/** Returns what was left out of a single record that is too large. */
+async function sendAll(
+  receiver: Receiver,
+  records: readonly DeliveredRecord[],
+  stop: AbortSignal,
+): Promise<readonly string[]> {
+  const [single, ...more] = records;
+  let refusal: TooLarge;
+  try {
+    await receiver.send(records, stop);
+    return [];
+  } catch (thrown) {
+    if (!(thrown instanceof TooLarge) || single === undefined || more.length > 0) throw thrown;
+    refusal = thrown;
+  }
+  for (const short of shortened(single)) {
+    try {
+      await receiver.send([short], stop);
+      return short.record.omitted ?? [];
+    } catch (thrown) {
+      if (!(thrown instanceof TooLarge)) throw thrown;
+    }
+  }
+  // Whoever refuses so little takes nothing of anybody, and is waited for as one that is down.
+  throw refusal;
 }
 
 async function cursorOf({ name, from }: Receiver, database: Database): Promise<AuditDeliveryRow> {

@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { Database } from '../directory/database.ts';
 import { prepared } from '../directory/prepared.ts';
-import { AUDIT_HEAD_ID, type AuditHeadRow, type AuditRow, type Tables } from '../directory/tables.ts';
+import type { Tables } from '../directory/tables.ts';
+import { AUDIT_HEAD_ID, type AuditHeadRow, type AuditRow } from '../directory/tables-audit.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Signer } from '../ops/keys.ts';

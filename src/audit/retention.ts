@@ -1,6 +1,6 @@
 import type { Database } from '../directory/database.ts';
 import type { Leases } from '../directory/directory.ts';
-import { AUDIT_REMOVED_ID, type AuditRow } from '../directory/tables.ts';
+import { AUDIT_REMOVED_ID, type AuditRow } from '../directory/tables-audit.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Signer } from '../ops/keys.ts';

@@ -3,7 +3,7 @@ import { connect as connectTcp, isIPv6, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { connect as connectTls } from 'node:tls';
 import { LatchgateError } from '../model/errors.ts';
-import type { DeliveredRecord, Receiver } from './deliveries.ts';
+import { type DeliveredRecord, type Receiver, TooLarge } from './receiver.ts';
 import type { SyslogConfig } from './schema.ts';
 
 const APP = 'latchgate';
@@ -13,6 +13,8 @@ const INFORMATIONAL = 6;
 const LONGEST_MESSAGE_ID = 32;
 /** RFC 5424 §7.3.1: then it begins again with 1. */
 const LAST_SEQUENCE_ID = 2_147_483_647;
+/** RFC 768 and 791: what a datagram of IPv4 holds beside its headers. */
+const LARGEST_DATAGRAM = 65_507;
 
 /**
  * RFC 5424 by TLS (RFC 5425), TCP (RFC 6587 §3.4.1) or UDP (RFC 5426). A syslog receiver never says that it has something.
@@ -63,6 +65,9 @@ async function sendDatagrams(
   messages: readonly Buffer[],
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<void> {
+  const largest = Math.max(...messages.map(({ length }) => length));
+  // Ahead of the first: none of them is sent twice for the sake of another.
+  if (largest > LARGEST_DATAGRAM) throw new TooLarge({ bytes: largest });
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
   try {
     for (const message of messages) {

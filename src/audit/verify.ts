@@ -1,6 +1,6 @@
 import { setImmediate as letOthers } from 'node:timers/promises';
 import type { Database } from '../directory/database.ts';
-import { AUDIT_HEAD_ID, type AuditHeadRow, type AuditRow } from '../directory/tables.ts';
+import { AUDIT_HEAD_ID, type AuditHeadRow, type AuditRow } from '../directory/tables-audit.ts';
 import type { Verdict } from './audit.ts';
 import { type Beginning, beginning, checkpointsAfter, faultOf, type Place, recordsAfter } from './chain.ts';
 import { type Checkpoint, contradicts, openCheckpoint, type PublicKey } from './checkpoint.ts';

@@ -2,12 +2,14 @@ import { createHmac } from 'node:crypto';
 import { LatchgateError } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { HttpClient } from '../ops/http-client.ts';
-import type { DeliveredRecord, Receiver } from './deliveries.ts';
+import { type DeliveredRecord, type Receiver, TooLarge } from './receiver.ts';
 import { canonicalJson } from './record.ts';
 import type { WebhookConfig } from './schema.ts';
 
 const BATCH_TYPE = 'application/cloudevents-batch+json; charset=utf-8';
 const ID_HASH = 16;
+/** RFC 9110 §15.5.14. */
+const CONTENT_TOO_LARGE = 413;
 
 export interface WebhookParts {
   readonly http: HttpClient;
@@ -40,6 +42,7 @@ export function createWebhookReceiver(name: string, config: WebhookConfig, parts
         timeoutMs: config.timeout,
         signal,
       });
+      if (status === CONTENT_TOO_LARGE) throw new TooLarge({ status });
       if (status < 200 || status > 299) {
         throw new LatchgateError('audit_undelivered', 'the receiver did not take the records', { detail: { status } });
       }

@@ -1,6 +1,7 @@
 import { LatchgateError } from '../model/errors.ts';
 import { newRequestId } from '../ops/request-id.ts';
-import { type UndoDeps, undo } from '../review/undo.ts';
+import { undo } from '../review/undo.ts';
+import type { UndoDeps } from '../review/undo-step.ts';
 import type { Io } from './io.ts';
 import { printable } from './table.ts';
 

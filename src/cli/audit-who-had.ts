@@ -16,7 +16,7 @@ export interface AuditWhoHadOptions {
 /**
  * `latchgate audit who-had ENTITLEMENT --at TIME`: who had it then, by which rule and origin, since when and until when. Exit
  * code 0. Throws `usage`, `not_found`. With `json` one object: `entitlement`, `at`, `from` (the first record that the audit
- * still has), `holders` with `person`, `now` (who that is by now, where the two were linked since), `name`, `email`, `target`, `entitlement`, `since`, `until`, `because`, `actor`, `seq`, `off`; what is
+ * still has), `holders` with `person`, `now` (who that is by now, where the two were linked since), `apart` (who was made of them since: `person`, `subject`, `until`), `name`, `email`, `target`, `entitlement`, `since`, `until`, `because`, `actor`, `seq`, `off`; what is
  * not there is null.
  */
 export async function auditWhoHad(
@@ -55,10 +55,11 @@ export async function auditWhoHad(
 type Row = { readonly holder: Holder; readonly name: string | undefined; readonly email: string | undefined };
 
 function rowJson({ holder, name, email }: Row): Record<string, unknown> {
-  const { person, now, target, entitlement, since, until, because, actor, seq, isOff } = holder;
+  const { person, now, apart, target, entitlement, since, until, because, actor, seq, isOff } = holder;
   return {
     person,
     now,
+    apart,
     name: name ?? null,
     email: email ?? null,
     target,
@@ -73,9 +74,10 @@ function rowJson({ holder, name, email }: Row): Record<string, unknown> {
 }
 
 function rowCells({ holder, name }: Row): (string | undefined)[] {
-  const { person, now, target, entitlement, since, until, because, actor, isOff } = holder;
+  const { person, now, apart, target, entitlement, since, until, because, actor, isOff } = holder;
   const remarks = [
     ...(now === person ? [] : [`was ${person} then, and was linked to ${now} since`]),
+    ...apart.map((other) => `one with ${other.person} (${other.subject}) until ${timeText(other.until)}`),
     ...(isOff ? ['the account was switched off'] : []),
   ];
   return [

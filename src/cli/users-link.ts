@@ -45,12 +45,6 @@ export async function usersLink(
       `${other.id} has accounts of their own: name the one who is to be kept first, or let go of them with latchgate users release ${other.id}`,
     );
   }
-  if (isOut(other) && !isOut(person)) {
-    throw new LatchgateError(
-      'usage',
-      `${named(other)} is out, and by this would be let in as ${named(person)}: latchgate users link ${other.id} ${person.id} keeps them out, latchgate users enable ${other.id} lets in whom an operator disabled`,
-    );
-  }
   await deps.people.absorb(person.id, other.id);
   // Whoever had a session as somebody who is no more begins anew, as who they are.
   await deps.sessions.destroyFor({ person: other.id });
@@ -124,10 +118,6 @@ async function release(deps: UsersLinkDeps, { person, target, userName }: Accoun
   } finally {
     await lease.release().catch(() => undefined);
   }
-}
-
-function isOut({ disabled, leftAt }: Person): boolean {
-  return disabled || leftAt !== undefined;
 }
 
 function named({ displayName, id }: Person): string {

@@ -1,5 +1,6 @@
 import type { Audit, AuditRecord } from '../audit/audit.ts';
-import type { DecisionRecord, Directory, Person, RememberedAssertion, Retry } from '../directory/directory.ts';
+import type { DecisionRecord } from '../directory/decisions.ts';
+import type { Directory, Person, RememberedAssertion, Retry } from '../directory/directory.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { AttributeValue, Decision } from '../model/desired.ts';
 import { whatToDo } from '../provisioning/remedies.ts';

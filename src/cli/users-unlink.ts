@@ -25,7 +25,7 @@ interface UnlinkOptions {
  * `latchgate users unlink U SUBJECT`: two humans were taken for one. The subject, as `users show` has it, becomes a person of
  * its own, with what its origin said by it. What is pinned as withheld is withheld from both. U keeps the accounts, loses what that origin gave, and has no session any more;
  * the new person gets accounts of their own, both in the background. Exit code 0. Throws `not_found` when U has no such
- * subject, `usage` when several fit, none would be left, or U is out by their owner's word, which holds for one of the two alone. With `json`: `id`, `unlinked`, `subjects`.
+ * subject (any more), `usage` when several fit, none would be left, or U is out by their owner's word, which holds for one of the two alone. With `json`: `id`, `unlinked`, `subjects`.
  */
 export async function usersUnlink(
   who: string,
@@ -36,7 +36,6 @@ export async function usersUnlink(
 ): Promise<number> {
   const person = await onePerson(deps, who, { partial: false });
   const subjects = await subjectsMeant(person, subject, options, deps);
-  if (person.leftAt !== undefined) throw wouldLetIn(person);
   const other = await deps.people.split(person.id, subjects, subject);
   // Nobody can say of a session any more whose it was.
   await deps.sessions.destroyFor({ person: person.id });
@@ -67,14 +66,6 @@ export async function usersUnlink(
     }
   }
   return 0;
-}
-
-/** Whom of the two the owner does not speak of is in again. */
-function wouldLetIn(person: Person): LatchgateError {
-  return new LatchgateError(
-    'usage',
-    `${named(person)} is out, and by this one of the two would be let in: latchgate users enable ${person.id} comes first, if that is meant; whom ${person.owner ?? 'the owner'} has let go is out again when they are two`,
-  );
 }
 
 async function subjectsMeant(

@@ -1,4 +1,4 @@
-import type { DecisionRecord, Decisions } from '../directory/directory.ts';
+import type { DecisionRecord, Decisions } from '../directory/decisions.ts';
 import { renderTrace } from '../mapping/render.ts';
 import { whatToDo } from '../provisioning/remedies.ts';
 import type { Io } from './io.ts';

@@ -1,5 +1,6 @@
 import { Checkpoints } from '../audit/checkpoints.ts';
-import { deliver, deliveredUpTo, deliveryStanding, type Receiver } from '../audit/deliveries.ts';
+import { deliver, deliveredUpTo, deliveryStanding } from '../audit/deliveries.ts';
+import type { Receiver } from '../audit/receiver.ts';
 import { removeOld } from '../audit/retention.ts';
 import { createSyslogReceiver } from '../audit/syslog.ts';
 import { createWebhookReceiver } from '../audit/webhook.ts';
@@ -26,7 +27,7 @@ export interface ComposedAudit {
 export function composeAudit(config: Config, { state, metrics }: Engines, stop: AbortSignal): ComposedAudit {
   const { database, directory, audit, auditSigner: signer, clock, log } = state;
   const { keep, checkpoint } = config.audit;
-  const deps = { database, audit, leases: directory.leases, values: directory.values, signer, clock, log };
+  const deps = { database, audit, leases: directory.leases, values: directory.values, signer, clock, log, metrics };
   const checkpoints = new Checkpoints({ ...deps, records: checkpoint.records, everyMs: checkpoint.every });
   const http = createHttpClient({ log });
   const receivers = receiversOf(config, http, clock);

@@ -1,31 +1,48 @@
 import type { Config } from '../config/schema.ts';
-import { isErased } from './claims.ts';
+import { addressesOf, isErased } from './claims.ts';
 import type { Job } from './jobs.ts';
 import type { State } from './state.ts';
 
 const HOURLY_MS = 3_600_000;
+const ADDRESSES = 'addresses read by';
 
 /** Work that makes true of what is stored what the config says of it: once at the start, and each hour what grew too old. */
 export function claimsJobs(
   config: Config,
   state: Pick<State, 'directory' | 'together' | 'clock' | 'log'>,
 ): readonly Job[] {
-  if (!isErased(config)) return [];
+  const { directory, log } = state;
   const { retention } = config.state.claims;
   let isFirst = true;
   /** Until it succeeds: another process may have the file in use. */
   let isUnsettled = false;
   const work = async (): Promise<void> => {
-    const restated = isFirst ? await state.directory.recorded.restate() : 0;
+    const restated = isFirst ? await restateFirst(config, state) : 0;
+    if (!isErased(config)) {
+      isFirst = false;
+      return;
+    }
     const gone = retention === undefined ? 0 : await forgetOld(state, retention, listsOf(config));
     isUnsettled ||= restated + gone > 0;
-    if (isUnsettled) await state.directory.recorded.settle(isFirst);
+    if (isUnsettled) await directory.recorded.settle(isFirst);
     isUnsettled = false;
     isFirst = false;
     if (restated + gone === 0) return;
-    state.log.info('recorded claims were brought to what state.claims says', { restated, forgotten: gone });
+    log.info('recorded claims were brought to what state.claims says', { restated, forgotten: gone });
   };
   return [{ everyMs: HOURLY_MS, work }];
+}
+
+/** Also after an upgrade from before there were addresses, and where the config finds them elsewhere than before. */
+async function restateFirst(config: Config, { directory, log }: Pick<State, 'directory' | 'log'>): Promise<number> {
+  const addresses = addressesOf(config);
+  const before = await directory.values.get(ADDRESSES);
+  if (before === addresses && !isErased(config)) return 0;
+  const restated = await directory.recorded.restate();
+  if (before === addresses) return restated;
+  await directory.values.swap(ADDRESSES, before, addresses);
+  if (restated > 0) log.info('the addresses by which people are found were read anew', { restated });
+  return restated;
 }
 
 /** An origin that the config has no more says nothing more: it is none of them, whatever it was. */

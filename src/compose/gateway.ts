@@ -1,41 +1,30 @@
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import express from 'express';
 import type { Config } from '../config/schema.ts';
-import { hasReaders } from '../config/without-people.ts';
 import { sendFailure } from '../login/answer.ts';
-import { createLoginStart } from '../login/begin.ts';
-import type { LoginRoutesOptions } from '../login/context.ts';
-import { createLoginAnswers } from '../login/login-answers.ts';
-import { createLoginRouter } from '../login/routes.ts';
-import { createLoginStates } from '../login/state.ts';
 import { compileCondition, matchesCondition } from '../mapping/conditions.ts';
 import { createAdminApp } from '../ops/admin.ts';
 import { createReadiness, type Probe, type Readiness, STOPPING } from '../ops/health.ts';
 import type { MetricValues } from '../ops/metrics.ts';
-import type { GatewayPages, ProxyTarget } from '../proxy/deps.ts';
-import { Failures } from '../proxy/failures.ts';
+import type { ProxyTarget } from '../proxy/deps.ts';
 import { GatewayProxy } from '../proxy/proxy.ts';
-import { createHostRouter, hostsOfRoutes, type Route } from '../proxy/routes.ts';
+import type { Route } from '../proxy/routes.ts';
 import { createPublicServer } from '../proxy/server.ts';
-import { parseRequestTarget } from '../proxy/target.ts';
 import { type Certificates, createCertificates } from '../proxy/tls.ts';
-import { createSessionCookies, type SessionCookies } from '../session/cookie.ts';
-import { createExpressSessions } from '../session/express.ts';
+import { createSessionCookies } from '../session/cookie.ts';
 import type { Session } from '../session/store.ts';
 import { isServed } from '../targets/schema.ts';
 import { composeAudit } from './audit.ts';
 import { composeBearers } from './bearers.ts';
-import { composeBreakGlass } from './break-glass.ts';
 import { claimsJobs } from './claims-jobs.ts';
 import { countEverywhere } from './counts.ts';
 import type { ComposedTarget, Engines } from './engine.ts';
 import { guardsOf } from './guards.ts';
 import { type Job, startJobs } from './jobs.ts';
 import { drain, listen } from './listener.ts';
-import { type ComposedSessions, composeSessions } from './live-sessions.ts';
-import { createOutcomeRecorder } from './outcomes.ts';
-import { type ConfiguredLogin, composeProviders } from './providers.ts';
+import { composeSessions } from './live-sessions.ts';
+import { composePages, type PageParts } from './pages.ts';
+import { composeProviders } from './providers.ts';
 import { composeScheduledDrift } from './scheduled-drift.ts';
 import { composeScheduledSyncs } from './scheduled-syncs.ts';
 import { asItIs, isShadow } from './shadow.ts';
@@ -61,8 +50,6 @@ export interface GatewayPart {
 
 /** For the metrics: whoever asks `/readyz` is answered anew. */
 const CHECK_EVERY_MS = 15_000;
-
-type Providers = ReadonlyMap<string, ConfiguredLogin>;
 
 /** The whole running gateway over its engines. Nothing listens and nothing goes out before `listen`. */
 export async function composeGateway(config: Config, engines: Engines, part: GatewayPart = {}): Promise<Gateway> {
@@ -267,82 +254,4 @@ function proxied(name: string, target: ComposedTarget, { session }: Config): Pro
       },
     },
   ];
-}
-
-function isOwnPath(returnTo: string): boolean {
-  return returnTo.startsWith('/.latchgate/');
-}
-
-interface PageParts {
-  readonly cookies: SessionCookies;
-  readonly live: ComposedSessions;
-  readonly providers: Providers;
-  readonly routes: readonly Route<Session>[];
-}
-
-async function composePages(
-  config: Config,
-  engines: Engines,
-  { cookies, live, providers, routes }: PageParts,
-): Promise<GatewayPages> {
-  const { state, metrics, engine, signer } = engines;
-  const { directory, clock, log, sessions } = state;
-  const hosts = hostsOfRoutes(config.public_url, routes);
-  const match = createHostRouter(routes, hosts);
-  const routeOf = (returnTo: string): Route<Session> | undefined => {
-    const address = new URL(returnTo, config.public_url);
-    const host = hosts.find(address.host);
-    if (host?.origin !== address.origin) return undefined;
-    const target = parseRequestTarget(address.pathname + address.search, host.authorities);
-    const found = target === undefined ? undefined : match(host, target.path, 'GET');
-    return found !== undefined && 'route' in found ? found.route : undefined;
-  };
-  const ofStrangers = { clock, trustedProxies: config.trusted_proxies };
-  const options: LoginRoutesOptions = {
-    publicUrl: config.public_url,
-    origins: hosts.all.flatMap(({ isMain, origin }) => (isMain ? [] : origin)),
-    originAsked: (req) => (hosts.find(req.headers.host ?? '') ?? hosts.main).origin,
-    providers,
-    states: createLoginStates({
-      publicUrl: config.public_url,
-      secrets: config.session.secrets,
-      leases: directory.leases,
-      clock,
-    }),
-    sessions: createExpressSessions({ cookies, store: sessions, config: config.session, clock }),
-    sessionConfig: config.session,
-    provisioner: engine,
-    // Whoever is on the way to the operators' page waits for no target: it may be what they come for.
-    targetOf: (returnTo) => (isOwnPath(returnTo) ? undefined : routeOf(returnTo)?.target),
-    loginOf: (returnTo) => routeOf(returnTo)?.login,
-    publicKeys: async () => {
-      if (!hasReaders(config)) return [];
-      const logins = [...providers.values()].filter((one) => one.type === 'oidc');
-      const keys = await Promise.all([signer.publicKeys(), ...logins.map((one) => one.publicKeys())]);
-      return keys.flat();
-    },
-    backendCookies:
-      !isShadow(config) && Object.values(config.targets).some(({ type }) => type === 'superset') ? ['session'] : [],
-    refused: {
-      callbacks: new Failures({ ...ofStrangers, sharedFailures: countEverywhere(state, 'refused callbacks') }),
-      logoutTokens: new Failures({ ...ofStrangers, sharedFailures: countEverywhere(state, 'refused logout tokens') }),
-    },
-    onOutcome: createOutcomeRecorder({ decisions: directory.decisions, metrics, clock }),
-    answers: createLoginAnswers(directory.handovers, config.session.secrets, clock),
-    breakGlass: composeBreakGlass(config, state),
-    ...live.pages,
-    clock,
-    log,
-  };
-  const app = express();
-  app.disable('x-powered-by');
-  app.set('etag', false);
-  if (config.operators !== undefined) (await import('./console.ts')).addEntrance(app, config, options, state);
-  app.use('/.latchgate', createLoginRouter(options));
-  const startsLogin = createLoginStart(options);
-  return (req, res, requestId) => {
-    if (startsLogin(req, res, requestId)) return;
-    res.setHeader('X-Request-Id', requestId);
-    app(req, res);
-  };
 }

@@ -1,4 +1,4 @@
-import type { Decisions } from '../directory/directory.ts';
+import type { Decisions } from '../directory/decisions.ts';
 import type { LoginOutcome } from '../login/context.ts';
 import { ERRORS, type ErrorCode } from '../model/errors.ts';
 import type { Clock } from '../ops/clock.ts';

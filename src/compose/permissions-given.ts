@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { Ledger } from '../directory/directory.ts';
+import type { Ledger } from '../directory/ledger.ts';
 import type { Clock } from '../ops/clock.ts';
 
 /** The ledger is asked at most so often: what it forgets is only seen as no longer given a little later. */

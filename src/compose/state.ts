@@ -14,7 +14,7 @@ import { createEmbeddedSessions } from '../session/embedded.ts';
 import type { SessionStore } from '../session/store.ts';
 import { sqlPlace } from '../sources/sql/place.ts';
 import type { TargetConfig } from '../targets/schema.ts';
-import { composeRecord, isErased } from './claims.ts';
+import { composeRecording, isErased } from './claims.ts';
 import { isShadow } from './shadow.ts';
 
 const AUDIT_KEY_MS = 365 * 86_400_000;
@@ -47,7 +47,7 @@ export function composeLog(config: Config, stream?: Writable, fields?: LogFields
 export async function composeState(config: Config, log: Log): Promise<State> {
   const clock = systemClock;
   const database = await openDatabase(config.state.database, { log, erases: isErased(config) });
-  const record = composeRecord(config);
+  const record = composeRecording(config);
   // What was fed counts where nothing is written.
   const directoryOf = (within: Database): Directory =>
     isShadow(config) ? createDirectory(within, clock, record) : spokenAlone(createDirectory(within, clock, record));

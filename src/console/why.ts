@@ -1,4 +1,4 @@
-import type { DecisionRecord } from '../directory/directory.ts';
+import type { DecisionRecord } from '../directory/decisions.ts';
 import { html, type Markup } from '../login/html.ts';
 import { show } from '../mapping/visible.ts';
 import { whatToDo } from '../provisioning/remedies.ts';

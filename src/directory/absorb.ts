@@ -3,15 +3,18 @@ import type { PersonId } from '../model/person.ts';
 import type { Database } from './database.ts';
 import type { Person } from './directory.ts';
 import { toPerson } from './person-rows.ts';
+import { heldStill } from './split.ts';
+import type { PersonRow } from './tables.ts';
 
 /** Makes one person of two, as `People.absorb` says. */
 export async function absorb(database: Database, person: PersonId, other: PersonId): Promise<Person> {
   return database.transaction(async (trx) => {
-    const rowOf = (id: PersonId) => trx.selectFrom('people').selectAll().where('id', '=', id).executeTakeFirst();
+    const rowOf = (id: PersonId) => heldStill(trx, id, database.engine === 'postgres');
     const [kept, gone] = [await rowOf(person), await rowOf(other)];
     if (kept === undefined || gone === undefined || person === other) {
       throw new LatchgateError('not_found', 'there are no two such people');
     }
+    if (isOut(gone) && !isOut(kept)) throw wouldLetIn(kept, gone);
     for (const table of ['accounts', 'grants'] as const) {
       const own = await trx.selectFrom(table).select('target').where('person_id', '=', other).executeTakeFirst();
       if (own !== undefined) throw new LatchgateError('account_taken', 'the other one has an account of their own');
@@ -58,4 +61,15 @@ export async function absorb(database: Database, person: PersonId, other: Person
     await trx.deleteFrom('people').where('id', '=', other).execute();
     return toPerson(row);
   });
+}
+
+function isOut({ disabled, left_at }: PersonRow): boolean {
+  return disabled === 1 || left_at !== null;
+}
+
+function wouldLetIn({ id }: PersonRow, gone: PersonRow): LatchgateError {
+  return new LatchgateError(
+    'usage',
+    `${gone.id} is out, and by this would be let in as ${id}: latchgate users link ${gone.id} ${id} keeps them out, latchgate users enable ${gone.id} lets in whom an operator disabled`,
+  );
 }

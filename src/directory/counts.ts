@@ -1,6 +1,14 @@
 import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
-import type { Counts } from './directory.ts';
+
+/** How often something happened, at all instances together. */
+export interface Counts {
+  /**
+   * Adds what happened here, by opaque keys, and says how often each has happened anywhere. A count begins anew `windowMs`
+   * after the first.
+   */
+  add(purpose: string, times: ReadonlyMap<string, number>, windowMs: number): Promise<ReadonlyMap<string, number>>;
+}
 
 const PRUNE_EVERY_MS = 60_000;
 

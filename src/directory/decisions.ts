@@ -1,5 +1,29 @@
+import type { HeldChange } from '../model/change.ts';
+import type { Trace } from '../model/desired.ts';
+import type { PersonId } from '../model/person.ts';
 import type { Database } from './database.ts';
-import type { DecisionRecord, Decisions } from './directory.ts';
+
+/** What `why ID` shows: everything behind one decision. */
+export interface DecisionRecord {
+  readonly requestId: string;
+  readonly at: Date;
+  readonly origin?: string;
+  readonly person?: PersonId;
+  readonly outcome: 'allow' | 'deny' | 'held' | 'error';
+  readonly code?: string;
+  readonly message?: string;
+  readonly trace?: Trace;
+  readonly held?: readonly (HeldChange & { readonly target: string })[];
+  /** Further facts, free of secrets: route, target, path without query. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
+export interface Decisions {
+  save(record: DecisionRecord): Promise<void>;
+  get(requestId: string): Promise<DecisionRecord | undefined>;
+  /** Removes what is older. */
+  prune(before: Date): Promise<number>;
+}
 
 export function createDecisions(database: Database): Decisions {
   return {

@@ -1,7 +1,7 @@
-import type { HeldChange } from '../model/change.ts';
-import type { Trace } from '../model/desired.ts';
-import type { DatedGrant, EntitlementKind, Grant } from '../model/entitlement.ts';
 import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
+import type { Counts } from './counts.ts';
+import type { Decisions } from './decisions.ts';
+import type { Ledger } from './ledger.ts';
 import type { Pins } from './pins.ts';
 import type { Reviews } from './reviews.ts';
 import type { Plans, SyncRuns } from './sync-history.ts';
@@ -31,6 +31,16 @@ export type RememberedAssertion = Assertion & { readonly rememberedGroups?: read
 /** What is kept of the claims that an origin sent; of what it gave it gives the same. */
 export type RecordClaims = (origin: string, claims: Assertion['claims']) => Assertion['claims'];
 
+/** Which address an origin says of somebody. */
+export type AddressOf = (said: Pick<Assertion, 'origin' | 'subject' | 'claims'>) => string | undefined;
+
+/** How what origins say is written down. */
+export interface Recording {
+  readonly claims: RecordClaims;
+  /** By which `byEmail` finds people. */
+  readonly address: AddressOf;
+}
+
 export interface People {
   /** The person of this subject; made when there is none. Two callers at once get the same one. */
   ensure(subject: SubjectKey, origin: string, displayName: string): Promise<Person>;
@@ -38,7 +48,7 @@ export interface People {
   get(id: PersonId): Promise<Person | undefined>;
   /** By id, subject, e-mail, display name or an account's user name: for commands. Several may fit. */
   search(text: string, limit: number): Promise<readonly Person[]>;
-  /** Those by whose description this is their address, be it in other case. */
+  /** Those by whose description, or by whose word of some origin, this is their address, be it in other case. */
   byEmail(email: string): Promise<readonly Person[]>;
   list(limit: number, after?: PersonId): Promise<readonly Person[]>;
   /**
@@ -62,14 +72,15 @@ export interface People {
    * Makes one person of two: the subjects of `other`, and what origins said by them, are this person's from now on, and
    * `other` is no more. Somebody whom their owner lists by one of them has not left. The pins of both
    * count: of two about the same what is withheld, else this person's. Throws `not_found`; `account_taken` when `other` has an
-   * account.
+   * account; `usage` when `other` is out and this person is not.
    */
   absorb(person: PersonId, other: PersonId): Promise<Person>;
   /**
    * Makes two people of one: these subjects, and what origins said by them, are another person's from now on, who is called
    * `displayName` until an origin says more, and is disabled as the first one is. The owner owns whom it speaks of, and they
    * have left by its word alone. Accounts stay with the first;
-   * what is pinned as withheld is withheld from both. Throws `not_found`; `usage` when none would be left.
+   * what is pinned as withheld is withheld from both. Throws `not_found`, also when one of the subjects is not theirs any
+   * more; `usage` when none would be left, or when the person is out by their owner's word, which holds for one of the two alone.
    */
   split(person: PersonId, subjects: readonly SubjectKey[], displayName: string): Promise<Person>;
   /** Who left or was disabled before, and still has an account somewhere; by id, those after `after`. */
@@ -135,8 +146,8 @@ export interface Listings {
   /** What every other origin said, of whomever. */
   others(origin: string): AsyncIterable<readonly (RememberedAssertion & { readonly person: PersonId })[]>;
   /**
-   * Remembers what a listing said, all or nothing. People are made where there are none. Whom the owner lists active has
-   * not left, whom it lists inactive has. Answers in the order of the rows.
+   * Remembers what a listing said, all or nothing. People are made where there are none; a subject that is another's by now is
+   * theirs. Whom the owner lists active has not left, whom it lists inactive has. Answers in the order of the rows.
    */
   save(rows: readonly ListedAssertion[]): Promise<readonly Person[]>;
   /** The same of people whom a complete listing lacks: not active any more, and left if this origin owns them. */
@@ -198,31 +209,6 @@ export interface Accounts {
   count(target: string): Promise<number>;
 }
 
-export interface Ledger {
-  ofAccount(person: PersonId, target: string): Promise<readonly Grant[]>;
-  ofPerson(person: PersonId): Promise<readonly DatedGrant[]>;
-  /** Everybody's, or these people's, page by page. */
-  ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly Grant[]>;
-  /** Everybody's, by person and entitlement, page by page. */
-  dated(target: string): AsyncIterable<readonly DatedGrant[]>;
-  /** Writes rows ahead of the call that gives them (`confirmed: false`); rows that are there stay as they are. */
-  intend(grants: readonly Omit<Grant, 'confirmed'>[]): Promise<void>;
-  /** Marks as given, with the target's own ids. */
-  confirm(
-    person: PersonId,
-    target: string,
-    given: readonly { readonly key: string; readonly entitlementId?: string }[],
-  ): Promise<void>;
-  /** Takes rows out: of one origin, or of all when `origin` is absent. */
-  withdraw(
-    person: PersonId,
-    target: string,
-    taken: readonly { readonly key: string; readonly origin?: string }[],
-  ): Promise<void>;
-  /** Rows of one target, or those of one kind in it. */
-  count(target: string, kind?: EntitlementKind): Promise<number>;
-}
-
 export interface Lease {
   readonly name: string;
   /** Who has it, among all who ever did. */
@@ -266,15 +252,6 @@ export interface Handovers {
   take(key: string): Promise<string | undefined>;
 }
 
-/** How often something happened, at all instances together. */
-export interface Counts {
-  /**
-   * Adds what happened here, by opaque keys, and says how often each has happened anywhere. A count begins anew `windowMs`
-   * after the first.
-   */
-  add(purpose: string, times: ReadonlyMap<string, number>, windowMs: number): Promise<ReadonlyMap<string, number>>;
-}
-
 /** A reconcile that could not be done and will be tried again in the background. */
 export interface Retry {
   readonly person: PersonId;
@@ -290,28 +267,6 @@ export interface Retries {
   get(person: PersonId, target: string): Promise<Retry | undefined>;
   done(person: PersonId, target: string): Promise<void>;
   count(): Promise<number>;
-}
-
-/** What `why ID` shows: everything behind one decision. */
-export interface DecisionRecord {
-  readonly requestId: string;
-  readonly at: Date;
-  readonly origin?: string;
-  readonly person?: PersonId;
-  readonly outcome: 'allow' | 'deny' | 'held' | 'error';
-  readonly code?: string;
-  readonly message?: string;
-  readonly trace?: Trace;
-  readonly held?: readonly (HeldChange & { readonly target: string })[];
-  /** Further facts, free of secrets: route, target, path without query. */
-  readonly detail?: Readonly<Record<string, unknown>>;
-}
-
-export interface Decisions {
-  save(record: DecisionRecord): Promise<void>;
-  get(requestId: string): Promise<DecisionRecord | undefined>;
-  /** Removes what is older. */
-  prune(before: Date): Promise<number>;
 }
 
 /** Named values that all instances share (keys of the assertion signer, …). Values are opaque; callers encrypt them. */

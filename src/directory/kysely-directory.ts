@@ -3,7 +3,7 @@ import { createAccounts } from './accounts.ts';
 import { createCounts } from './counts.ts';
 import type { Database } from './database.ts';
 import { createDecisions } from './decisions.ts';
-import type { Directory, RecordClaims } from './directory.ts';
+import type { Directory, Recording } from './directory.ts';
 import { createHandovers } from './handovers.ts';
 import { createLeases } from './leases.ts';
 import { createLedger } from './ledger.ts';
@@ -18,10 +18,14 @@ import { createReviews } from './reviews.ts';
 import { createSyncRuns } from './sync-runs.ts';
 import { createStateValues } from './values.ts';
 
-const KEEP_ALL: RecordClaims = (_, claims) => claims;
+const BY_DEFAULT: Recording = {
+  claims: (_, claims) => claims,
+  address: ({ claims: { email } }) => (typeof email === 'string' ? email : undefined),
+};
 
-/** The directory over an open database, which `close` closes too. `record`: what is kept of claims; default: all. */
-export function createDirectory(database: Database, clock: Clock, record: RecordClaims = KEEP_ALL): Directory {
+/** The directory over an open database, which `close` closes too. By default all is kept of claims, and the standard claim is the address. */
+export function createDirectory(database: Database, clock: Clock, recording: Partial<Recording> = {}): Directory {
+  const record = { ...BY_DEFAULT, ...recording };
   const leases = createLeases(database, clock);
   return {
     people: createPeople(database, clock, record),

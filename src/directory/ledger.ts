@@ -1,10 +1,35 @@
 import { sql } from 'kysely';
-import { type DatedGrant, entitlementKey, type Grant } from '../model/entitlement.ts';
+import { type DatedGrant, type EntitlementKind, entitlementKey, type Grant } from '../model/entitlement.ts';
+import type { PersonId } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
-import type { Ledger } from './directory.ts';
 import { byPeople, PAGE, pageOf, Same } from './pages.ts';
 import type { GrantRow } from './tables.ts';
+
+export interface Ledger {
+  ofAccount(person: PersonId, target: string): Promise<readonly Grant[]>;
+  ofPerson(person: PersonId): Promise<readonly DatedGrant[]>;
+  /** Everybody's, or these people's, page by page. */
+  ofTarget(target: string, people?: readonly PersonId[]): AsyncIterable<readonly Grant[]>;
+  /** Everybody's, by person and entitlement, page by page. */
+  dated(target: string): AsyncIterable<readonly DatedGrant[]>;
+  /** Writes rows ahead of the call that gives them (`confirmed: false`); rows that are there stay as they are. */
+  intend(grants: readonly Omit<Grant, 'confirmed'>[]): Promise<void>;
+  /** Marks as given, with the target's own ids. */
+  confirm(
+    person: PersonId,
+    target: string,
+    given: readonly { readonly key: string; readonly entitlementId?: string }[],
+  ): Promise<void>;
+  /** Takes rows out: of one origin, or of all when `origin` is absent. */
+  withdraw(
+    person: PersonId,
+    target: string,
+    taken: readonly { readonly key: string; readonly origin?: string }[],
+  ): Promise<void>;
+  /** Rows of one target, or those of one kind in it. */
+  count(target: string, kind?: EntitlementKind): Promise<number>;
+}
 
 export function createLedger(database: Database, clock: Clock): Ledger {
   return {

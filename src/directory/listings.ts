@@ -10,19 +10,19 @@ import type {
   ListedSubject,
   Listings,
   Person,
-  RecordClaims,
+  Recording,
   RememberedAssertion,
 } from './directory.ts';
 import { PAGE, pageOf, Same } from './pages.ts';
-import { ensureIn, insertSubject, shown, upsertAssertion } from './people.ts';
+import { ensureIn, insertSubject, rowBySubject, shown, upsertAssertion } from './people.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
 import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
-export function createListings(database: Database, clock: Clock, record: RecordClaims): Listings {
+export function createListings(database: Database, clock: Clock, record: Recording): Listings {
   return {
     subjects: (issuer, origin) => subjects(database, issuer, origin),
     claims: (issuer, origin) => claims(database, issuer, origin),
-    asRecorded: (origin, said) => JSON.stringify(record(origin, said)),
+    asRecorded: (origin, said) => JSON.stringify(record.claims(origin, said)),
     others: (origin) => others(database, origin),
     save: (rows) =>
       database.transaction(async (trx) => {
@@ -148,21 +148,23 @@ async function saveListed(
   trx: Kysely<Tables>,
   clock: Clock,
   { person, joins, assertion, groups, description, owner }: ListedAssertion,
-  record: RecordClaims,
+  record: Recording,
 ): Promise<Person> {
   const { origin } = assertion;
   const email = shown(description.email) ?? null;
+  if (person !== undefined && joins === true) await insertSubject(trx, person, assertion, origin);
   // A subject that became somebody else's meanwhile stays theirs.
-  const isTheirs = person !== undefined && (joins !== true || (await insertSubject(trx, person, assertion, origin)));
-  const before =
-    (isTheirs ? await rowOf(trx, person) : undefined) ??
+  const met =
+    (person === undefined ? undefined : ((await rowBySubject(trx, assertion)) ?? (await rowOf(trx, person)))) ??
     (await ensureIn(trx, clock, assertion, origin, description.displayName, { email, owner }));
-  await upsertAssertion(trx, before.id, assertion, groups, record);
+  const whose = await upsertAssertion(trx, met.id, assertion, groups, record);
+  const before = whose === met.id ? met : await mustBe(trx, whose);
   const row = {
     ...before,
     display_name: shown(description.displayName) ?? before.display_name,
     email: email ?? before.email,
-    owner,
+    // Who owns the one says nothing of another.
+    owner: person === undefined || before.id === person ? owner : before.owner,
   };
   // Whom this very assertion lists need not be looked for among the others.
   const isListed = assertion.active && owner === origin;
@@ -171,17 +173,25 @@ async function saveListed(
 }
 
 async function saveGone(trx: Kysely<Tables>, origin: string, gone: GoneSubject, at: number): Promise<Person> {
-  const before = await rowOf(trx, gone.person);
-  if (before === undefined) throw new LatchgateError('internal', 'somebody who is gone from a source is not there');
-  await trx
+  const said = await trx
     .updateTable('assertions')
     .set({ active: 0, at })
     .where('origin', '=', origin)
     .where('issuer', '=', gone.issuer)
     .where('subject', '=', gone.subject)
     .where('active', '=', 1)
-    .execute();
-  return describe(trx, before, await withLeft(trx, { ...before, owner: gone.owner }, origin, at));
+    .returning('person_id')
+    .executeTakeFirst();
+  const met = said === undefined ? await rowBySubject(trx, gone) : undefined;
+  const before = met ?? (await mustBe(trx, said?.person_id ?? gone.person));
+  const owner = before.id === gone.person ? gone.owner : before.owner;
+  return describe(trx, before, await withLeft(trx, { ...before, owner }, origin, at));
+}
+
+async function mustBe(trx: Kysely<Tables>, person: PersonId): Promise<PersonRow> {
+  const row = await rowOf(trx, person);
+  if (row === undefined) throw new LatchgateError('internal', 'somebody of whom an origin spoke is not there');
+  return row;
 }
 
 /** Whether the owner lists the person, by whichever of their subjects. */

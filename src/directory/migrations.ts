@@ -1,10 +1,11 @@
 import { type Kysely, type Migration, sql } from 'kysely';
+import { addAddresses } from './migrations-addresses.ts';
 import { createAuditCheckpoints } from './migrations-audit.ts';
 import { createConsoleSessions } from './migrations-console.ts';
 import { addUnverified, indexEmails } from './migrations-people.ts';
 import { createPins } from './migrations-pins.ts';
 import { addScimChanges, addScimOwed, createScim } from './migrations-scim.ts';
-import { AUDIT_HEAD_ID } from './tables.ts';
+import { AUDIT_HEAD_ID } from './tables-audit.ts';
 
 /** Which database is behind: the few places where the two differ ask this. */
 export type Engine = 'sqlite' | 'postgres';
@@ -32,6 +33,7 @@ export function migrations(engine: Engine): Record<string, Migration> {
     '0015_console_sessions': { up: createConsoleSessions },
     '0016_unverified': { up: addUnverified },
     '0017_scim_changes': { up: addScimChanges },
+    '0018_addresses': { up: addAddresses },
   };
 }
 

@@ -4,7 +4,8 @@ import type { Assertion, PersonId, SubjectKey } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import { absorb } from './absorb.ts';
 import type { Database } from './database.ts';
-import type { People, Person, RecordClaims, RememberedAssertion } from './directory.ts';
+import type { People, Person, Recording, RememberedAssertion } from './directory.ts';
+import { byEmail, goneBefore, search } from './find-people.ts';
 import { newPersonId } from './person-id.ts';
 import { toAssertion, toPerson } from './person-rows.ts';
 import { prepared } from './prepared.ts';
@@ -13,7 +14,7 @@ import type { AssertionRow, PersonRow, Tables } from './tables.ts';
 
 const SHOWN_LENGTH = 256;
 
-export function createPeople(database: Database, clock: Clock, record: RecordClaims): People {
+export function createPeople(database: Database, clock: Clock, record: Recording): People {
   return {
     ensure: (subject, origin, displayName) => ensure(database, clock, subject, origin, displayName),
     bySubject: (subject) => database.run((db) => bySubject(db, subject)),
@@ -23,7 +24,7 @@ export function createPeople(database: Database, clock: Clock, record: RecordCla
         return row && toPerson(row);
       }),
     search: (text, limit) => database.run((db) => search(db, text.trim(), limit)),
-    byEmail: (email) => database.run(async (db) => (await rowsByEmail(db, email)).rows.map(toPerson)),
+    byEmail: (email) => database.run((db) => byEmail(db, email)),
     list: (limit, after) =>
       database.run(async (db) => {
         const from = db.selectFrom('people').selectAll().orderBy('id').limit(limit);
@@ -32,8 +33,8 @@ export function createPeople(database: Database, clock: Clock, record: RecordCla
       }),
     saveAssertion: (person, assertion, groups, description) =>
       database.transaction(async (trx) => {
-        await upsertAssertion(trx, person, assertion, groups, record);
-        await describe(trx, person, assertion, description ?? fromStandardClaims(assertion.claims));
+        const whose = await upsertAssertion(trx, person, assertion, groups, record);
+        await describe(trx, whose, assertion, description ?? fromStandardClaims(assertion.claims));
       }),
     assertions: (person) =>
       database.run(async (db) => {
@@ -68,8 +69,10 @@ export function createPeople(database: Database, clock: Clock, record: RecordCla
     goneBefore: (before, limit, after) => database.run((db) => goneBefore(db, before.getTime(), limit, after ?? '')),
     setDisabled: (person, disabled) => setDisabled(database, clock, person, disabled),
     forgetEmail: (person) =>
-      database.run(async (db) => {
-        await db.updateTable('people').set({ email: null }).where('id', '=', person).execute();
+      database.transaction(async (trx) => {
+        // Nor is it read once more from what is recorded.
+        await trx.updateTable('assertions').set({ address: '' }).where('person_id', '=', person).execute();
+        await trx.updateTable('people').set({ email: null }).where('id', '=', person).execute();
       }),
   };
 }
@@ -137,10 +140,6 @@ export async function insertSubject(
   return written.numAffectedRows === 1n;
 }
 
-const rowsByEmail = prepared((db, email: string) =>
-  db.selectFrom('people').selectAll().where(sql<boolean>`lower(email) = lower(${email})`).orderBy('id'),
-);
-
 async function bySubject(db: Kysely<Tables>, subject: SubjectKey): Promise<Person | undefined> {
   const row = await rowBySubject(db, subject);
   return row && toPerson(row);
@@ -155,7 +154,10 @@ const rowsBySubject = prepared((db, issuer: string, subject: string) =>
     .where('subjects.subject', '=', subject),
 );
 
-async function rowBySubject(db: Kysely<Tables>, { issuer, subject }: SubjectKey): Promise<PersonRow | undefined> {
+export async function rowBySubject(
+  db: Kysely<Tables>,
+  { issuer, subject }: SubjectKey,
+): Promise<PersonRow | undefined> {
   return (await rowsBySubject(db, issuer, subject)).rows[0];
 }
 
@@ -175,54 +177,7 @@ async function assertionsOf(
   return rows.map((row) => ({ ...toAssertion(row), person: row.person_id }));
 }
 
-async function goneBefore(
-  db: Kysely<Tables>,
-  before: number,
-  limit: number,
-  after: PersonId,
-): Promise<readonly Person[]> {
-  const rows = await db
-    .selectFrom('people')
-    .selectAll()
-    .where((where) =>
-      where.or([
-        where('left_at', '<=', before),
-        where.and([where('disabled', '=', 1), where('disabled_at', '<=', before)]),
-      ]),
-    )
-    .where('id', '>', after)
-    .where('id', 'in', (inner) => inner.selectFrom('accounts').select('person_id'))
-    .orderBy('id')
-    .limit(limit)
-    .execute();
-  return rows.map(toPerson);
-}
-
-async function search(db: Kysely<Tables>, text: string, limit: number): Promise<readonly Person[]> {
-  if (text === '') return [];
-  const lower = text.toLowerCase();
-  const containing = (part: string) => `%${part.replace(/[\\%_]/g, '\\$&')}%`;
-  const rows = await db
-    .selectFrom('people')
-    .selectAll()
-    .where((where) =>
-      where.or([
-        where('id', '=', text),
-        where(sql`lower(email)`, '=', lower),
-        sql<boolean>`lower(display_name) like ${containing(lower)} escape '\\'`,
-        // SQLite folds ASCII only: other letters are found as they are written.
-        sql<boolean>`display_name like ${containing(text)} escape '\\'`,
-        where('id', 'in', where.selectFrom('subjects').select('person_id').where('subject', '=', text)),
-        where('id', 'in', where.selectFrom('accounts').select('person_id').where(sql`lower(user_name)`, '=', lower)),
-      ]),
-    )
-    .orderBy('id')
-    .limit(limit)
-    .execute();
-  return rows.map(toPerson);
-}
-
-type Said = Omit<AssertionRow, 'origin' | 'issuer' | 'subject' | 'remembered_groups'> &
+type Said = Omit<AssertionRow, 'origin' | 'issuer' | 'subject' | 'person_id' | 'remembered_groups'> &
   Partial<Pick<AssertionRow, 'remembered_groups'>>;
 
 /** Groups that nobody has verified are not those that the origin sent last. */
@@ -232,31 +187,36 @@ const KEPT = {
   >`case when assertions.unverified = 1 then null else assertions.remembered_groups end`,
 };
 
-const upsert = prepared((db, key: Pick<AssertionRow, 'origin' | 'issuer' | 'subject'>, said: Said) =>
+const upsert = prepared((db, key: Pick<AssertionRow, 'origin' | 'issuer' | 'subject' | 'person_id'>, said: Said) =>
   db
     .insertInto('assertions')
     .values({ ...key, remembered_groups: null, ...said })
-    .onConflict((conflict) => conflict.columns(['origin', 'issuer', 'subject']).doUpdateSet({ ...KEPT, ...said })),
+    .onConflict((conflict) => conflict.columns(['origin', 'issuer', 'subject']).doUpdateSet({ ...KEPT, ...said }))
+    .returning('person_id'),
 );
 
-/** What an origin says now, in place of what it said before. */
+/**
+ * What an origin says now, in place of what it said before. Of whom it said it before that stays, be it another than `person`
+ * by now: two were made of one. Returns who it is.
+ */
 export async function upsertAssertion(
   db: Kysely<Tables>,
   person: PersonId,
   assertion: Assertion,
   groups: readonly string[] | undefined,
-  record: RecordClaims,
-): Promise<void> {
+  record: Recording,
+): Promise<PersonId> {
   const said = {
-    person_id: person,
     active: assertion.active ? 1 : 0,
-    claims: JSON.stringify(record(assertion.origin, assertion.claims)),
+    claims: JSON.stringify(record.claims(assertion.origin, assertion.claims)),
+    address: folded(record.address(assertion)),
     at: assertion.at.getTime(),
     unverified: assertion.isUnverified === true ? 1 : 0,
     ...(groups === undefined ? {} : { remembered_groups: JSON.stringify(groups) }),
   };
   const { origin, issuer, subject } = assertion;
-  await upsert(db, { origin, issuer, subject }, said);
+  const { rows } = await upsert(db, { origin, issuer, subject, person_id: person }, said);
+  return rows[0]?.person_id ?? person;
 }
 
 async function describe(
@@ -292,6 +252,11 @@ export function shown(text: string | undefined): string | undefined {
     .replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/gu, ' ')
     .trim();
   return clean === '' ? undefined : clean;
+}
+
+/** As `assertions` has it. */
+export function folded(address: string | undefined): string | null {
+  return shown(address)?.toLowerCase() ?? null;
 }
 
 async function setDisabled(database: Database, clock: Clock, person: PersonId, disabled: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { Database } from './database.ts';
 import type { PlanState, Plans, StoredPlan } from './sync-history.ts';
-import type { PlanRow } from './tables.ts';
+import type { PlanRow } from './tables-syncs.ts';
 
 const WAITING: readonly PlanState[] = ['held', 'saved'];
 

@@ -2,11 +2,12 @@ import { type Kysely, sql } from 'kysely';
 import type { Assertion } from '../model/person.ts';
 import { forgotten, isForgotten } from '../model/recorded-claims.ts';
 import type { Database } from './database.ts';
-import type { ForgottenClaims, RecordClaims, Recorded } from './directory.ts';
+import type { ForgottenClaims, Recorded, Recording } from './directory.ts';
 import { PAGE } from './pages.ts';
+import { folded } from './people.ts';
 import type { AssertionRow, Tables } from './tables.ts';
 
-export function createRecorded(database: Database, record: RecordClaims): Recorded {
+export function createRecorded(database: Database, record: Recording): Recorded {
   return {
     restate: () => restate(database, record),
     forget: (before, lists) => database.transaction((trx) => forget(trx, before.getTime(), lists)),
@@ -20,17 +21,20 @@ export function createRecorded(database: Database, record: RecordClaims): Record
   };
 }
 
-async function restate(database: Database, record: RecordClaims): Promise<number> {
+async function restate(database: Database, record: Recording): Promise<number> {
   let changed = 0;
   for (let last: AssertionRow | undefined; ; ) {
     const rows = await database.run((db) => pageAfter(db, last));
     const other = rows.flatMap((row) => {
-      const claims = JSON.stringify(record(row.origin, JSON.parse(row.claims) as Assertion['claims']));
-      return claims === row.claims ? [] : [{ row, claims }];
+      const { origin, subject } = row;
+      const said = JSON.parse(row.claims) as Assertion['claims'];
+      const claims = JSON.stringify(record.claims(origin, said));
+      const address = row.address === '' ? '' : folded(record.address({ origin, subject, claims: said }));
+      return claims === row.claims && address === row.address ? [] : [{ row, claims, address }];
     });
     if (other.length > 0) {
       await database.transaction(async (trx) => {
-        for (const { row, claims } of other) changed += await replace(trx, row, { claims });
+        for (const { row, ...change } of other) changed += await replace(trx, row, change);
       });
     }
     last = rows.at(-1);
@@ -76,7 +80,9 @@ async function forget(
   const gone: ForgottenClaims[] = [];
   for (const row of rows) {
     const claims = JSON.stringify(forgotten(JSON.parse(row.claims) as Assertion['claims']));
-    const written = isForgotten(row.claims) ? 0 : await replace(trx, row, { claims, remembered_groups: null });
+    const written = isForgotten(row.claims)
+      ? 0
+      : await replace(trx, row, { claims, remembered_groups: null, address: null });
     if (written > 0) gone.push({ person: row.person_id, origin: row.origin });
   }
   return gone;
@@ -86,7 +92,7 @@ async function forget(
 async function replace(
   trx: Kysely<Tables>,
   row: AssertionRow,
-  change: Partial<Pick<AssertionRow, 'claims' | 'remembered_groups'>>,
+  change: Partial<Pick<AssertionRow, 'claims' | 'remembered_groups' | 'address'>>,
 ): Promise<number> {
   const result = await trx
     .updateTable('assertions')

@@ -17,8 +17,10 @@ export async function split(
   displayName: string,
 ): Promise<Person> {
   return database.transaction(async (trx) => {
-    const kept = await trx.selectFrom('people').selectAll().where('id', '=', person).executeTakeFirst();
+    const kept = await heldStill(trx, person, database.engine === 'postgres');
     if (kept === undefined) throw new LatchgateError('not_found', 'there is no such person');
+    if (kept.left_at !== null) throw wouldLetIn(kept);
+    await assertTheirs(trx, person, subjects);
     const { id: _, ...rest } = kept;
     const now = clock.now();
     const row: PersonRow = {
@@ -59,15 +61,45 @@ export async function split(
       await trx.updateTable('people').set(standing).where('id', '=', id).execute();
       if (id === row.id) Object.assign(row, standing);
     }
-    const left = await trx
-      .selectFrom('subjects')
-      .select('subject')
-      .where('person_id', '=', person)
-      .limit(1)
-      .executeTakeFirst();
-    if (left === undefined) throw new LatchgateError('usage', 'nothing would be left by which the person is known');
     return toPerson(row);
   });
+}
+
+/**
+ * The person's row. With `lock`, for transactions that run beside each other: what is said of the person waits until the end
+ * of this one. First what is said and then the person, as whoever writes both does.
+ */
+export async function heldStill(trx: Kysely<Tables>, person: PersonId, lock: boolean): Promise<PersonRow | undefined> {
+  if (lock) await trx.selectFrom('assertions').select('subject').where('person_id', '=', person).forUpdate().execute();
+  return trx
+    .selectFrom('people')
+    .selectAll()
+    .where('id', '=', person)
+    .$if(lock, (query) => query.forUpdate())
+    .executeTakeFirst();
+}
+
+/** Whom of the two the owner does not speak of would be in again. */
+function wouldLetIn({ id, owner }: PersonRow): LatchgateError {
+  return new LatchgateError(
+    'usage',
+    `${id} is out, and by this one of the two would be let in: latchgate users enable ${id} comes first, if that is meant; whom ${owner ?? 'the owner'} has let go is out again when they are two`,
+  );
+}
+
+async function assertTheirs(trx: Kysely<Tables>, person: PersonId, subjects: readonly SubjectKey[]): Promise<void> {
+  const theirs = await trx
+    .selectFrom('subjects')
+    .select(['issuer', 'subject'])
+    .where('person_id', '=', person)
+    .execute();
+  const isTheirs = (key: SubjectKey) => theirs.some((one) => one.issuer === key.issuer && one.subject === key.subject);
+  if (subjects.length === 0 || !subjects.every(isTheirs)) {
+    throw new LatchgateError('not_found', 'they are not known by that subject any more');
+  }
+  if (theirs.length === subjects.length) {
+    throw new LatchgateError('usage', 'nothing would be left by which the person is known');
+  }
 }
 
 /** Whom the owner does not speak of any more nobody owns; that they have gone was said of the other one. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../ops/clock.ts';
 import type { Database } from './database.ts';
 import type { SyncRun, SyncRuns } from './sync-history.ts';
-import type { SyncRunRow } from './tables.ts';
+import type { SyncRunRow } from './tables-syncs.ts';
 
 /** What lies further ahead was written by a clock that was wrong: it is older than whatever is not. */
 const CLOCKS_DIFFER_MS = 60_000;

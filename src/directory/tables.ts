@@ -1,4 +1,6 @@
 import type { Generated } from 'kysely';
+import type { AuditCheckpointRow, AuditDeliveryRow, AuditHeadRow, AuditRemovedRow, AuditRow } from './tables-audit.ts';
+import type { PlanRow, SyncRunRow } from './tables-syncs.ts';
 
 /*
  * The rows of the state database. Times are integer milliseconds since the epoch, switches 0 or 1, structures JSON text:
@@ -38,6 +40,8 @@ export interface AssertionRow {
   at: number;
   /** 1: taken by `shadow feed`. */
   unverified: number;
+  /** The address that it says, folded. Empty: nobody is to be found by it until it is said anew. */
+  address: string | null;
 }
 
 export interface AccountRow {
@@ -132,82 +136,9 @@ export interface DecisionRow {
   record: string;
 }
 
-export interface PlanRow {
-  id: string;
-  sync: string;
-  target: string;
-  at: number;
-  state: 'saved' | 'held' | 'approved' | 'rejected' | 'applied' | 'replaced';
-  /** Of the brake; null: nothing holds the plan. */
-  code: string | null;
-  fingerprint: string;
-  body: string;
-  decided_by: string | null;
-  decided_at: number | null;
-}
-
-export interface SyncRunRow {
-  id: string;
-  sync: string;
-  started_by: string;
-  started_at: number;
-  finished_at: number | null;
-  outcome: 'planned' | 'applied' | 'partial' | 'held' | 'stale' | 'stopped' | 'failed' | null;
-  code: string | null;
-  plan_id: string | null;
-  counts: string;
-}
-
 export interface ValueRow {
   name: string;
   value: string;
-}
-
-export interface AuditRow {
-  seq: number;
-  at: number;
-  person_id: string | null;
-  /** Canonical JSON of the whole record but its hash. */
-  body: string;
-  hash: string;
-}
-
-/** Id of the one row of `audit_head`. */
-export const AUDIT_HEAD_ID = 1;
-
-/** Where the chain stands. */
-export interface AuditHeadRow {
-  id: number;
-  seq: number;
-  hash: string;
-}
-
-export interface AuditCheckpointRow {
-  /** The last record that it covers. */
-  seq: number;
-  at: number;
-  token: string;
-}
-
-/** Id of the one row of `audit_removed`. */
-export const AUDIT_REMOVED_ID = 1;
-
-/** Up to where records were removed because of their age. */
-export interface AuditRemovedRow {
-  id: number;
-  seq: number;
-  token: string;
-}
-
-/** How far a receiver has the records. */
-export interface AuditDeliveryRow {
-  name: string;
-  seq: number;
-  /** In a row that failed. */
-  attempts: number;
-  due_at: number;
-  /** Why the last one failed. */
-  code: string | null;
 }
 
 export interface SessionRow {

@@ -1,6 +1,7 @@
 import type { AccountLink, Directory, Person } from '../directory/directory.ts';
-import type { Mapping, RememberedAssertion } from '../mapping/mapping.ts';
+import type { Mapping } from '../mapping/mapping.ts';
 import { compilePrivileged, type IsPrivileged } from '../mapping/privileged.ts';
+import type { RememberedAssertion } from '../mapping/reading.ts';
 import type { ActualAccount } from '../model/change.ts';
 import type { DesiredAccount } from '../model/desired.ts';
 import type { Entitlement } from '../model/entitlement.ts';

@@ -47,9 +47,9 @@ const TRIMMED = new Set(['given_name', 'family_name', 'name']);
  * Compiles how the attributes of one origin are read: our name ← first claim that is there. Absent stays absent,
  * present and empty becomes null. Groups are read elsewhere.
  */
-export function compileAttributes(claims: ClaimsConfig, rules: AttributeRules): AttributeReader {
+export function compileAttributes(claims: Partial<ClaimsConfig>, rules: AttributeRules): AttributeReader {
   const wanted = Object.entries(claims).filter(([name]) => name !== 'groups');
-  const compiled = wanted.map(([name, names]) => compileAttribute(name, names));
+  const compiled = wanted.map(([name, names]) => compileAttribute(name, names ?? []));
   return (values, subject) => {
     const reading = new Reading(values, subject);
     for (const attribute of compiled) reading.read(attribute);

@@ -2,34 +2,18 @@ import type { Decision } from '../model/desired.ts';
 import { LatchgateError } from '../model/errors.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
 import { type AccountIds, desiredAccount } from './accounts.ts';
-import { type AttributeReader, compileAttributes } from './attributes.ts';
 import { type Authority, compileAuthority } from './authority.ts';
-import { compileClaimName } from './claims.ts';
 import { type CompiledRules, compileRules } from './compile.ts';
 import { attributesOf, type ConditionSubject, looksAtGroups } from './conditions.ts';
-import type { MappedTarget, MappingConfig, OriginConfig } from './config.ts';
+import type { MappedTarget, MappingConfig } from './config.ts';
 import { Draft } from './draft.ts';
-import {
-  checkGroups,
-  compileGroupFilter,
-  type FilteredGroups,
-  type GroupFilter,
-  type ReadGroupsOptions,
-  readGroups,
-  type SentGroups,
-} from './groups.ts';
+import type { FilteredGroups } from './groups.ts';
+import { type OriginReader, originReaders } from './origin-reader.ts';
 import { compilePrivileged, type IsPrivileged, RENAMED_GROUPS } from './privileged.ts';
 import { filled } from './profile.ts';
-import type { Reading } from './reading.ts';
-import type { Refusal } from './refusal.ts';
+import type { RememberedAssertion } from './reading.ts';
 import { applyRule, Giving, NO_EXACT_GROUP, type RuleResult } from './rules.ts';
 import { NO_SOURCES } from './templates.ts';
-
-/** An assertion as the directory remembers it. */
-export type RememberedAssertion = Assertion & {
-  /** Groups that this origin last sent, raw: used when the claim is absent and `groups_absent` is `keep`. */
-  readonly rememberedGroups?: readonly string[];
-};
 
 export interface MappingInput {
   readonly person: PersonId;
@@ -63,28 +47,21 @@ export interface Mapping {
 /** Of as many different people with the same groups the results of the rules are kept. */
 const RESULTS_KEPT = 2_000;
 
-interface CompiledOrigin {
-  readonly config: OriginConfig;
-  readonly read: AttributeReader;
-  readonly groups: ReadGroupsOptions;
-}
-
 /** Compiles the mapping once for all people. Throws `config_invalid`. */
 export function compileMapping(config: MappingConfig): Mapping {
   const compiled = new CompiledMapping(config);
   return {
     knows: (origin) => Object.hasOwn(config.origins, origin),
     map: (input) => compiled.map(input),
-    sentGroups: (assertion) => compiled.sentGroups(assertion),
-    externalId: (assertion) => compiled.externalId(assertion),
-    trustedEmail: (assertion) => compiled.trustedEmail(assertion),
+    sentGroups: (assertion) => compiled.readerOf(assertion)?.sentGroups(assertion),
+    externalId: (assertion) => compiled.readerOf(assertion)?.externalId(assertion),
+    trustedEmail: (assertion) => compiled.readerOf(assertion)?.trustedEmail(assertion),
   };
 }
 
 class CompiledMapping {
   readonly #config: MappingConfig;
-  readonly #origins: ReadonlyMap<string, CompiledOrigin>;
-  readonly #filter: GroupFilter;
+  readonly #origins: ReadonlyMap<string, OriginReader>;
   readonly #rules: CompiledRules;
   readonly #authority: Authority;
   readonly #isPrivileged: IsPrivileged;
@@ -104,9 +81,8 @@ class CompiledMapping {
     this.#looksAt = [...new Set(this.#rules.rules.flatMap(({ condition }) => attributesOf(condition)))];
     const byGroups = this.#rules.rules.filter(({ condition }) => looksAtGroups(condition));
     this.#groupRules = byGroups.map(({ name }) => name);
-    this.#filter = compileGroupFilter(config.groups);
     this.#isPrivileged = compilePrivileged(config.privileged);
-    this.#origins = new Map(Object.entries(config.origins).map(([name, origin]) => [name, this.#origin(origin)]));
+    this.#origins = originReaders(config);
     this.#isOnlyOrigin = new Set(Object.keys(config.origins).map((name) => this.#speaksFor(name))).size === 1;
   }
 
@@ -115,37 +91,8 @@ class CompiledMapping {
     return this.#config.origins[origin]?.speaks_for ?? origin;
   }
 
-  #origin(config: OriginConfig): CompiledOrigin {
-    const { trust_email, email_domains, trusts_all_emails = false, trust_unverified_email = false } = config;
-    const names = config.claims.groups.map(compileClaimName);
-    return {
-      config,
-      read: compileAttributes(config.claims, {
-        trust_email,
-        email_domains,
-        trusts_all_emails,
-        trust_unverified_email,
-        require: this.#config.identity.require.filter((name) => name !== 'groups'),
-      }),
-      groups: { names, separator: config.groups_separator, max: this.#config.groups.max, dn: this.#config.groups.dn },
-    };
-  }
-
-  sentGroups(assertion: Assertion): readonly string[] | undefined {
-    const origin = this.#origins.get(assertion.origin);
-    const sent = origin === undefined ? undefined : readGroups(assertion.claims, origin.groups);
-    return sent?.kind === 'list' ? sent.values : undefined;
-  }
-
-  externalId(assertion: Assertion): string | undefined {
-    const origin = this.#origins.get(assertion.origin);
-    const id = origin?.read(assertion.claims, assertion.subject).attributes['external_id'];
-    return typeof id === 'string' ? filled(id) : undefined;
-  }
-
-  trustedEmail(assertion: Assertion): string | undefined {
-    const read = this.#origins.get(assertion.origin)?.read(assertion.claims, assertion.subject);
-    return read?.emailTrusted === true ? filled(read.attributes['email']) : undefined;
+  readerOf({ origin }: Assertion): OriginReader | undefined {
+    return this.#origins.get(origin);
   }
 
   map({ person, assertions, current, only, hasAccount = false }: MappingInput): Decision {
@@ -156,7 +103,7 @@ class CompiledMapping {
         detail: { origin: current },
       });
     }
-    const reading = this.#read(mine, origin);
+    const reading = origin.read(mine);
     const draft = new Draft(reading, this.#groupRules);
     if (reading.refusals.length > 0) return draft.refused(reading.refusals);
     this.#readOthers(draft, assertions, mine);
@@ -175,29 +122,8 @@ class CompiledMapping {
         draft.notes.push(`${assertion.origin}: not an origin of this config, so what it said gives nothing`);
       } else if (!assertion.active) {
         draft.notes.push(`${assertion.origin}: says that this person is not to have access, and gives nothing`);
-      } else draft.add(this.#read(assertion, origin));
+      } else draft.add(origin.read(assertion));
     }
-  }
-
-  #read(assertion: RememberedAssertion, origin: CompiledOrigin): Reading {
-    const read = origin.read(assertion.claims, assertion.subject);
-    const sent = readGroups(assertion.claims, origin.groups);
-    const remembered = assertion.rememberedGroups;
-    const groupsAbsent = notSent(sent, remembered, origin.config);
-    const isKept = groupsAbsent === 'keep' || groupsAbsent === 'unheard';
-    const used = isKept ? checkGroups(remembered ?? [], origin.groups) : sent;
-    const ofGroups = this.#groupRefusals(sent, used);
-    const refusals = ofGroups.length === 0 ? read.refusals : [...read.refusals, ...ofGroups];
-    const groups = this.#filter(used.kind === 'list' ? used.values : []);
-    const isGroupless = groupsAbsent === 'keep';
-    return { assertion, read, groups, groupsAbsent, isGroupless, refusals };
-  }
-
-  #groupRefusals(sent: SentGroups, used: SentGroups): readonly Refusal[] {
-    if (used.kind === 'refused') return [used.refusal];
-    if (used.kind === 'unheard') return [{ code: 'groups_unavailable', note: UNHEARD }];
-    if (sent.kind !== 'absent' || !this.#config.identity.require.includes('groups')) return NO_REFUSALS;
-    return [{ code: 'attribute_missing', note: 'groups: not sent, and identity.require asks for it' }];
   }
 
   #applyRules(draft: Draft): void {
@@ -299,19 +225,6 @@ class CompiledMapping {
     const ids = { origin: this.#speaksFor(assertion.origin), subject: assertion.subject };
     return externalId === undefined ? ids : { ...ids, externalId };
   }
-}
-
-const NO_REFUSALS: readonly Refusal[] = [];
-const UNHEARD = 'groups: the provider left them out, where they are nobody answers, and there are none of last time';
-
-/** Why there are no groups in what was said. Who was never heard of has nothing to keep: undefined then too. */
-function notSent(
-  sent: SentGroups,
-  remembered: readonly string[] | undefined,
-  config: OriginConfig,
-): Reading['groupsAbsent'] {
-  if (sent.kind === 'unheard') return remembered === undefined ? undefined : 'unheard';
-  return sent.kind === 'absent' ? config.groups_absent : undefined;
 }
 
 function latestOf(origin: string, assertions: readonly RememberedAssertion[]): RememberedAssertion | undefined {

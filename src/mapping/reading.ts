@@ -4,6 +4,12 @@ import type { ReadAttributes } from './attributes.ts';
 import type { FilteredGroups } from './groups.ts';
 import type { Refusal } from './refusal.ts';
 
+/** An assertion as the directory remembers it. */
+export type RememberedAssertion = Assertion & {
+  /** Groups that this origin last sent, raw: used when the claim is absent and `groups_absent` is `keep`. */
+  readonly rememberedGroups?: readonly string[];
+};
+
 /** What one assertion comes to. */
 export interface Reading {
   readonly assertion: Assertion;

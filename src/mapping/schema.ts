@@ -17,7 +17,7 @@ export const identitySchema = z.strictObject({
     .enum(['never', 'verified_email'])
     .default('never')
     .describe(
-      'Whether somebody who comes by a door for the first time is the person that another door brought with the same address: `verified_email` when both doors vouch for it (as for `match`), exactly one person fits of those whose address it is now, and has nothing privileged. Whom a SCIM client makes as inactive is somebody new, also when made active later. Ids that `login` of a source or SCIM client shares count either way.',
+      'Whether somebody who comes by a door for the first time is the person that another door brought with the same address: `verified_email` when both doors vouch for it (as for `match`), exactly one person fits of those of whom some door says it now, and has nothing privileged. Whom a SCIM client makes as inactive is somebody new, also when made active later. Ids that `login` of a source or SCIM client shares count either way.',
     ),
   join_within: durationMs
     .prefault('90d')

@@ -45,6 +45,8 @@ export interface Metrics {
   audit(state: AuditState): void;
   /** What a receiver of the audit does not have yet, and how old the oldest of it is in seconds. */
   auditDelivery(receiver: string, records: number, seconds: number): void;
+  /** A record that was too large for a receiver went there without what made it so. */
+  auditShortened(receiver: string): void;
   render(): Promise<RenderedMetrics>;
   /** For `mergeMetrics`, in another process. */
   values(): Promise<MetricValues>;
@@ -176,7 +178,7 @@ export function createMetrics(options: { readonly processMetrics?: boolean } = {
       for (const { target, kind, count } of counts) driftRows.set({ target, kind }, count);
     },
     retriesWaiting: (count) => retriesWaiting.set(count),
-    ...auditMetrics(gauge),
+    ...auditMetrics(counter, gauge),
     render: () => rendered(registry),
     values: () => registry.getMetricsAsJSON(),
   };
@@ -211,8 +213,9 @@ function syncMetrics(
 }
 
 function auditMetrics(
+  counter: Make<Counter, [labelNames: string[]]>,
   gauge: Make<Gauge, [aggregator: 'sum' | 'max' | 'min', labelNames?: string[]]>,
-): Pick<Metrics, 'audit' | 'auditDelivery'> {
+): Pick<Metrics, 'audit' | 'auditDelivery' | 'auditShortened'> {
   // A gauge that is there says 0 until it is set, in workers that never set it too: which would be an alarm.
   const onceKnown = (name: string, help: string, aggregator: 'max' | 'min') => {
     let made: Gauge | undefined;
@@ -230,6 +233,11 @@ function auditMetrics(
     'receiver',
   ]);
   const seconds = gauge('audit_delivery_lag_seconds', 'Age of the oldest of them', 'max', ['receiver']);
+  const shortened = counter(
+    'audit_delivery_shortened_total',
+    'Audit records that a receiver got without what made them too large for it',
+    ['receiver'],
+  );
   return {
     audit: (state) => {
       ok(state.ok === undefined ? undefined : Number(state.ok));
@@ -241,6 +249,7 @@ function auditMetrics(
       records.set({ receiver }, behind);
       seconds.set({ receiver }, age);
     },
+    auditShortened: (receiver) => shortened.inc({ receiver }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { quote } from '../mapping/visible.ts';
 import type { Because, PreviewChange } from './compare.ts';
-import { gains, gainsPrivileged, isShutOut, loses, type Preview, type PreviewPerson } from './preview.ts';
+import { gains, gainsPrivileged, isShutOut, loses, type Preview, type PreviewPerson } from './outcome.ts';
 
 /** People for whom the same changes. */
 export interface Alike {

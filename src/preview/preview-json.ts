@@ -1,4 +1,4 @@
-import { gains, gainsPrivileged, isShutOut, loses, type Preview, type PreviewPerson } from './preview.ts';
+import { gains, gainsPrivileged, isShutOut, loses, type Preview, type PreviewPerson } from './outcome.ts';
 
 /** `preview --json`. Members are stable; more may be added. What is not there is null. */
 export interface PreviewJson {

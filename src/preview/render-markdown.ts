@@ -1,6 +1,6 @@
 import { code, plain, table } from '../mapping/markdown.ts';
+import type { Preview, PreviewPerson } from './outcome.ts';
 import { changeText, countsText, outlineOf, outText, reasonText } from './outline.ts';
-import type { Preview, PreviewPerson } from './preview.ts';
 
 const NAMES = 12;
 const BAD_NAMES = 100;

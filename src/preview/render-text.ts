@@ -1,6 +1,6 @@
 import { show } from '../mapping/visible.ts';
+import type { Preview, PreviewPerson } from './outcome.ts';
 import { type Alike, changeText, countsText, outlineOf, outText, reasonText } from './outline.ts';
-import type { Preview, PreviewPerson } from './preview.ts';
 
 export interface RenderPreviewOptions {
   /** ANSI colours; off by default. */

@@ -1,4 +1,5 @@
-import type { Mapping, RememberedAssertion } from '../mapping/mapping.ts';
+import type { Mapping } from '../mapping/mapping.ts';
+import type { RememberedAssertion } from '../mapping/reading.ts';
 import type { Decision } from '../model/desired.ts';
 import { entitlementKey, type Grant } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';

@@ -1,4 +1,4 @@
-import type { DecisionRecord } from '../directory/directory.ts';
+import type { DecisionRecord } from '../directory/decisions.ts';
 import type { PersonId } from '../model/person.ts';
 
 /**

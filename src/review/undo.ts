@@ -1,40 +1,21 @@
-import type { Audit, AuditRecord } from '../audit/audit.ts';
-import type { Directory, Person } from '../directory/directory.ts';
-import { type Entitlement, entitlementKey, entitlementOf } from '../model/entitlement.ts';
+import type { AuditRecord } from '../audit/audit.ts';
+import type { Person } from '../directory/directory.ts';
+import { entitlementKey } from '../model/entitlement.ts';
 import { LatchgateError, toLatchgateError } from '../model/errors.ts';
-import type { PersonId } from '../model/person.ts';
 import type { Pin } from '../model/pin.ts';
-import type { Clock } from '../ops/clock.ts';
-import type { Memory } from '../provisioning/job.ts';
 import { whyOut } from '../provisioning/outcome.ts';
-import type { AccountPlan } from '../provisioning/plan.ts';
-import type { AccountState, Provisioner } from '../provisioning/provision.ts';
-import { Links } from './linked.ts';
-
-type Stores = { readonly directory: Directory; readonly audit: Audit };
-
-export interface UndoDeps extends Stores {
-  readonly together: <T>(work: (stores: Stores) => Promise<T>) => Promise<T>;
-  readonly clock: Clock;
-  readonly provisioner: Pick<Provisioner, 'disable' | 'enable'>;
-  /** Brings somebody to what counts for them now. */
-  readonly again: (person: PersonId, target: string, actor: string, requestId: string) => Promise<AccountState>;
-  /** What `again` would do were this remembered. Reads the target alone. Throws `target_*`. */
-  readonly planAgain: (
-    person: PersonId,
-    target: string,
-    memoryOf: (memory: Memory) => Memory,
-  ) => Promise<Pick<AccountPlan, 'gives' | 'changes'> | undefined>;
-  /** Whether an account of theirs is wanted there now. */
-  readonly wants: (person: PersonId, target: string) => Promise<boolean>;
-}
-
-export interface UndoOptions {
-  readonly actor: string;
-  readonly requestId: string;
-  /** Says what would be done, and does nothing. */
-  readonly dryRun: boolean;
-}
+import type { AccountState } from '../provisioning/provision.ts';
+import { ABOUT_ACCOUNT, ABOUT_GRANT, type RecordAndSince, recordAndSince, stale } from './since-record.ts';
+import {
+  againOrLater,
+  codeOf,
+  FOLLOW_UP_MS,
+  pendingOf,
+  type Step,
+  type Stores,
+  type UndoDeps,
+  type UndoOptions,
+} from './undo-step.ts';
 
 export interface Undone {
   readonly record: AuditRecord;
@@ -44,28 +25,15 @@ export interface Undone {
   readonly pending?: string;
 }
 
-/** What is to be done about one record. */
-interface Step {
-  readonly did: string;
-  /** Done before what follows from it, together with the record that says so. */
-  readonly write?: (stores: Stores) => Promise<void>;
-  /**
-   * Returns why it is not done yet. `isDone`: it is all the same, and only what follows from it is pending. After a `write`
-   * nothing is thrown: it is decided, and what failed is tried again in the background.
-   */
-  readonly follow: () => Promise<{ readonly pending?: string; readonly isDone?: true }>;
-}
-
-const FOLLOW_UP_MS = 15_000;
-
 /**
  * Does the opposite of what one record of the audit says, through the engine, and writes that down as a record of its own.
  * Throws `not_found`, `undo_impossible` for a kind of record that has no opposite, `undo_stale` when what it is about has
  * changed since, `target_*` when what the rules give cannot be planned: then nothing was done.
  */
 export async function undo(deps: UndoDeps, seq: number, options: UndoOptions): Promise<Undone> {
-  const { record, later, links } = await readRecord(deps.audit, seq);
-  const step = await new Undoing(deps, record, later, options).step(links);
+  const since = await recordAndSince(deps.audit, seq);
+  const { record } = since;
+  const step = await new Undoing(deps, since, options).step();
   if (options.dryRun) return { record, did: step.did };
   const { person, target, key, event, hash } = record;
   const about = { actor: options.actor, requestId: options.requestId, ...(person === undefined ? {} : { person }) };
@@ -89,48 +57,20 @@ export async function undo(deps: UndoDeps, seq: number, options: UndoOptions): P
   return { record, did: step.did, ...followed };
 }
 
-async function readRecord(audit: Pick<Audit, 'list'>, seq: number) {
-  let record: AuditRecord | undefined;
-  const later: AuditRecord[] = [];
-  const links = new Links();
-  for await (const one of audit.list({})) {
-    links.hear(one);
-    if (one.seq === seq) record = one;
-    else if (record !== undefined && one.person === record.person) later.push(one);
-  }
-  if (record === undefined) throw new LatchgateError('not_found', `the audit has no record ${seq}, or not any more`);
-  return { record, later, links };
-}
-
-const ABOUT_GRANT: ReadonlySet<string> = new Set([
-  'grant.given',
-  'grant.adopted',
-  'grant.taken',
-  'grant.pinned',
-  'pin.lifted',
-]);
-const ABOUT_ACCOUNT: ReadonlySet<string> = new Set(['account.deleted', 'account.released', 'account.disabled']);
-
 class Undoing {
   readonly #deps: UndoDeps;
-  readonly #record: AuditRecord;
-  readonly #later: readonly AuditRecord[];
+  readonly #since: RecordAndSince;
   readonly #options: UndoOptions;
 
-  constructor(deps: UndoDeps, record: AuditRecord, later: readonly AuditRecord[], options: UndoOptions) {
+  constructor(deps: UndoDeps, since: RecordAndSince, options: UndoOptions) {
     this.#deps = deps;
-    this.#record = record;
-    this.#later = later;
+    this.#since = since;
     this.#options = options;
   }
 
-  /** `links`: who the person of the record is by now. */
-  async step(links: Links): Promise<Step> {
-    const { event, person: id } = this.#record;
-    const undone = this.#later.find(
-      ({ event: other, before }) => other === 'change.undone' && seqOf(before) === this.#record.seq,
-    );
-    if (undone !== undefined) throw stale(`record ${undone.seq} has undone it already`);
+  async step(): Promise<Step> {
+    const { event, person: id, seq } = this.#since.record;
+    this.#since.refuseUndone();
     const steps: Readonly<Record<string, (person: Person) => Promise<Step>>> = {
       'grant.given': (person) => this.#take(person),
       'grant.adopted': (person) => this.#take(person),
@@ -143,11 +83,11 @@ class Undoing {
     };
     const make = Object.hasOwn(steps, event) ? steps[event] : undefined;
     if (make === undefined || id === undefined) {
-      throw new LatchgateError('undo_impossible', `record ${this.#record.seq} is ${event}, which has no opposite`);
+      throw new LatchgateError('undo_impossible', `record ${seq} is ${event}, which has no opposite`);
     }
     const person = await this.#deps.directory.people.get(id);
     if (person === undefined) {
-      const now = links.now(id);
+      const now = this.#since.now(id);
       // What was decided about one of two is no order about the one whom both are.
       throw stale(
         now === id ? 'the person is not known any more' : `the person was linked to ${now} since, and is ${now} now`,
@@ -158,8 +98,8 @@ class Undoing {
 
   /** Something was given: it is withheld from now on. */
   async #take(person: Person): Promise<Step> {
-    const { target, entitlement } = this.#about();
-    this.#refuseMovedGrant();
+    const { target, entitlement } = this.#since.about();
+    this.#since.refuseMovedGrant();
     if (!(await this.#isGranted())) throw stale('it is not given any more');
     const link = await this.#deps.directory.accounts.get(person.id, target);
     if (link?.state === 'disabled')
@@ -168,7 +108,7 @@ class Undoing {
       did: `${entitlementKey(entitlement)} is taken, and pinned so that it is not given again`,
       write: (stores) => this.#pin(stores, person, 'withheld'),
       follow: async () => {
-        const state = await this.#followed(person, target);
+        const state = await againOrLater(this.#deps, person, target, this.#options);
         return (await this.#isGranted()) ? { pending: codeOf(state) } : {};
       },
     };
@@ -176,15 +116,15 @@ class Undoing {
 
   /** Something was taken: given again by the rules if they give it, else kept. */
   async #giveBack(person: Person): Promise<Step> {
-    const { target, entitlement } = this.#about();
-    this.#refuseMovedGrant();
+    const { target, entitlement } = this.#since.about();
+    this.#since.refuseMovedGrant();
     await this.#refuseOut(person, target);
     if (await this.#isGranted(true)) throw stale('it is given again already');
     const key = entitlementKey(entitlement);
     const pin = await this.#pinNow();
     const given = pin === undefined ? `${key} is given again` : `${key} is given again: the pin by ${pin.by} is lifted`;
     const follow = async () => {
-      const state = await this.#followed(person, target);
+      const state = await againOrLater(this.#deps, person, target, this.#options);
       return (await this.#isGranted(true)) ? {} : { pending: codeOf(state) };
     };
     // Asked of a plan, and before anything is written: a target that is down has no say in what is kept for good.
@@ -212,32 +152,38 @@ class Undoing {
   }
 
   async #lift(person: Person): Promise<Step> {
-    const { target, entitlement } = this.#about();
-    this.#refuseMoved((one) => this.#isSameGrant(one) && one.event !== 'grant.taken' && ABOUT_GRANT.has(one.event));
+    const { target, entitlement } = this.#since.about();
+    this.#since.refuseMoved(
+      (one) => this.#since.isSameGrant(one) && one.event !== 'grant.taken' && ABOUT_GRANT.has(one.event),
+    );
     const pin = await this.#pinNow();
     if (pin === undefined) throw stale('it is not pinned any more');
     return {
       did: `the pin by ${pin.by} is lifted: the rules decide about ${entitlementKey(entitlement)} again`,
       write: async ({ directory }) => void (await directory.pins.lift(person.id, target, entitlement)),
-      follow: async () => pendingOf(await this.#followed(person, target)),
+      follow: async () => pendingOf(await againOrLater(this.#deps, person, target, this.#options)),
     };
   }
 
   async #pinAgain(person: Person): Promise<Step> {
-    const { target, entitlement } = this.#about();
-    this.#refuseMoved((one) => this.#isSameGrant(one) && (one.event === 'grant.pinned' || one.event === 'pin.lifted'));
+    const { target, entitlement } = this.#since.about();
+    this.#since.refuseMoved(
+      (one) => this.#since.isSameGrant(one) && (one.event === 'grant.pinned' || one.event === 'pin.lifted'),
+    );
     if ((await this.#pinNow()) !== undefined) throw stale('it is pinned again already');
-    const { effect = 'withheld', reason } = (this.#record.before ?? {}) as Partial<Pick<Pin, 'effect' | 'reason'>>;
+    const { effect = 'withheld', reason } = (this.#since.record.before ?? {}) as Partial<
+      Pick<Pin, 'effect' | 'reason'>
+    >;
     return {
       did: `${entitlementKey(entitlement)} is pinned again (${effect})`,
       write: (stores) => this.#pin(stores, person, effect, reason),
-      follow: async () => pendingOf(await this.#followed(person, target)),
+      follow: async () => pendingOf(await againOrLater(this.#deps, person, target, this.#options)),
     };
   }
 
   async #switchOn(person: Person): Promise<Step> {
-    const target = this.#target();
-    this.#refuseMoved(({ event, target: other, after }) => {
+    const target = this.#since.target();
+    this.#since.refuseMoved(({ event, target: other, after }) => {
       const isOn = event === 'account.updated' && (after as { active?: unknown } | undefined)?.active === true;
       return other === target && (isOn || ABOUT_ACCOUNT.has(event));
     });
@@ -246,12 +192,13 @@ class Undoing {
     if (link?.state !== 'disabled') throw stale('the account is not one that we have switched off any more');
     return {
       did: `the account ${link.userName} is switched on again`,
-      follow: async () => pendingOf(await this.#again(person, target)),
+      follow: async () =>
+        pendingOf(await this.#deps.again(person.id, target, this.#options.actor, this.#options.requestId)),
     };
   }
 
   async #enable(person: Person): Promise<Step> {
-    this.#refuseMoved(({ event }) => event === 'person.enabled' || event === 'person.disabled');
+    this.#since.refuseMoved(({ event }) => event === 'person.enabled' || event === 'person.disabled');
     if (!person.disabled) throw stale('the person is not disabled any more');
     if (person.leftAt !== undefined) throw stale(`${person.owner ?? 'their source'} says that the person has left`);
     const { directory, provisioner } = this.#deps;
@@ -262,7 +209,7 @@ class Undoing {
         await provisioner.enable(person.id, { actor, requestId });
         let pending: string | undefined;
         for (const { target } of await directory.accounts.ofPerson(person.id)) {
-          const { pending: why } = pendingOf(await this.#followed(person, target));
+          const { pending: why } = pendingOf(await againOrLater(this.#deps, person, target, this.#options));
           pending ??= why;
         }
         return pending === undefined ? {} : { pending, isDone: true };
@@ -271,7 +218,7 @@ class Undoing {
   }
 
   async #disable(person: Person): Promise<Step> {
-    this.#refuseMoved(({ event }) => event === 'person.enabled' || event === 'person.disabled');
+    this.#since.refuseMoved(({ event }) => event === 'person.enabled' || event === 'person.disabled');
     if (person.disabled) throw stale('the person is disabled again already');
     return {
       did: 'the person is disabled again',
@@ -293,41 +240,11 @@ class Undoing {
     };
   }
 
-  #target(): string {
-    const { target } = this.#record;
-    if (target === undefined) throw new LatchgateError('undo_impossible', 'the record names no target');
-    return target;
-  }
-
-  #about(): { readonly target: string; readonly entitlement: Entitlement } {
-    const entitlement = entitlementOf(this.#record.key ?? '');
-    if (entitlement === undefined) throw new LatchgateError('undo_impossible', 'the record names no entitlement');
-    return { target: this.#target(), entitlement };
-  }
-
-  #isSameGrant({ target, key }: AuditRecord): boolean {
-    return target === this.#record.target && key === this.#record.key;
-  }
-
-  #refuseMovedGrant(): void {
-    this.#refuseMoved(
-      (one) =>
-        (ABOUT_GRANT.has(one.event) && this.#isSameGrant(one)) ||
-        ((one.event === 'account.deleted' || one.event === 'account.released') && one.target === this.#record.target),
-    );
-  }
-
-  #refuseMoved(isAbout: (record: AuditRecord) => boolean): void {
-    const moved = this.#later.find(isAbout);
-    if (moved === undefined) return;
-    throw stale(`record ${moved.seq} (${moved.event}, ${moved.at.toISOString()}) came after it`);
-  }
-
   /** Whoever is to have nothing there, by the rules or by an operator, would lose it again at once. */
   async #refuseOut(person: Person, target: string): Promise<void> {
     const out = whyOut(person);
     if (out !== undefined) {
-      const last = this.#later.findLast(({ event }) => event === 'person.disabled' || event === 'person.left');
+      const last = this.#since.later.findLast(({ event }) => event === 'person.disabled' || event === 'person.left');
       throw stale(`${out.message}${last === undefined ? '' : ` (record ${last.seq})`}`);
     }
     if (await this.#deps.wants(person.id, target)) return;
@@ -336,15 +253,15 @@ class Undoing {
 
   /** `isConfirmed`: what was only announced by a run that failed does not count. */
   async #isGranted(isConfirmed = false): Promise<boolean> {
-    const { target, entitlement } = this.#about();
-    const grants = await this.#deps.directory.ledger.ofAccount(String(this.#record.person), target);
+    const { target, entitlement } = this.#since.about();
+    const grants = await this.#deps.directory.ledger.ofAccount(String(this.#since.record.person), target);
     const key = entitlementKey(entitlement);
     return grants.some((grant) => entitlementKey(grant) === key && (grant.confirmed || !isConfirmed));
   }
 
   async #pinNow(): Promise<Pin | undefined> {
-    const { target, entitlement } = this.#about();
-    const pins = await this.#deps.directory.pins.ofAccount(String(this.#record.person), target);
+    const { target, entitlement } = this.#since.about();
+    const pins = await this.#deps.directory.pins.ofAccount(String(this.#since.record.person), target);
     return pins.find((pin) => entitlementKey(pin) === entitlementKey(entitlement));
   }
 
@@ -354,9 +271,9 @@ class Undoing {
     effect: Pin['effect'],
     reason?: string,
   ): Promise<void> {
-    const { target, entitlement } = this.#about();
+    const { target, entitlement } = this.#since.about();
     const now = this.#deps.clock.now();
-    const by = `undo ${this.#record.seq}`;
+    const by = `undo ${this.#since.record.seq}`;
     const why = reason === undefined ? {} : { reason };
     await directory.pins.set({ ...entitlement, ...why, person, target, effect, by, at: new Date(now) });
     await directory.retries.put(person, target, 'target_pending', new Date(now + FOLLOW_UP_MS));
@@ -364,43 +281,4 @@ class Undoing {
     const about = { actor, requestId, person, target, key: entitlementKey(entitlement) };
     await audit.append([{ event: 'grant.pinned', ...about, after: { effect, by, ...why } }]);
   }
-
-  #again({ id }: Person, target: string): Promise<AccountState> {
-    return this.#deps.again(id, target, this.#options.actor, this.#options.requestId);
-  }
-
-  /** The same where it is decided already: what cannot even be tried is tried later. */
-  async #followed(person: Person, target: string): Promise<AccountState> {
-    try {
-      return await this.#again(person, target);
-    } catch (thrown) {
-      const error = toLatchgateError(thrown);
-      const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
-      await this.#deps.directory.retries.put(person.id, target, error.code, due);
-      return { status: 'failed', code: error.code, retryable: error.retryable, held: [] };
-    }
-  }
-}
-
-function stale(why: string): LatchgateError {
-  return new LatchgateError('undo_stale', `${why}; nothing was done`);
-}
-
-function codeOf(state: AccountState): string {
-  return failureOf(state) ?? 'target_pending';
-}
-
-function pendingOf(state: AccountState): { readonly pending?: string } {
-  const pending = failureOf(state);
-  return pending === undefined ? {} : { pending };
-}
-
-/** Whoever has an account may use it while what was to be done to it has failed. */
-function failureOf(state: AccountState): string | undefined {
-  if (state.status === 'failed') return state.code;
-  return state.status === 'ready' ? state.degraded : undefined;
-}
-
-function seqOf(before: unknown): unknown {
-  return typeof before === 'object' && before !== null ? (before as { readonly seq?: unknown }).seq : undefined;
 }

@@ -2,7 +2,7 @@ import type { Audit, AuditRecord } from '../audit/audit.ts';
 import type { Directory } from '../directory/directory.ts';
 import { entitlementKey } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';
-import { Links } from './linked.ts';
+import { type Apart, Links } from './linked.ts';
 
 /** Somebody who had an entitlement at a time. */
 export interface Holder {
@@ -10,6 +10,8 @@ export interface Holder {
   readonly person: PersonId;
   /** Who that is by now: another where the two were linked since. */
   readonly now: PersonId;
+  /** Who was, or may have been, the same person at that time, and was made a person of their own since: it was theirs as well. */
+  readonly apart: readonly Apart[];
   readonly target: string;
   /** `role:Admin`, `permission:VIEW@sales`. */
   readonly entitlement: string;
@@ -84,7 +86,7 @@ class Walk {
   #offThen: ReadonlySet<string> | undefined;
   readonly #seen = new Set<string>();
   readonly #links = new Links();
-  readonly #found: Omit<Holder, 'now'>[] = [];
+  readonly #found: Omit<Holder, 'now' | 'apart'>[] = [];
   #from: Date | undefined;
 
   constructor(query: WhoHadQuery) {
@@ -125,7 +127,10 @@ class Walk {
 
   end(): WhoHad {
     for (const spell of this.#now.values()) this.#add(spell, undefined);
-    const holders = this.#found.map((one) => ({ ...one, now: this.#links.now(one.person) }));
+    const holders = this.#found.map((one) => {
+      const { person } = one;
+      return { ...one, now: this.#links.now(person), apart: this.#links.apart(person, this.#query.at) };
+    });
     return { holders, ...(this.#from === undefined ? {} : { from: this.#from }) };
   }
 

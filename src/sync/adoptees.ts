@@ -1,4 +1,4 @@
-import type { RememberedAssertion } from '../mapping/mapping.ts';
+import type { RememberedAssertion } from '../mapping/reading.ts';
 import type { PersonId } from '../model/person.ts';
 import { standIn } from './draft.ts';
 import { readKnown } from './known.ts';

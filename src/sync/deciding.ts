@@ -1,5 +1,6 @@
 import type { ListedSubject } from '../directory/directory.ts';
-import type { Mapping, RememberedAssertion } from '../mapping/mapping.ts';
+import type { Mapping } from '../mapping/mapping.ts';
+import type { RememberedAssertion } from '../mapping/reading.ts';
 import type { Decision } from '../model/desired.ts';
 import type { Assertion, PersonId } from '../model/person.ts';
 import { type LeaverPolicy, personLeaves } from '../provisioning/leaver.ts';

@@ -1,5 +1,6 @@
 import type { Directory, ListedSubject } from '../directory/directory.ts';
-import type { Mapping, RememberedAssertion } from '../mapping/mapping.ts';
+import type { Mapping } from '../mapping/mapping.ts';
+import type { RememberedAssertion } from '../mapping/reading.ts';
 import type { PersonId } from '../model/person.ts';
 
 /** Whom the directory knows among those whom a source can list, and what others say of them. */

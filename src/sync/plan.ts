@@ -134,7 +134,10 @@ function notesOf({ listing }: Draft, unheard: readonly string[]): readonly strin
   const { end, doubled } = listing;
   return [
     ...end.notes,
-    ...unheard.map((sync) => `nothing is taken that is not recorded: the sync ${sync} was not applied whole yet`),
+    ...unheard.map(
+      (sync) =>
+        `nothing is taken that is not recorded: the sync ${sync} was not applied whole yet, or lists somebody new who cannot be read`,
+    ),
     ...(end.complete || end.why === undefined ? [] : [`the listing is not complete: ${end.why}`]),
     ...(end.unreadable === 0 ? [] : [`${end.unreadable} entries of the source name nobody: nobody counts as missing`]),
     ...(doubled.size === 0 ? [] : [`${doubled.size} people are listed more than once: nobody counts as missing`]),

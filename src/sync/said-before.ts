@@ -1,5 +1,6 @@
 import type { Listings } from '../directory/directory.ts';
-import type { Mapping, RememberedAssertion } from '../mapping/mapping.ts';
+import type { Mapping } from '../mapping/mapping.ts';
+import type { RememberedAssertion } from '../mapping/reading.ts';
 import type { Decision } from '../model/desired.ts';
 import { entitlementKey, type GrantedEntitlement } from '../model/entitlement.ts';
 import type { PersonId } from '../model/person.ts';

@@ -5,7 +5,7 @@ import { prepareSync } from './plan.ts';
 import { SYNC_APPROVED } from './removed-lately.ts';
 import type { SyncDeps, SyncSetup } from './setup.ts';
 import type { ApplyOptions, ApplyResult, SyncPlan, Syncs } from './sync.ts';
-import { noteHeard, untilAllAreHeard } from './unheard-sources.ts';
+import { noteHeard, noteUnread, untilAllAreHeard } from './unheard-sources.ts';
 
 /** What a run that was killed held passes on after this. */
 const LEASE_MS = 9_000;
@@ -42,6 +42,7 @@ async function runUnderLease(options: SyncsOptions, name: string, apply: ApplyOp
     }
     if (prepared.plan.brake !== undefined && !apply.approve) return nothingDone(prepared.plan, 'held');
     if (apply.approve) await rememberApproval(options, prepared.plan, apply);
+    await noteUnread(name, prepared.draft, options.directory.values);
     const result = await applyPrepared(deps, setup, prepared, { ...apply, keep: keeping(lease) });
     if (result.outcome === 'applied') await noteHeard(prepared.plan, options.directory.values);
     return result;

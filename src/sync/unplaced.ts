@@ -1,5 +1,6 @@
 import type { Directory } from '../directory/directory.ts';
-import type { Mapping, RememberedAssertion } from '../mapping/mapping.ts';
+import type { Mapping } from '../mapping/mapping.ts';
+import type { RememberedAssertion } from '../mapping/reading.ts';
 import type { PersonId } from '../model/person.ts';
 import { isPolicy } from '../provisioning/outcome.ts';
 import type { Draft } from './draft.ts';

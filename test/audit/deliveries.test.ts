@@ -6,8 +6,9 @@ import { createServer as createHttpServer, type IncomingHttpHeaders } from 'node
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { AuditEntry } from '../../src/audit/audit.ts';
-import { deliver, deliveredUpTo, deliveryStanding, type Receiver } from '../../src/audit/deliveries.ts';
+import { deliver, deliveredUpTo, deliveryStanding } from '../../src/audit/deliveries.ts';
 import { createAudit } from '../../src/audit/log.ts';
+import type { Receiver } from '../../src/audit/receiver.ts';
 import { auditSchema } from '../../src/audit/schema.ts';
 import { createSyslogReceiver } from '../../src/audit/syslog.ts';
 import { createWebhookReceiver } from '../../src/audit/webhook.ts';
@@ -39,7 +40,10 @@ async function instance() {
   const database = await state.open();
   const warnings: unknown[] = [];
   const log = { error() {}, warn: (_: string, fields: unknown) => void warnings.push(fields), info() {}, debug() {} };
-  return { database, leases: createLeases(database, state.clock), clock: state.clock, log, warnings };
+  const shortened: string[] = [];
+  const metrics = { auditShortened: (receiver: string) => void shortened.push(receiver) };
+  const leases = createLeases(database, state.clock);
+  return { database, leases, clock: state.clock, log, warnings, metrics, shortened };
 }
 
 async function write(count: number, more: Partial<AuditEntry> = {}): Promise<void> {
@@ -135,6 +139,24 @@ describe('to syslog', () => {
     expect(messages[0]).toMatch(/^<38>1 /);
   });
 
+  it('by UDP without what no datagram holds, which is said; those around it come once', async () => {
+    const socket = createSocket('udp4');
+    const messages: string[] = [];
+    socket.on('message', (message) => void messages.push(message.toString('ascii')));
+    socket.bind(0, '127.0.0.1');
+    await once(socket, 'listening');
+    closers.push(() => socket.close());
+    await write(2);
+    await write(1, { after: 'x'.repeat(70_000) });
+    await write(2);
+    const here = await instance();
+    await deliver(syslog({ url: `udp://127.0.0.1:${socket.address().port}` }), here, never);
+    while (messages.length < 5) await once(socket, 'message');
+    expect(numbers(messages)).toEqual([1, 2, 3, 4, 5]);
+    expect(JSON.parse(MESSAGE.exec(messages[2] ?? '')?.[7] ?? '')).toMatchObject({ seq: 3, omitted: ['after'] });
+    expect(here.shortened).toEqual(['there']);
+  });
+
   describe('by TLS', () => {
     let certificates: Certificates;
     beforeAll(async () => {
@@ -198,13 +220,16 @@ describe('to a webhook', () => {
     readonly body: string;
   }
 
-  async function hook(answer: () => number): Promise<{ readonly url: string; readonly requests: Request[] }> {
+  async function hook(
+    answer: (body: string) => number,
+  ): Promise<{ readonly url: string; readonly requests: Request[] }> {
     const requests: Request[] = [];
     const server = createHttpServer(async (req, res) => {
       const chunks: Buffer[] = [];
       for await (const chunk of req) chunks.push(chunk);
-      requests.push({ headers: req.headers, body: Buffer.concat(chunks).toString() });
-      res.writeHead(answer()).end();
+      const body = Buffer.concat(chunks).toString();
+      requests.push({ headers: req.headers, body });
+      res.writeHead(answer(body)).end();
     });
     closers.push(() => server.closeAllConnections());
     return { url: `http://127.0.0.1:${await port(server)}/hook`, requests };
@@ -258,6 +283,72 @@ describe('to a webhook', () => {
     expect(ids(requests.slice(2))).toEqual([1, 2, 3]);
     expect(await deliveryStanding(receiver, there)).toEqual({ behind: 0, behindMs: 0 });
     expect(there.warnings).toEqual([expect.objectContaining({ receiver: 'there', attempts: 2 })]);
+  });
+
+  /** As a receiver with a limit of its own, or a proxy before it. */
+  const smallHook = async (bytes: () => number) => {
+    const taken: { id: string; data: Record<string, unknown> }[] = [];
+    let asked = 0;
+    const { url } = await hook((body) => {
+      asked += 1;
+      if (body.length > bytes()) return 413;
+      taken.push(...JSON.parse(body));
+      return 200;
+    });
+    return { url, taken, seqs: () => taken.map(({ data }) => data['seq']), asked: () => asked };
+  };
+  const upTo = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
+
+  it('in smaller batches to a receiver that takes less at once: each record once, in order', async () => {
+    const { url, seqs, asked } = await smallHook(() => 3_000);
+    await write(60);
+    const here = await instance();
+    await deliver(webhook(url, { batch: 50 }), here, never);
+    expect(seqs()).toEqual(upTo(60));
+    expect(asked()).toBeLessThan(30);
+    expect([here.warnings, here.shortened]).toEqual([[], []]);
+  });
+
+  it('without what makes a record too large by itself, which is said by its number; those after it follow whole', async () => {
+    const { url, taken, seqs } = await smallHook(() => 3_000);
+    await write(3);
+    await write(1, { target: 'bi', before: ['x'.repeat(9_000)], after: 'y' });
+    await write(1, { key: 'z'.repeat(4_000), after: 'y' });
+    await write(20);
+    const here = await instance();
+    await deliver(webhook(url), here, never);
+    expect(seqs()).toEqual(upTo(25));
+    const same = { event: 'grant.given', actor: 'p_alice', person: 'p_alice', at: '2026-01-02T03:04:05.000Z' };
+    const hash = expect.stringMatching(/^[0-9a-f]{64}$/);
+    expect(taken.map(({ data }) => data).slice(3, 5)).toEqual([
+      { ...same, seq: 4, target: 'bi', key: 'k1', omitted: ['before', 'after'], hash },
+      { ...same, seq: 5, omitted: ['after', 'key'], hash },
+    ]);
+    expect(taken.filter(({ data }) => 'omitted' in data)).toHaveLength(2);
+    expect(taken[3]?.id).toBe(`4-${String(taken[3]?.data['hash']).slice(0, 16)}`);
+    expect(here.warnings).toEqual([
+      { receiver: 'there', seq: 4, omitted: 'before after' },
+      { receiver: 'there', seq: 5, omitted: 'after key' },
+    ]);
+    expect(here.shortened).toEqual(['there', 'there']);
+    expect(await deliveryStanding(webhook(url), here)).toEqual({ behind: 0, behindMs: 0 });
+  });
+
+  it('to a receiver for which nothing is small enough, nothing is taken for delivered', async () => {
+    let bytes = 0;
+    const { url, taken, seqs } = await smallHook(() => bytes);
+    await write(4, { after: 'y' });
+    const here = await instance();
+    const receiver = webhook(url);
+    await deliver(receiver, here, never);
+    expect(await deliveredUpTo([receiver], here.database)).toBe(0);
+    expect(here.warnings).toEqual([expect.objectContaining({ code: 'audit_undelivered', attempts: 1 })]);
+    bytes = 10_000;
+    state.clock.fastForward(1_000);
+    await deliver(receiver, here, never);
+    expect(seqs()).toEqual([1, 2, 3, 4]);
+    expect(taken.some(({ data }) => 'omitted' in data)).toBe(false);
+    expect(here.shortened).toEqual([]);
   });
 
   it('from now on, where the config says so', async () => {

@@ -39,3 +39,44 @@ it('withholds from both what a review has taken, says so, and writes it down', a
     },
   ]);
 });
+
+it('lets nobody in whom the owner lets go after the command has looked at them', async () => {
+  const { people, listings } = world;
+  const hr = { issuer: 'latchgate:source:hr', subject: 'a-1' };
+  const assertion = { ...hr, origin: 'hr', active: true, at: new Date(world.clock.now()), claims: {} };
+  await people.addSubject(world.alice, hr, 'hr');
+  await listings.save([{ person: world.alice, assertion, description: { displayName: 'Alice' }, owner: 'hr' }]);
+  const goneMeanwhile: typeof people = {
+    ...people,
+    subjects: async (person) => {
+      const subjects = await people.subjects(person);
+      await listings.saveGone('hr', [{ ...hr, person, owner: 'hr' }], new Date(world.clock.now()));
+      return subjects;
+    },
+  };
+  for (const subject of ['sub-a', 'a-1']) {
+    const unlinked = usersUnlink(
+      world.alice,
+      subject,
+      {},
+      { ...world, people: goneMeanwhile, targets: ['superset'] },
+      makeTerminal(),
+    );
+    await expect(unlinked).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining(`latchgate users enable ${world.alice}`),
+    });
+  }
+  expect(await people.get(world.alice)).toMatchObject({ owner: 'hr', leftAt: expect.any(Date) });
+  expect(await people.subjects(world.alice)).toHaveLength(2);
+  expect(await people.list(10)).toHaveLength(2);
+});
+
+it('of two at once for one subject makes one person, and the other is told that it is done', async () => {
+  await world.people.addSubject(world.alice, { issuer: ISSUER, subject: 'sub-x' }, 'partner');
+  const deps = { ...world, targets: ['superset'] };
+  const both = [1, 2].map(() => usersUnlink(world.alice, 'sub-x', {}, deps, makeTerminal()));
+  const answers = (await Promise.allSettled(both)).map((one) => (one.status === 'rejected' ? one.reason.code : 0));
+  expect(answers.toSorted()).toEqual([0, 'not_found']);
+  expect(await world.people.list(10)).toHaveLength(3);
+});

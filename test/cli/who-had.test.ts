@@ -1,5 +1,6 @@
 import { auditWhoHad } from '../../src/cli/audit-who-had.ts';
 import { usersLink } from '../../src/cli/users-link.ts';
+import { usersUnlink } from '../../src/cli/users-unlink.ts';
 import { undo } from '../../src/review/undo.ts';
 import { makeTerminal } from './terminal.ts';
 import { ISSUER, makeWorld, type World } from './world.ts';
@@ -104,5 +105,70 @@ describe('of somebody who was linked to another since, and that one to a third',
       code: 'undo_stale',
       message: `the person was linked to ${carol} since, and is ${carol} now; nothing was done`,
     });
+  });
+});
+
+describe('of somebody of whom two were made since', () => {
+  const unlink = async (who: string, subject: string): Promise<string> => {
+    const terminal = makeTerminal();
+    await usersUnlink(who, subject, { json: true }, { ...world, targets: ['superset'] }, terminal);
+    return JSON.parse(terminal.lines.join('')).unlinked;
+  };
+  const holders = async (at: string) => {
+    const terminal = makeTerminal();
+    const { people, audit, clock } = world;
+    const deps = { directory: world, people, audit, clock, targets: ['superset'] };
+    await auditWhoHad('role:Alpha', { at, json: true }, deps, terminal);
+    return JSON.parse(terminal.lines.join('')).holders;
+  };
+  let other: string;
+
+  beforeEach(async () => {
+    const grant = { actor: 'login:partner', target: 'superset', key: 'role:Alpha', rule: 'r', origin: 'partner' };
+    await world.people.addSubject(world.alice, { issuer: ISSUER, subject: 'sub-x' }, 'partner');
+    await world.audit.append([{ ...grant, person: world.alice, event: 'grant.given' }]);
+    world.clock.fastForward(60_000);
+    other = await unlink(world.alice, 'sub-x');
+    world.clock.fastForward(60_000);
+    await world.audit.append([{ ...grant, person: world.alice, event: 'grant.taken' }]);
+    await world.audit.append([{ ...grant, person: other, event: 'grant.given' }]);
+    world.clock.fastForward(60_000);
+  });
+
+  it('names whose it was at that time, and who was one with them', async () => {
+    const [row = '', ...more] = (await ask('2026-01-02T03:04:30Z')).rows;
+    expect(more).toEqual([]);
+    expect(row).toMatch(
+      new RegExp(`^Alice +${world.alice} .* one with ${other} \\(sub-x\\) until 2026-01-02 03:05:06Z$`),
+    );
+    const until = '2026-01-02T03:05:06.000Z';
+    const apart = [{ person: other, subject: 'sub-x', until }];
+    expect(await holders('2026-01-02T03:04:30Z')).toMatchObject([{ person: world.alice, now: world.alice, apart }]);
+  });
+
+  it('says nothing of it from then on', async () => {
+    expect(await holders('2026-01-02T03:05:30Z')).toMatchObject([{ person: world.alice, apart: [] }]);
+    expect(await holders('2026-01-02T03:07:00Z')).toMatchObject([{ person: other, now: other, apart: [] }]);
+  });
+
+  it('nor when they are one again', async () => {
+    await usersLink(world.alice, other, {}, world, makeTerminal());
+    expect(await holders('2026-01-02T03:04:30Z')).toMatchObject([{ person: world.alice, apart: [] }]);
+  });
+
+  it('names who the other one is by now, and those of whoever they were linked to, but none of before that', async () => {
+    await world.people.addSubject(world.bob, { issuer: ISSUER, subject: 'sub-y' }, 'partner');
+    await world.people.addSubject(world.bob, { issuer: ISSUER, subject: 'sub-z' }, 'crm');
+    await unlink(world.bob, 'sub-y');
+    await usersLink(world.bob, world.alice, {}, world, makeTerminal());
+    const third = await unlink(world.bob, 'sub-z');
+    const { id: carol } = await world.people.ensure({ issuer: ISSUER, subject: 'sub-c' }, 'staff', 'Carol');
+    await usersLink(carol, other, {}, world, makeTerminal());
+    const [holder] = await holders('2026-01-02T03:04:30Z');
+    expect(holder).toMatchObject({ person: world.alice, now: world.bob });
+    expect(holder.apart.map(({ person, subject }: Record<string, string>) => [person, subject])).toEqual([
+      [carol, 'sub-x'],
+      [third, 'sub-z'],
+    ]);
   });
 });

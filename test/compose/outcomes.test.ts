@@ -1,5 +1,5 @@
 import { createOutcomeRecorder } from '../../src/compose/outcomes.ts';
-import type { DecisionRecord } from '../../src/directory/directory.ts';
+import type { DecisionRecord } from '../../src/directory/decisions.ts';
 import type { LoginOutcome } from '../../src/login/context.ts';
 
 function start() {

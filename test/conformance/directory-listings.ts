@@ -6,6 +6,7 @@ import type { State } from './state.ts';
 type World = () => { readonly here: Directory; readonly there: Directory; readonly state: State };
 
 const ISSUER = 'latchgate:source:hr';
+const PARTNER = { issuer: 'https://partner.example', subject: 'p-1' };
 
 async function all<T>(pages: AsyncIterable<readonly T[]>): Promise<T[]> {
   const rows: T[] = [];
@@ -97,11 +98,39 @@ export function describeListings(world: World): void {
       await expect(there.people.absorb(person, person)).rejects.toMatchObject({ code: 'not_found' });
     });
 
+    it('lets nobody in by making one of two, be it at the moment that they are let go of', async () => {
+      const { here, there, state } = world();
+      for (let round = 0; round < 10; round += 1) {
+        const [inside, other] = await here.listings.save([listed(`in-${round}`), listed(`out-${round}`)]);
+        const [person, gone] = [inside?.id ?? '', other?.id ?? ''];
+        const subject = { issuer: ISSUER, subject: `out-${round}` };
+        const goes = () =>
+          round % 2 === 0
+            ? there.people.setDisabled(gone, true)
+            : there.listings.saveGone('hr', [{ ...subject, person: gone, owner: 'hr' }], new Date(state.clock.now()));
+        const isGone = round < 4;
+        if (isGone) await goes();
+        const [linked, went] = await Promise.allSettled([here.people.absorb(person, gone), goes()]);
+        if (isGone) expect(linked.status).toBe('rejected');
+        if (linked.status === 'rejected') {
+          expect(linked.reason).toMatchObject({
+            code: 'usage',
+            message: expect.stringContaining(`${gone} is out, and by this would be let in`),
+          });
+          expect((await here.people.bySubject(subject))?.id).toBe(gone);
+        } else {
+          // Whoever disables somebody who is no more is told so.
+          expect(went.status).toBe(round % 2 === 0 ? 'rejected' : 'fulfilled');
+          expect((await here.people.bySubject(subject))?.id).toBe(person);
+        }
+      }
+    });
+
     it('makes two people of one, each with what is said of them', async () => {
       const { here, there, state } = world();
       const [ann] = await here.listings.save([listed('ann')]);
       const person = ann?.id ?? '';
-      const partner = { issuer: 'https://partner.example', subject: 'p-1' };
+      const partner = PARTNER;
       await here.people.addSubject(person, partner, 'partners');
       await here.people.saveAssertion(person, { ...listed('ann').assertion, ...partner, origin: 'partners' });
       await here.accounts.save({ person, target: 'bi', userName: 'ann', created: true, state: 'intended' });
@@ -111,6 +140,11 @@ export function describeListings(world: World): void {
         [{ issuer: ISSUER, subject: 'ann', person, owner: 'hr' }],
         new Date(state.clock.now()),
       );
+      const isOut = { code: 'usage', message: expect.stringContaining(`latchgate users enable ${person}`) };
+      await expect(there.people.split(person, [partner], 'p-1')).rejects.toMatchObject(isOut);
+      expect((await here.people.bySubject(partner))?.id).toBe(person);
+      await here.people.setDisabled(person, false);
+      await here.people.setDisabled(person, true);
       const other = await there.people.split(person, [partner], 'p-1');
       expect(other).toEqual(await here.people.get(other.id));
       expect(other).toMatchObject({ displayName: 'p-1', disabled: true });
@@ -123,6 +157,72 @@ export function describeListings(world: World): void {
       await expect(there.people.split(other.id, [partner], 'x')).rejects.toMatchObject({ code: 'usage' });
       expect((await here.people.bySubject(partner))?.id).toBe(other.id);
       await expect(there.people.split('p_nobody', [partner], 'x')).rejects.toMatchObject({ code: 'not_found' });
+    });
+
+    it('makes two people of one once, however often it is asked for at once', async () => {
+      const { here, there } = world();
+      const [ann] = await here.listings.save([listed('ann')]);
+      const person = ann?.id ?? '';
+      const partners = [1, 2].map((at) => ({ issuer: 'https://partner.example', subject: `p-${at}` }));
+      for (const partner of partners) await here.people.addSubject(person, partner, 'partners');
+      const asked = [here, there, here, there].map(({ people }, at) =>
+        people.split(person, [at < 2 ? PARTNER : (partners[1] ?? PARTNER)], 'p'),
+      );
+      const answers = await Promise.allSettled(asked);
+      const codes = answers.map((one) => (one.status === 'fulfilled' ? 'done' : one.reason.code));
+      expect([codes.slice(0, 2).sort(), codes.slice(2).sort()]).toEqual([
+        ['done', 'not_found'],
+        ['done', 'not_found'],
+      ]);
+      expect(await here.people.list(10)).toHaveLength(3);
+      expect(await here.people.subjects(person)).toHaveLength(1);
+    });
+
+    it('lets nobody in whom the owner lets go while one is made two', async () => {
+      const { here, there, state } = world();
+      for (let round = 0; round < 20; round += 1) {
+        const subject = `ann-${round}`;
+        const partner = { ...PARTNER, subject };
+        const [ann] = await here.listings.save([listed(subject)]);
+        const person = ann?.id ?? '';
+        await here.people.addSubject(person, partner, 'partners');
+        await here.people.saveAssertion(person, { ...listed(subject).assertion, ...partner, origin: 'partners' });
+        const gone = { issuer: ISSUER, subject, person, owner: 'hr' };
+        // The owner's own subject becomes somebody else, or the partner's does.
+        const moved = round % 2 === 0 ? partner : { issuer: ISSUER, subject };
+        const goes = () => there.listings.saveGone('hr', [gone], new Date(state.clock.now()));
+        const [split] = await Promise.allSettled([here.people.split(person, [moved], 'x'), goes()]);
+        if (split.status === 'rejected') expect(split.reason).toMatchObject({ code: 'usage' });
+        expect(await there.people.bySubject({ issuer: ISSUER, subject })).toMatchObject({
+          owner: 'hr',
+          leftAt: expect.any(Date),
+        });
+        const other = await there.people.bySubject(partner);
+        expect(other?.leftAt === undefined).toBe(split.status === 'fulfilled');
+      }
+    });
+
+    it('says of who has a subject by now what a list says of whom had it when it was read', async () => {
+      const { here, there, state } = world();
+      const [ann] = await here.listings.save([listed('ann')]);
+      const person = ann?.id ?? '';
+      await here.people.addSubject(person, PARTNER, 'partners');
+      await here.people.saveAssertion(person, { ...listed('ann').assertion, ...PARTNER, origin: 'partners' });
+      const other = await here.people.split(person, [{ issuer: ISSUER, subject: 'ann' }], 'ann');
+      const [saved] = await there.listings.save([{ ...listed('ann'), person, description: { displayName: 'New' } }]);
+      expect(saved).toMatchObject({ id: other.id, displayName: 'New', owner: 'hr' });
+      await there.people.saveAssertion(person, listed('ann').assertion);
+      expect((await here.people.assertions(other.id)).map(({ origin }) => origin)).toEqual(['hr']);
+      expect(await here.people.get(person)).toMatchObject({ displayName: 'ann' });
+      const gone = { issuer: ISSUER, subject: 'ann', person, owner: 'hr' };
+      const at = new Date(state.clock.now());
+      expect(await there.listings.saveGone('hr', [gone], at)).toMatchObject([{ id: other.id, leftAt: at }]);
+      expect(await there.listings.saveGone('hr', [gone], at)).toMatchObject([{ id: other.id, leftAt: at }]);
+      const left = await here.people.get(person);
+      expect([left?.owner, left?.leftAt]).toEqual([undefined, undefined]);
+      const named = { ...listed('x').assertion, ...PARTNER, origin: 'partners' };
+      await there.listings.save([{ ...listed('x'), assertion: named, person: other.id, owner: 'hr' }]);
+      expect((await here.people.get(person))?.owner).toBeUndefined();
     });
 
     it('lets the owner alone say who has left, and who is back', async () => {

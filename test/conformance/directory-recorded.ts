@@ -27,7 +27,7 @@ export function describeRecorded(world: World): void {
     it('are what the config says of what is said from now on, and of what was said before when it is stated anew', async () => {
       const { here, state } = world();
       const id = await save('ann', {});
-      const cut = createDirectory(await state.open(), state.clock, (_, { phone: __, ...rest }) => rest);
+      const cut = createDirectory(await state.open(), state.clock, { claims: (_, { phone: __, ...rest }) => rest });
       expect(cut.listings.asRecorded('staff', { phone: '1', unit: 'x' })).toBe('{"unit":"x"}');
       expect(await cut.recorded.restate()).toBe(1);
       expect(await cut.recorded.restate()).toBe(0);
@@ -37,6 +37,34 @@ export function describeRecorded(world: World): void {
       await cut.people.saveAssertion(id, said('ann', { at: new Date(start.getTime() + 1) }));
       expect(await claims(id)).toEqual([['staff', { email: 'ann@acme.test' }, ['a group']]]);
       expect(await here.people.get(id)).toMatchObject({ email: 'ann@acme.test' });
+    });
+
+    it('find people by the address of each, wherever the config says that it is, until it is forgotten', async () => {
+      const { here, state } = world();
+      const of = async (email: string) => (await here.people.byEmail(email)).map(({ id }) => id).sort();
+      const word = (name: string, origin: string, email: string) => ({ ...said(name, { origin }), claims: { email } });
+      const ann = await save('ann');
+      const bob = await save('bob');
+      await here.people.saveAssertion(ann, word('ann', 'staff', 'Ann@Acme.test'));
+      await here.people.saveAssertion(ann, word('ann', 'hr', 'day@acme.test'));
+      await here.people.saveAssertion(bob, word('bob', 'staff', 'ann@acme.test'));
+      expect([await of('ANN@acme.test'), await of('day@acme.test')]).toEqual([[ann, bob].sort(), [ann]]);
+      await here.people.saveAssertion(ann, word('ann', 'staff', 'ann.day@acme.test'));
+      expect([await of('ann@acme.test'), await of('Ann.Day@acme.test')]).toEqual([[bob], [ann]]);
+      const address = ({ claims: { mail } }: { readonly claims: Readonly<Record<string, unknown>> }) =>
+        typeof mail === 'string' ? mail : undefined;
+      const other = createDirectory(await state.open(), state.clock, { address });
+      await here.people.saveAssertion(bob, { ...word('bob', 'hr', 'b@acme.test'), claims: { mail: 'B@acme.test' } });
+      expect(await of('b@acme.test')).toEqual([]);
+      expect(await other.recorded.restate()).toBe(4);
+      expect(await of('b@acme.test')).toEqual([bob]);
+      await here.people.forgetEmail(bob);
+      expect([await other.recorded.restate(), await of('b@acme.test'), await of('ann@acme.test')]).toEqual([0, [], []]);
+      expect(await of('')).toEqual([]);
+      await other.people.saveAssertion(bob, { ...word('bob', 'hr', ''), claims: { mail: 'b@acme.test' } });
+      expect(await of('b@acme.test')).toEqual([bob]);
+      await here.recorded.forget(new Date(start.getTime() + DAY), []);
+      expect(await of('b@acme.test')).toEqual([]);
     });
 
     it('are emptied when they are old, and never where something else speaks for the person', async () => {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import type { AccountLink, DecisionRecord, Directory } from '../../src/directory/directory.ts';
+import type { DecisionRecord } from '../../src/directory/decisions.ts';
+import type { AccountLink, Directory } from '../../src/directory/directory.ts';
 import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import type { Grant } from '../../src/model/entitlement.ts';
 import type { Assertion } from '../../src/model/person.ts';

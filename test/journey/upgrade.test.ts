@@ -72,6 +72,16 @@ it('people, accounts, grants, and who is disabled, are what they were', async ()
   expect(await show('bob@acme.test')).toMatchObject({ disabled: true });
 });
 
+it('people are found by the address that was said of them before there was a place for it', async () => {
+  const found = await until('the addresses', () => {
+    const database = new Libsql(join(journey.folder, 'latchgate.db'));
+    const rows = database.prepare('select address from assertions order by address').raw().all();
+    database.close();
+    return rows.flat().includes(null) ? undefined : rows.flat();
+  });
+  expect(found).toEqual(['ann@acme.test', 'bob@acme.test']);
+});
+
 it('the audit goes on from where it was, and what was there is signed as well', async () => {
   await until(
     'a checkpoint',

@@ -1,6 +1,6 @@
 import { claimsSchema } from '../../src/login/schema.ts';
 import type { MappedTarget, MappingConfig, OriginConfig } from '../../src/mapping/config.ts';
-import type { RememberedAssertion } from '../../src/mapping/mapping.ts';
+import type { RememberedAssertion } from '../../src/mapping/reading.ts';
 import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../../src/mapping/schema.ts';
 
 /** A mapping's config as it stands in a file: members left out get the defaults of the schemas. */

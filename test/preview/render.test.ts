@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PreviewChange } from '../../src/preview/compare.ts';
-import type { Preview, PreviewPerson } from '../../src/preview/preview.ts';
+import type { Preview, PreviewPerson } from '../../src/preview/outcome.ts';
 import { renderPreviewMarkdown } from '../../src/preview/render-markdown.ts';
 import { renderPreviewText } from '../../src/preview/render-text.ts';
 

@@ -1,5 +1,5 @@
 import { compilePrivileged } from '../../src/mapping/privileged.ts';
-import type { Preview } from '../../src/preview/preview.ts';
+import type { Preview } from '../../src/preview/outcome.ts';
 import type { Side } from '../../src/preview/side.ts';
 import { MemoryTarget } from '../provisioning/memory-target.ts';
 import { mappingOf, type World, type WorldOptions } from '../provisioning/world.ts';

@@ -33,6 +33,41 @@ it.each([
   }
 });
 
+describe('finds whom an address may mean by what each door says of them, and not by the last word alone:', () => {
+  const found = async (...people: readonly (readonly string[])[]) => {
+    const directory = createDirectory(await openDatabase('sqlite::memory:'), { now: () => at.getTime() });
+    try {
+      const ids: string[] = [];
+      for (const [who, emails] of people.entries()) {
+        const subject = { subject: `p${who}`, at };
+        const { id } = await directory.people.ensure({ ...said('staff', false), ...subject }, 'staff', 'P');
+        ids.push(id);
+        for (const [door, email] of emails.entries()) {
+          const word = { ...said(door === 0 ? 'staff' : 'hr', false), ...subject, claims: { ...claims, email } };
+          await directory.people.addSubject(id, word, word.origin);
+          await directory.people.saveAssertion(id, word);
+        }
+      }
+      const mapping = mappingOf({ origins: ['staff', 'hr', 'partners'] });
+      const deps = { directory, mapping, join: JOIN, privileged: [] };
+      const person = await personByEmail(deps, said('partners', false));
+      return person === undefined ? undefined : ids.indexOf(person.id);
+    } finally {
+      await directory.close();
+    }
+  };
+
+  it('one of two who have it by one door is neither', async () => {
+    expect(await found(['ann@acme.test'], ['Ann@ACME.test', 'ann.day@acme.test'])).toBeUndefined();
+  });
+  it('the one who has it by one door is', async () => {
+    expect(await found(['bob@acme.test'], ['ann@acme.test', 'ann.day@acme.test'])).toBe(1);
+  });
+  it('nobody who has it by no door any more', async () => {
+    expect(await found(['ann.day@acme.test', 'day@acme.test'])).toBeUndefined();
+  });
+});
+
 it.each([
   [{}, true],
   [{ email_verified: true }, true],

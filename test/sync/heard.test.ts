@@ -71,3 +71,63 @@ it('leaves the accounts of whom a login speaks for and could not place, and no o
   expect(await takenByHr()).toEqual(['disable eve', 'revoke p group:team-b']);
   expect(world.accounts()).toMatchObject({ bob1: 'group:team-b', bob2: 'group:team-b', eve: '(group:team-b)' });
 });
+
+describe.each(['mapped', 'all'] as const)('under %s, once both sources were heard', (manage) => {
+  beforeEach(async () => {
+    await start({ manage });
+    world.crm.add('p', { groups: ['team-b'] });
+    world.crm.add('q', { groups: ['team-a'] });
+    for (const sync of ['hr', 'crm', 'hr', 'crm']) await world.run(sync);
+    addAccounts('r');
+    const q = [...world.bi.accounts.values()].find(({ userName }) => userName === 'q');
+    const team = [...world.bi.entitlements.values()].find(({ name }) => name === 'team-b');
+    q?.entitlements.add(team?.id ?? '');
+  });
+  const takes = manage === 'all' ? ['disable r', 'revoke q group:team-b'] : ['revoke q group:team-b'];
+  const takenByCrm = async () => {
+    const { plan } = await world.run('crm');
+    return lines(plan.changes).filter((line) => /revoke|disable/.test(line));
+  };
+  const NEW: Readonly<Record<string, () => void>> = {
+    'refuses what is said of them': () => {
+      for (const who of ['q', 'r']) world.hr.add(who, { groups: ['team-b'], email: 5 });
+    },
+    'has entries that name nobody': () => {
+      world.hr.end = { complete: true, unreadable: 2, notes: [] };
+    },
+    'has them twice': () => {
+      for (const who of ['q', 'r']) world.hr.add(who, { groups: ['team-b'] });
+      world.hr.again = ['q', 'r'].map((subject) => ({ subject, active: true, claims: {} }));
+    },
+  };
+
+  it.each(Object.keys(NEW))(
+    'leaves to people who are new to the other source what they have while it %s',
+    async (what) => {
+      NEW[what]?.();
+      await world.run('hr');
+      const { notes } = await world.plan('crm');
+      expect(notes).toEqual([expect.stringContaining('the sync hr was not applied whole')]);
+      expect(await takenByCrm()).toEqual([]);
+      expect(world.accounts()).toMatchObject({ q: 'group:team-a group:team-b', r: 'group:team-b' });
+      Object.assign(world.hr, { again: [], end: { complete: true, unreadable: 0, notes: [] } });
+      for (const who of ['q', 'r']) world.hr.add(who, { groups: ['team-b'] });
+      expect(await world.run('hr')).toMatchObject({ outcome: 'applied' });
+      expect(await takenByCrm()).toEqual([]);
+      for (const who of ['q', 'r']) world.hr.people.delete(who);
+      await world.run('hr', { approve: true });
+      expect(world.accounts()).toMatchObject({ q: 'group:team-a' });
+    },
+  );
+
+  it('goes by what the other source said last of people whom it refuses now', async () => {
+    world.hr.add('p', { email: 5 });
+    await world.run('hr');
+    expect(await takenByCrm()).toEqual(takes);
+    expect(world.accounts()).toMatchObject({ p: 'group:team-a group:team-b' });
+  });
+
+  it('takes what nobody gives', async () => {
+    expect(await takenByCrm()).toEqual(takes);
+  });
+});

@@ -83,7 +83,7 @@ export class SyncWorld {
   async open(options: SyncWorldOptions = {}): Promise<this> {
     const clock = options.clock ?? { now: () => this.now };
     this.database = await openDatabase(options.database ?? 'sqlite::memory:');
-    this.directory = this.#watched(createDirectory(this.database, clock, options.record), '');
+    this.directory = this.#watched(createDirectory(this.database, clock, recording(options)), '');
     this.audit = this.#watched(createAudit(this.database, clock), 'audit.');
     for (const name of ['Admin', 'Alpha', 'Gamma']) this.bi.addEntitlement({ kind: 'role', name });
     this.configure(options);
@@ -128,7 +128,7 @@ export class SyncWorld {
       together: (work) =>
         inOneTransaction(this.database, (within) =>
           work({
-            directory: this.#watched(createDirectory(within, clock, options.record), 'together.'),
+            directory: this.#watched(createDirectory(within, clock, recording(options)), 'together.'),
             audit: this.#watched(createAudit(within, clock), 'together.audit.'),
           }),
         ),
@@ -284,6 +284,10 @@ function mappingConfig(options: SyncWorldOptions) {
     default: options.byDefault ?? {},
     targets: { bi: { type: 'superset' }, side: { type: 'superset' } },
   });
+}
+
+function recording({ record }: SyncWorldOptions) {
+  return record === undefined ? {} : { claims: record };
 }
 
 function readOnly(target: Target): Target {

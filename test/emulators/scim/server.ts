@@ -25,6 +25,8 @@ export interface ScimEmulator {
   /** The base address, without a slash at the end. */
   readonly url: string;
   readonly token: string;
+  /** Those that hold; at first `token` alone. */
+  readonly tokens: Set<string>;
   readonly state: State;
   readonly requests: RequestRecord[];
   readonly faults: Faults<State>;
@@ -47,6 +49,7 @@ export async function startScimEmulator(options: Partial<Options> = {}): Promise
   return {
     url: running.base,
     token: running.token,
+    tokens: running.tokens,
     state: running.state,
     requests: running.requests,
     faults: running.faults,
@@ -57,6 +60,7 @@ export async function startScimEmulator(options: Partial<Options> = {}): Promise
 class Running {
   base = '';
   readonly token = 'a-token-of-the-emulator-that-is-long-enough';
+  readonly tokens = new Set([this.token]);
   readonly state = emptyState();
   readonly requests: RequestRecord[] = [];
   readonly faults = new Faults<State>(() => structuredClone(this.state));
@@ -101,7 +105,8 @@ class Running {
   private answer(request: IncomingMessage, target: string, text: string, record: RequestRecord): Reply {
     try {
       const url = new URL(target, this.base);
-      if (request.headers.authorization !== `Bearer ${this.token}`) throw new Refusal(401, 'no token of ours');
+      const [, token = ''] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? [];
+      if (!this.tokens.has(token)) throw new Refusal(401, 'no token of ours');
       if (!url.pathname.startsWith(`${BASE}/`)) throw new Refusal(404, 'no such endpoint');
       record.body = text === '' ? undefined : parseBody(text, request.headers['content-type']);
       return this.route(request, url, text, record.body);

@@ -64,7 +64,7 @@ let server: TdsServer;
 let relay: Relay;
 beforeAll(async () => {
   server = await startTdsServer({
-    password: PASSWORD,
+    passwords: new Set([PASSWORD]),
     answer: (sql) => {
       if (sql === ALLOWS_SNAPSHOT) return allowsSnapshot;
       if (refusesSnapshot) {

@@ -43,7 +43,7 @@ export interface TdsServer {
 
 export interface TdsServerOptions {
   /** Undefined: everybody may come in. */
-  readonly password?: string;
+  readonly passwords?: ReadonlySet<string>;
   readonly answer: (sql: string) => TdsAnswer;
 }
 
@@ -87,7 +87,7 @@ async function serve(socket: Socket, options: TdsServerOptions, logins: TdsLogin
     else if (type === LOGIN7) {
       const login = readLogin(body);
       logins.push(login);
-      const isIn = options.password === undefined || login.password === options.password;
+      const isIn = options.passwords === undefined || options.passwords.has(login.password);
       await send(
         socket,
         isIn ? [loginAck(), done()] : [error(18_456, `Login failed for user '${login.user}'.`), done(true)],
