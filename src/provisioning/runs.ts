@@ -59,7 +59,7 @@ interface Running {
 }
 
 const ACCOUNT_CACHE_MS = 2_000;
-const ACCOUNT_CACHE_SIZE = 5_000;
+const ACCOUNT_CACHE_SIZE = 1_500;
 
 /**
  * Reconciles under way and what they led to. Work on one account of one person is shared: callers who want the same

@@ -9,7 +9,7 @@ import { areGroupsTooLong, identityHeaders } from './identity-headers.ts';
 import { headerLines } from './upstream/request-head.ts';
 
 /** Sessions whose headers are kept ready. */
-const MAX_SESSIONS = 3_000;
+const MAX_SESSIONS = 1_500;
 /** People of whom it is known how much they have under way. */
 const MAX_SHARES = 10_000;
 /** How long an account counts as ready without being asked for again. */

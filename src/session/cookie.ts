@@ -8,7 +8,7 @@ import { sessionHandle } from './seal.ts';
 import type { Session, SessionStore } from './store.ts';
 
 /** Verified cookies that are remembered, so that the hot path does neither HMAC nor hash. */
-const REMEMBERED = 3_000;
+const REMEMBERED = 2_000;
 
 const BARE_NAMES = [
   'latchgate',

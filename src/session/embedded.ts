@@ -31,12 +31,13 @@ const TOUCHES_BEHIND_MS = 60_000;
 const PRUNE_EVERY_MS = 60_000;
 /** Longer than any call takes: a save that was under way when the session ended does not bring it back. */
 const ENDED_KEPT_MS = 15 * 60_000;
-const CACHED_SESSIONS = 3_000;
+/** Of use for a second: nobody has more requests in one than this. */
+const CACHED_SESSIONS = 1_500;
 
 export interface EmbeddedSessionsOptions {
   readonly clock: Clock;
   readonly log?: Pick<Log, 'warn'>;
-  /** Records kept decrypted in memory. Default 3,000. */
+  /** Records kept decrypted in memory. Default 1,500. */
   readonly cached?: number;
 }
 
