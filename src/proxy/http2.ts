@@ -78,6 +78,7 @@ export class Http2Front {
 
   #watch(session: ServerHttp2Session): void {
     let streams = 0;
+    closeBetweenReads(session);
     this.#sessions.add(session);
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.on('stream', (stream: ServerHttp2Stream) => {
@@ -127,6 +128,16 @@ export class Http2Front {
     this.#options.accept(server);
     carry(stream, request, hasBody, this.#options.stallMs ?? STALL_MS);
   }
+}
+
+/**
+ * Node closes the session as soon as a client says GOAWAY, in the middle of what it reads. A request that stands behind
+ * it in the same read is then refused there and then, by which Node frees memory that the read goes on with
+ * (nodejs/node#64113): anybody could end the process. Closed later, the request is served.
+ */
+function closeBetweenReads(session: ServerHttp2Session): void {
+  const { close } = session;
+  session.close = (callback) => void setImmediate(() => close.call(session, callback));
 }
 
 /** How HTTP/1.1 finds the end of a body; an announced length says it already. */

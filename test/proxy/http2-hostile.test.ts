@@ -7,6 +7,7 @@ import {
   END_HEADERS,
   END_STREAM,
   frame,
+  GOAWAY,
   HEADERS,
   headerBlock,
   INTERNAL_ERROR,
@@ -273,6 +274,21 @@ describe('a connection that means harm', () => {
     expect(await isServed()).toBe(true);
     client.socket.destroy();
     expect(upstream.seen.length).toBeLessThan(count);
+  });
+
+  it('may ask behind its GOAWAY, in one piece with it, over and over: Node would use memory that it has freed', async () => {
+    const goaway = frame(GOAWAY, 0, 0, Buffer.concat([number(0), number(0)]));
+    const asked = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, at) => open(from + at, ALICE, END_HEADERS | END_STREAM));
+    for (let round = 0; round < 40; round += 1) {
+      const client = await RawClient.open(world);
+      client.send(...asked(0, 20), goaway, ...asked(20, 40));
+      await client.until(() => [HEADERS, RST_STREAM].some((type) => client.of(id(39), type)), 'an end');
+      const last = client.of(id(39), HEADERS);
+      expect([last && statusIn(last.payload), client.of(id(39), RST_STREAM)]).toEqual([200, undefined]);
+      await client.until(() => client.closed, 'the connection is closed');
+    }
+    expect(await isServed()).toBe(true);
   });
 
   it('cannot blow up a small head to a large one', async () => {
