@@ -78,7 +78,7 @@ export class Http2Front {
 
   #watch(session: ServerHttp2Session): void {
     let streams = 0;
-    closeBetweenReads(session);
+    endBetweenReads(session);
     this.#sessions.add(session);
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.on('stream', (stream: ServerHttp2Stream) => {
@@ -131,13 +131,21 @@ export class Http2Front {
 }
 
 /**
- * Node closes the session as soon as a client says GOAWAY, in the middle of what it reads. A request that stands behind
- * it in the same read is then refused there and then, by which Node frees memory that the read goes on with
- * (nodejs/node#64113): anybody could end the process. Closed later, the request is served.
+ * Node ends the session as soon as a client says GOAWAY, in the middle of what it reads. By a request that stands behind
+ * it in the same read it then uses memory that it has freed, or comes upon a stream that nobody listens to
+ * (nodejs/node#64113): anybody could end the process. What is ended after the read is ended in peace.
  */
-function closeBetweenReads(session: ServerHttp2Session): void {
-  const { close } = session;
-  session.close = (callback) => void setImmediate(() => close.call(session, callback));
+function endBetweenReads(session: ServerHttp2Session): void {
+  const later = (end: () => void): void => {
+    Reflect.deleteProperty(session, 'close');
+    Reflect.deleteProperty(session, 'destroy');
+    setImmediate(end);
+  };
+  session.on('goaway', () => {
+    // One of them is called next, and nothing in between.
+    session.close = (done) => later(() => session.close(done));
+    session.destroy = (error, code) => later(() => session.destroy(error, code));
+  });
 }
 
 /** How HTTP/1.1 finds the end of a body; an announced length says it already. */
