@@ -101,6 +101,8 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   });
   server.on('request', (req, res) => serve(req, res, false));
   server.on('checkContinue', (req, res) => serve(req, res, true));
+  // Nobody has to know what is expected (RFC 9110 §10.1.1). By itself Node would answer, and nothing would be looked at.
+  server.on('checkExpectation', (req, res) => serve(req, res, false));
   server.on('upgrade', (req, socket, head) => {
     const connection = connections.of(socket);
     connection.isUnused = false;

@@ -66,6 +66,34 @@ describe('what stands behind a request that was refused for its form', () => {
   });
 });
 
+describe('a request that expects what nobody knows', () => {
+  const EXPECT = 'Expect: foo\r\n';
+
+  it('is answered as any other', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    const answer = parseAnswer(await exchange(port, get('/first', `${EXPECT}Connection: close\r\n`)));
+    expect([answer.status, answer.body, answer.headers('x-request-id').length]).toEqual([200, 'hello', 1]);
+    expect(upstream.seen.map(({ rawHeaders }) => rawHeaders.includes('Expect'))).toEqual([false]);
+  });
+
+  it.each(REFUSED)('is refused as any other, with what stands behind it: %s', async (_what, refused) => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    const raw = await exchange(port, refused.replace('\r\n', `\r\n${EXPECT}`) + get('/smuggled'));
+    expect(raw.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 400']);
+    expect(upstream.seen).toEqual([]);
+  });
+
+  it('has nobody suffer when the one behind it breaks off', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    const broken = `POST /broken HTTP/1.1\r\n${OWN}Transfer-Encoding: chunked\r\n\r\nzz\r\n`;
+    await exchange(port, get('/first', EXPECT) + broken);
+    expect((await ask(port, 'GET /after')).status).toBe(200);
+  });
+});
+
 interface Client {
   readonly socket: Socket;
   raw: string;
