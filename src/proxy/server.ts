@@ -110,6 +110,8 @@ export function createPublicServer(deps: PublicServerDeps): Server {
     else proxy.handleUpgrade(req, socket, head);
   });
   server.on('connect', (_req, socket) => {
+    // Node hears none of its errors any more, and one that nobody hears ends the process.
+    socket.on('error', () => socket.destroy());
     if (connections.of(socket).isOver || connections.isAnswering(socket)) socket.destroy();
     else refuseOnSocket(socket, new LatchgateError('method_not_allowed', 'CONNECT is not served'), newRequestId());
   });
