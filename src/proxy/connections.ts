@@ -48,7 +48,7 @@ export class Connections {
   takeOver(socket: Duplex): boolean {
     const [res, ...more] = this.#all.get(socket)?.answers ?? [];
     if (res === undefined) return true;
-    if (more.length > 0 || res.req.complete || res.headersSent) return false;
+    if (more.length > 0 || res.req.complete || res.headersSent || res.socket !== socket) return false;
     res.detachSocket(socket as Socket);
     return true;
   }

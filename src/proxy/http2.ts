@@ -2,6 +2,7 @@ import { type ClientRequest, type IncomingMessage, request as sendRequest } from
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { Http2End, reset } from './http2-end.ts';
 import { toAnswerHeaders, toRequestHead } from './http2-headers.ts';
 import { createPipe } from './http2-pipe.ts';
 
@@ -31,7 +32,7 @@ export interface Http2Options {
 export class Http2Front {
   readonly #options: Http2Options;
   readonly #server: Http2Server;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sessions = new Map<ServerHttp2Session, Http2End>();
 
   constructor(options: Http2Options) {
     this.#options = options;
@@ -64,32 +65,23 @@ export class Http2Front {
     this.#server.emit('connection', socket);
   }
 
-  /**
-   * Closes each connection when its last stream has ended. What a client sends before it hears of that is not looked at,
-   * and it knows that it may ask again elsewhere (RFC 9113 §6.8).
-   */
+  /** Each connection is closed when its last stream has ended. */
   end(): void {
-    for (const session of this.#sessions) if (!session.closed) session.close();
+    for (const end of this.#sessions.values()) end.begin();
   }
 
   destroy(): void {
-    for (const session of this.#sessions) session.destroy();
+    for (const session of this.#sessions.keys()) session.destroy();
   }
 
   #watch(session: ServerHttp2Session): void {
-    let streams = 0;
-    this.#sessions.add(session);
+    const end = new Http2End(session);
+    this.#sessions.set(session, end);
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    session.on('stream', (stream: ServerHttp2Stream) => {
-      streams += 1;
-      stream.once('close', () => {
-        streams -= 1;
-      });
-    });
     // Streams that wait for an upstream are silent for long; a connection without any has nothing to wait for.
     session.setTimeout(this.#options.idleMs);
     session.on('timeout', () => {
-      if (streams === 0) session.close();
+      if (!end.hasStreams) end.begin();
     });
     session.on('error', () => {});
     session.once('close', () => this.#sessions.delete(session));
@@ -102,7 +94,7 @@ export class Http2Front {
     const head = toRequestHead(raw);
     // A stream that is reset says what is wrong to the one program that can have made it (RFC 9113 §8.1.1).
     if (head === undefined) {
-      stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+      reset(stream, constants.NGHTTP2_PROTOCOL_ERROR);
       return;
     }
     const { client, server } = createPipe(stream.session?.socket?.remoteAddress);
@@ -119,7 +111,7 @@ export class Http2Front {
     } catch {
       // A path or value that HTTP/1.1 cannot carry.
       client.destroy();
-      stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+      reset(stream, constants.NGHTTP2_PROTOCOL_ERROR);
       return;
     }
     // As for requests: beyond a limit Node would leave headers out without a word.
@@ -137,8 +129,8 @@ function framing(hasLength: boolean, hasBody: boolean): readonly string[] {
 
 /** Joins a stream and the exchange that carries it, until either is over. */
 function carry(stream: ServerHttp2Stream, request: ClientRequest, hasBody: boolean, stallMs: number): void {
-  // Not `close`, which would first say that the answer is complete.
-  const breakOff = (): void => void stream.destroy(new Error('the exchange broke off'));
+  // Not `close`, which would first say that the answer is complete. Between two reads, as `reset`.
+  const breakOff = (): void => void setImmediate(() => stream.destroy(new Error('the exchange broke off')));
   if (hasBody) stream.pipe(request);
   else {
     stream.resume();
@@ -174,6 +166,6 @@ function answerOn(stream: ServerHttp2Stream, answer: IncomingMessage): void {
   answer.once('end', () => stream.end());
   stream.once('finish', () => {
     // The whole answer is there: the rest of the request's body is not wanted (RFC 9113 §8.1).
-    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+    if (!stream.readableEnded) reset(stream, constants.NGHTTP2_NO_ERROR);
   });
 }

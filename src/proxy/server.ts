@@ -101,6 +101,8 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   });
   server.on('request', (req, res) => serve(req, res, false));
   server.on('checkContinue', (req, res) => serve(req, res, true));
+  // Nobody has to know what is expected (RFC 9110 §10.1.1). By itself Node would answer, and nothing would be looked at.
+  server.on('checkExpectation', (req, res) => serve(req, res, false));
   server.on('upgrade', (req, socket, head) => {
     const connection = connections.of(socket);
     connection.isUnused = false;
@@ -108,6 +110,8 @@ export function createPublicServer(deps: PublicServerDeps): Server {
     else proxy.handleUpgrade(req, socket, head);
   });
   server.on('connect', (_req, socket) => {
+    // Node hears none of its errors any more, and one that nobody hears ends the process.
+    socket.on('error', () => socket.destroy());
     if (connections.of(socket).isOver || connections.isAnswering(socket)) socket.destroy();
     else refuseOnSocket(socket, new LatchgateError('method_not_allowed', 'CONNECT is not served'), newRequestId());
   });

@@ -7,6 +7,7 @@ import {
   END_HEADERS,
   END_STREAM,
   frame,
+  GOAWAY,
   HEADERS,
   headerBlock,
   INTERNAL_ERROR,
@@ -273,6 +274,26 @@ describe('a connection that means harm', () => {
     expect(await isServed()).toBe(true);
     client.socket.destroy();
     expect(upstream.seen.length).toBeLessThan(count);
+  });
+
+  // Else Node would use memory that it has freed, or abort: the process would be gone.
+  it.each([
+    ['in peace', 0],
+    ['for an error', 2],
+  ])('may ask behind its GOAWAY, in one piece with it, over and over: %s', async (_why, code) => {
+    const goaway = frame(GOAWAY, 0, 0, Buffer.concat([number(0), number(code)]));
+    const asked = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, at) => open(from + at, ALICE, END_HEADERS | END_STREAM));
+    const sent = [open(40, POST, END_HEADERS), frame(DATA, END_STREAM, id(40), 'hello')];
+    for (let round = 0; round < 5; round += 1) {
+      const client = await RawClient.open(world);
+      client.send(...asked(0, 20), goaway, ...asked(20, 40), ...sent);
+      await client.until(() => client.closed, 'the end of the connection');
+      const answers = client.frames.filter(({ type }) => type === HEADERS);
+      // In peace each is answered, and by no refusal.
+      if (code === 0) expect(answers.map(({ payload }) => statusIn(payload))).toEqual(Array(41).fill(200));
+    }
+    expect(await isServed()).toBe(true);
   });
 
   it('cannot blow up a small head to a large one', async () => {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { ask, closeAll, exchange, onClose, parseAnswer, startUpstream, startWorld, until } from './harness.ts';
 
 afterEach(closeAll);
@@ -63,6 +65,34 @@ describe('what stands behind a request that was refused for its form', () => {
     await until(() => client.isClosed, 'the connection is closed');
     expect(client.raw.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 400']);
     expect(upstream.seen.map(({ url }) => url)).toEqual(['/before']);
+  });
+});
+
+describe('a request that expects what nobody knows', () => {
+  const EXPECT = 'Expect: foo\r\n';
+
+  it('is answered as any other', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    const answer = parseAnswer(await exchange(port, get('/first', `${EXPECT}Connection: close\r\n`)));
+    expect([answer.status, answer.body, answer.headers('x-request-id').length]).toEqual([200, 'hello', 1]);
+    expect(upstream.seen.map(({ rawHeaders }) => rawHeaders.includes('Expect'))).toEqual([false]);
+  });
+
+  it.each(REFUSED)('is refused as any other, with what stands behind it: %s', async (_what, refused) => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    const raw = await exchange(port, refused.replace('\r\n', `\r\n${EXPECT}`) + get('/smuggled'));
+    expect(raw.match(/HTTP\/1\.1 \d{3}/g)).toEqual(['HTTP/1.1 400']);
+    expect(upstream.seen).toEqual([]);
+  });
+
+  it('has nobody suffer when the one behind it breaks off', async () => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    const broken = `POST /broken HTTP/1.1\r\n${OWN}Transfer-Encoding: chunked\r\n\r\nzz\r\n`;
+    await exchange(port, get('/first', EXPECT) + broken);
+    expect((await ask(port, 'GET /after')).status).toBe(200);
   });
 });
 
@@ -163,6 +193,25 @@ describe('a request that breaks off in its body', () => {
 });
 
 describe('a connection that goes away', () => {
+  it.each([
+    ['CONNECT', 'CONNECT bi.example.com:80 HTTP/1.1\r\nHost: bi.example.com\r\n\r\n'],
+    ['a WebSocket', get('/ws', UPGRADE)],
+    ['h2c', get('/', 'Connection: Upgrade\r\nUpgrade: h2c\r\n')],
+    ['a request that is refused', get('/a%2fb')],
+    ['no HTTP', '\x16\x03\x01\x02\x00'],
+  ])('by a reset, as it is answered, takes nobody along: %s', async (_what, bytes) => {
+    const upstream = await startUpstream();
+    const { port } = await startWorld({ upstream: upstream.url });
+    for (let round = 0; round < 100; round += 1) {
+      const { socket } = open(port);
+      await once(socket, 'connect');
+      socket.write(bytes);
+      if (round % 2 === 0) await turn();
+      socket.resetAndDestroy();
+    }
+    expect((await ask(port, 'GET /after')).status).toBe(200);
+  });
+
   it('takes all of its requests along, also those whose answers waited for their turn', async () => {
     let gone = 0;
     const upstream = await startUpstream((_req, res) => {
