@@ -10,7 +10,7 @@ import { applyPatch } from './protocol/patch.ts';
 import type { Dropped } from './protocol/report.ts';
 import { groupType } from './protocol/resource-types.ts';
 import { assertVersion, isTold, type Push, type Pushed } from './push.ts';
-import { lockGroupsWithin } from './store/group-locks.ts';
+import { lockGroupsOf, lockGroupsWithin } from './store/group-locks.ts';
 import { groupById, insertGroup, removeGroup, replaceGroup, type StoredGroup } from './store/groups.ts';
 import { usersWithin } from './store/members.ts';
 import { owedGroup } from './store/owed.ts';
@@ -60,6 +60,7 @@ export async function patchGroup(push: Push, id: string, json: unknown): Promise
 export async function deleteGroup(push: Push, id: string): Promise<Pushed<StoredGroup>> {
   return push.write(async ({ db, note, lock }) => {
     const client = push.client.name;
+    if (lock) await lockGroupsOf(db, client, id);
     const before = await groupById(db, client, id, lock);
     if (before === undefined) throw unknown();
     assertVersion(push, before.version);

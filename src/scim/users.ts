@@ -9,6 +9,7 @@ import { applyPatch } from './protocol/patch.ts';
 import type { Dropped } from './protocol/report.ts';
 import { userType } from './protocol/resource-types.ts';
 import { assertVersion, isTold, type Push, type Pushed } from './push.ts';
+import { lockGroupsOf } from './store/group-locks.ts';
 import { dropMembershipsOf } from './store/members.ts';
 import { owedUser } from './store/owed.ts';
 import { newResourceId } from './store/resource-id.ts';
@@ -72,6 +73,7 @@ export async function patchUser(push: Push, id: string, json: unknown): Promise<
 export async function deleteUser(push: Push, id: string): Promise<Pushed<StoredUser>> {
   return push.write(async ({ db, note, lock }) => {
     const client = push.client.name;
+    if (lock) await lockGroupsOf(db, client, id);
     const before = await userById(db, client, id, lock);
     if (before === undefined) throw unknown();
     assertVersion(push, before.version);

@@ -3,8 +3,9 @@ import { type Database, openDatabase } from '../../src/directory/database.ts';
 import type { Tables } from '../../src/directory/tables.ts';
 import { createGroup, deleteGroup, patchGroup } from '../../src/scim/groups.ts';
 import type { Push, Pushed } from '../../src/scim/push.ts';
-import { groupsOf } from '../../src/scim/store/members.ts';
-import { createUser } from '../../src/scim/users.ts';
+import { groupById } from '../../src/scim/store/groups.ts';
+import { groupsOf, membersOf } from '../../src/scim/store/members.ts';
+import { createUser, deleteUser } from '../../src/scim/users.ts';
 import { patchOf, scimUser } from '../journey/scim-client.ts';
 import { type RunningPostgres, startPostgres } from '../services/postgres.ts';
 
@@ -80,6 +81,23 @@ async function hears(first: (by: Push) => Promise<Pushed<unknown>>, second: (by:
   return { heard, isConcerned: users.includes(alice) };
 }
 
+/** Locks a group, has somebody do what waits for it, and says whether the member is still to be had then. */
+async function canHaveMember(
+  [group, table, member]: readonly [string, 'scim_users' | 'scim_groups', string],
+  meanwhile: (by: Push) => Promise<unknown>,
+): Promise<boolean> {
+  const { isFree, other } = await database.transaction(async (db) => {
+    await groupById(db, CLIENT, group, true);
+    const waits = meanwhile(push());
+    while (!(await isWaiting())) await new Promise((resolve) => setTimeout(resolve, 20));
+    const row = sql`select 1 from ${sql.table(table)} where client = ${CLIENT} and id = ${member}`;
+    const free = await sql`${row} for update skip locked`.execute(db);
+    return { isFree: free.rows.length === 1, other: waits };
+  });
+  await other;
+  return isFree;
+}
+
 async function isWaiting(): Promise<boolean> {
   const { rows } = await database.run((db) =>
     sql<{ waiting: number }>`select count(*)::int as waiting from pg_locks where not granted`.execute(db),
@@ -115,4 +133,13 @@ describe('two changes of nested groups at once on PostgreSQL', () => {
       expect(isConcerned || !heard.includes(name)).toBe(true);
     }
   });
+});
+
+it('who is deleted waits for a change of their group without keeping it from its members', async () => {
+  const bob = (await createUser(push(), scimUser('bob'))).resource.id;
+  const inner = await groupOf('kept');
+  const group = await groupOf('keeping', bob, inner);
+  expect(await canHaveMember([group, 'scim_users', bob], (by) => deleteUser(by, bob))).toBe(true);
+  expect(await canHaveMember([group, 'scim_groups', inner], (by) => deleteGroup(by, inner))).toBe(true);
+  expect(await database.run((db) => membersOf(db, CLIENT, group))).toEqual([]);
 });
