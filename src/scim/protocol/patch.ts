@@ -46,6 +46,20 @@ export function applyPatch(type: ResourceType, attributes: ScimObject, json: unk
   return resultOf(draft, report);
 }
 
+/**
+ * The same of a resource that is sent whole (PUT) and cannot be read as one. undefined: nobody is switched off by it, or it
+ * is refused for how much it is.
+ */
+export function switchedOffBy(
+  type: ResourceType,
+  attributes: ScimObject,
+  json: unknown,
+  thrown: unknown,
+): PatchResult | undefined {
+  if (!isRefused(thrown) || !isJsonObject(json)) return undefined;
+  return switchedOff(type, attributes, [{ op: 'replace', path: undefined, value: json }]);
+}
+
 function resultOf(draft: Draft, report: Report): PatchResult {
   return {
     attributes: draft.attributes,

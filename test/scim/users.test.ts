@@ -1,0 +1,74 @@
+import { type Database, openDatabase } from '../../src/directory/database.ts';
+import { ScimError } from '../../src/scim/protocol/error.ts';
+import type { Push, Pushed } from '../../src/scim/push.ts';
+import type { StoredUser } from '../../src/scim/store/users.ts';
+import { createUser, patchUser, replaceUserBy } from '../../src/scim/users.ts';
+import { patchOf, scimUser } from '../journey/scim-client.ts';
+
+let database: Database;
+let clock = 0;
+let notes: { readonly event: string; readonly dropped?: readonly string[] }[] = [];
+beforeEach(async () => {
+  database = await openDatabase('sqlite::memory:');
+  notes = [];
+});
+afterEach(() => database.close());
+
+function push(): Push {
+  return {
+    client: { name: 'okta', config: {} as Push['client']['config'], ownerOf: () => 'okta' },
+    now: () => ++clock,
+    read: (work) => database.run(work),
+    write: (work) => database.transaction((db) => work({ db, note: (entry) => notes.push(entry), lock: false })),
+  };
+}
+
+describe('a request that switches a user off', () => {
+  let ann: string;
+  beforeEach(async () => {
+    ann = (await createUser(push(), scimUser('ann'))).resource.id;
+    await createUser(push(), scimUser('ben'));
+  });
+
+  const twice = [
+    { value: 'a@acme.test', primary: true },
+    { value: 'b@acme.test', primary: true },
+  ];
+
+  it.each([
+    ['two primary addresses', { emails: twice }, 'emails (refused)', { emails: scimUser('ann')['emails'] }],
+    ['a title that is no text', { title: 7 }, 'title (refused)', {}],
+    ['the name of another user', { userName: 'BEN@acme.test' }, 'userName (refused)', { userName: 'ann@acme.test' }],
+    ['the externalId of another user', { externalId: 'ben' }, 'externalId (refused)', { externalId: 'ann' }],
+  ])('by PUT does so beside %s, and changes what else can be', async (_what, wrong, dropped, kept) => {
+    const leaving = { ...scimUser('ann'), nickName: 'Annie', ...wrong };
+    await expect(replaceUserBy(push(), ann, leaving)).rejects.toBeInstanceOf(ScimError);
+    const { resource, users } = await replaceUserBy(push(), ann, { ...leaving, active: 'False' });
+    expect(resource.attributes).toEqual({
+      ...scimUser('ann'),
+      schemas: undefined,
+      ...kept,
+      nickName: 'Annie',
+      active: false,
+    });
+    expect([users, notes.at(-1)?.dropped]).toEqual([[ann], [dropped]]);
+  });
+
+  it('by PATCH does so beside the name of another user', async () => {
+    const rename = { op: 'replace', path: 'userName', value: 'ben@acme.test' };
+    await expect(patchUser(push(), ann, patchOf(rename))).rejects.toMatchObject({ code: 'scim_taken' });
+    const { resource } = await patchUser(push(), ann, patchOf(rename, { op: 'replace', value: { active: false } }));
+    expect(resource.attributes).toMatchObject({ userName: 'ann@acme.test', active: false });
+  });
+
+  it('is refused where it does so to nobody: who is out by now, or is another kind of thing', async () => {
+    const refused = async (work: () => Promise<Pushed<StoredUser>>) =>
+      expect(work()).rejects.toMatchObject({ status: expect.any(Number) });
+    const off = { ...scimUser('ann'), active: false };
+    await refused(() => replaceUserBy(push(), ann, [off]));
+    await refused(() => replaceUserBy(push(), 'nobody', { ...off, title: 7 }));
+    await replaceUserBy(push(), ann, off);
+    await refused(() => replaceUserBy(push(), ann, { ...off, title: 7 }));
+    await refused(() => replaceUserBy(push(), ann, { ...off, userName: 'ben@acme.test' }));
+  });
+});
