@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { type Database, openDatabase } from '../../src/directory/database.ts';
 import type { Tables } from '../../src/directory/tables.ts';
 import { createGroup, deleteGroup, patchGroup } from '../../src/scim/groups.ts';
 import type { Push, Pushed } from '../../src/scim/push.ts';
 import { groupById } from '../../src/scim/store/groups.ts';
+import { noteDeletion } from '../../src/scim/store/held.ts';
 import { groupsOf, membersOf } from '../../src/scim/store/members.ts';
 import { createUser, deleteUser } from '../../src/scim/users.ts';
 import { patchOf, scimUser } from '../journey/scim-client.ts';
@@ -75,10 +77,15 @@ async function hears(first: (by: Push) => Promise<Pushed<unknown>>, second: (by:
   ).finally(() => {
     isDone = true;
   });
-  while (!isDone && !(await isWaiting())) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!isDone && !(await isWaiting())) await sleep(20);
   commit();
   const [{ users }] = await Promise.all([one, two]);
   return { heard, isConcerned: users.includes(alice) };
+}
+
+async function personOf(name: string): Promise<string> {
+  await createUser(push(), scimUser(name));
+  return name;
 }
 
 /** Locks a group, has somebody do what waits for it, and says whether the member is still to be had then. */
@@ -89,13 +96,17 @@ async function canHaveMember(
   const { isFree, other } = await database.transaction(async (db) => {
     await groupById(db, CLIENT, group, true);
     const waits = meanwhile(push());
-    while (!(await isWaiting())) await new Promise((resolve) => setTimeout(resolve, 20));
+    await untilWaiting();
     const row = sql`select 1 from ${sql.table(table)} where client = ${CLIENT} and id = ${member}`;
     const free = await sql`${row} for update skip locked`.execute(db);
     return { isFree: free.rows.length === 1, other: waits };
   });
   await other;
   return isFree;
+}
+
+async function untilWaiting(): Promise<void> {
+  while (!(await isWaiting())) await sleep(20);
 }
 
 async function isWaiting(): Promise<boolean> {
@@ -142,4 +153,18 @@ it('who is deleted waits for a change of their group without keeping it from its
   expect(await canHaveMember([group, 'scim_users', bob], (by) => deleteUser(by, bob))).toBe(true);
   expect(await canHaveMember([group, 'scim_groups', inner], (by) => deleteGroup(by, inner))).toBe(true);
   expect(await database.run((db) => membersOf(db, CLIENT, group))).toEqual([]);
+});
+
+it('of two who go at once the second is counted after the first', async () => {
+  const ids = await Promise.all(['una', 'vic', 'wyn', 'xia'].map((name) => personOf(name)));
+  const note = (db: Kysely<Tables>, at: number) =>
+    noteDeletion(db, { person: ids[at] ?? '', client: CLIENT, at: new Date() }, { people: 3 });
+  for (const at of [0, 1]) await database.run((db) => note(db, at));
+  const { first, second } = await database.transaction(async (db) => {
+    const isHeld = await note(db, 2);
+    const other = database.transaction((beside) => note(beside, 3));
+    await Promise.race([other, untilWaiting()]);
+    return { first: isHeld, second: other };
+  });
+  expect([first, await second]).toEqual([false, true]);
 });
