@@ -1,5 +1,8 @@
 import { type Database, openDatabase } from '../../src/directory/database.ts';
+import { Lookups } from '../../src/scim/lookups.ts';
 import { ScimError } from '../../src/scim/protocol/error.ts';
+import { type RawQuery, readQuery } from '../../src/scim/protocol/query.ts';
+import { userType } from '../../src/scim/protocol/resource-types.ts';
 import type { Push, Pushed } from '../../src/scim/push.ts';
 import type { StoredUser } from '../../src/scim/store/users.ts';
 import { createUser, patchUser, replaceUserBy } from '../../src/scim/users.ts';
@@ -71,4 +74,17 @@ describe('a request that switches a user off', () => {
     await refused(() => replaceUserBy(push(), ann, { ...off, title: 7 }));
     await refused(() => replaceUserBy(push(), ann, { ...off, userName: 'ben@acme.test' }));
   });
+});
+
+it('users may all have an empty externalId, which is none', async () => {
+  for (const name of ['ann', 'ben']) {
+    const { resource } = await createUser(push(), scimUser(name, { externalId: '' }));
+    expect(resource.attributes).toMatchObject({ externalId: '' });
+  }
+  await expect(createUser(push(), scimUser('cara', { externalId: 'c' }))).resolves.toBeDefined();
+  await expect(createUser(push(), scimUser('dora', { externalId: 'c' }))).rejects.toMatchObject({ code: 'scim_taken' });
+  const raw = { filter: 'externalId eq ""' } as unknown as RawQuery;
+  const query = readQuery(userType, raw, { defaultCount: 100, maxCount: 100 });
+  const found = await new Lookups(database, 'https://x').users('okta', query, new AbortController().signal);
+  expect(found.total).toBe(2);
 });

@@ -4,6 +4,7 @@ import { Draft, type PatchOp } from './draft.ts';
 import { ScimError } from './error.ts';
 import { isJsonObject, membersOf } from './json.ts';
 import type { MembersChange } from './members.ts';
+import { assertMessage } from './message.ts';
 import { parsePatchPath } from './patch-path.ts';
 import { type Dropped, Report } from './report.ts';
 import type { ResourceType } from './resource-types.ts';
@@ -124,10 +125,7 @@ function apply(type: ResourceType, draft: Draft, { op, path, value }: Operation)
 function readOperations(json: unknown): readonly Operation[] {
   if (!isJsonObject(json)) throw new ScimError('scim_syntax_invalid', 'the body is not an object');
   const members = membersOf(json, 'the request');
-  const schemas = members.get('schemas')?.value;
-  if (schemas !== undefined && schemas !== null && !namesPatchOp(schemas)) {
-    throw new ScimError('scim_syntax_invalid', `schemas lacks ${PATCH_OP}`);
-  }
+  assertMessage(members.get('schemas')?.value, PATCH_OP);
   const operations = members.get('operations')?.value;
   if (!Array.isArray(operations) || operations.length === 0) {
     throw new ScimError('scim_syntax_invalid', 'Operations is not a list of operations');
@@ -151,9 +149,4 @@ function readOperation(json: unknown): Operation {
 
 function isOp(text: string): text is PatchOp {
   return OPS.has(text);
-}
-
-function namesPatchOp(schemas: unknown): boolean {
-  const names: readonly unknown[] = Array.isArray(schemas) ? schemas : [schemas];
-  return names.some((name) => typeof name === 'string' && name.toLowerCase() === PATCH_OP.toLowerCase());
 }

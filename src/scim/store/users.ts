@@ -228,13 +228,18 @@ export function toUser(row: Omit<ScimUserRow, 'body'> & { body: string | null })
   };
 }
 
+/** By which it is looked up and unique. An empty text, which some send for everybody, is none. */
+export function externalKeyOf(externalId: unknown): string | null {
+  return typeof externalId === 'string' && externalId !== '' ? externalId : null;
+}
+
 type Said = Pick<ScimUserRow, 'user_name' | 'external_id' | 'display' | 'active' | 'body'>;
 
 function columnsOf(attributes: Attributes): Said {
   const { userName, externalId, displayName } = attributes;
   return {
     user_name: foldCase(String(userName)),
-    external_id: typeof externalId === 'string' ? externalId : null,
+    external_id: externalKeyOf(externalId),
     display: typeof displayName === 'string' && displayName !== '' ? displayName : String(userName),
     active: attributes['active'] === false ? 0 : 1,
     body: JSON.stringify(attributes),
