@@ -4,7 +4,6 @@ import { type Database, openDatabase } from '../../src/directory/database.ts';
 import type { Tables } from '../../src/directory/tables.ts';
 import { createGroup, deleteGroup, patchGroup } from '../../src/scim/groups.ts';
 import type { Push, Pushed } from '../../src/scim/push.ts';
-import { groupById } from '../../src/scim/store/groups.ts';
 import { noteDeletion } from '../../src/scim/store/held.ts';
 import { groupsOf, membersOf } from '../../src/scim/store/members.ts';
 import { createUser, deleteUser } from '../../src/scim/users.ts';
@@ -83,26 +82,30 @@ async function hears(first: (by: Push) => Promise<Pushed<unknown>>, second: (by:
   return { heard, isConcerned: users.includes(alice) };
 }
 
-async function personOf(name: string): Promise<string> {
-  await createUser(push(), scimUser(name));
-  return name;
+async function idOf(name: string): Promise<string> {
+  return (await createUser(push(), scimUser(name))).resource.id;
 }
 
-/** Locks a group, has somebody do what waits for it, and says whether the member is still to be had then. */
-async function canHaveMember(
-  [group, table, member]: readonly [string, 'scim_users' | 'scim_groups', string],
+type Row = readonly [table: 'scim_users' | 'scim_groups', id: string];
+
+/** Locks one row, has somebody do what waits for it, and says whether another row is still to be had then. */
+async function isFreeWhile(
+  [held, other]: readonly [held: Row, other: Row],
   meanwhile: (by: Push) => Promise<unknown>,
 ): Promise<boolean> {
-  const { isFree, other } = await database.transaction(async (db) => {
-    await groupById(db, CLIENT, group, true);
+  const { isFree, done } = await database.transaction(async (db) => {
+    await lock(db, held);
     const waits = meanwhile(push());
     await untilWaiting();
-    const row = sql`select 1 from ${sql.table(table)} where client = ${CLIENT} and id = ${member}`;
-    const free = await sql`${row} for update skip locked`.execute(db);
-    return { isFree: free.rows.length === 1, other: waits };
+    return { isFree: await lock(db, other), done: waits };
   });
-  await other;
+  await done;
   return isFree;
+}
+
+async function lock(db: Kysely<Tables>, [table, id]: Row): Promise<boolean> {
+  const row = sql`select 1 from ${sql.table(table)} where client = ${CLIENT} and id = ${id} for update skip locked`;
+  return (await row.execute(db)).rows.length === 1;
 }
 
 async function untilWaiting(): Promise<void> {
@@ -147,16 +150,38 @@ describe('two changes of nested groups at once on PostgreSQL', () => {
 });
 
 it('who is deleted waits for a change of their group without keeping it from its members', async () => {
-  const bob = (await createUser(push(), scimUser('bob'))).resource.id;
+  const bob = await idOf('bob');
   const inner = await groupOf('kept');
   const group = await groupOf('keeping', bob, inner);
-  expect(await canHaveMember([group, 'scim_users', bob], (by) => deleteUser(by, bob))).toBe(true);
-  expect(await canHaveMember([group, 'scim_groups', inner], (by) => deleteGroup(by, inner))).toBe(true);
+  const held: Row = ['scim_groups', group];
+  expect(await isFreeWhile([held, ['scim_users', bob]], (by) => deleteUser(by, bob))).toBe(true);
+  expect(await isFreeWhile([held, ['scim_groups', inner]], (by) => deleteGroup(by, inner))).toBe(true);
   expect(await database.run((db) => membersOf(db, CLIENT, group))).toEqual([]);
 });
 
+it('who come into a group and who leave it are waited for in one order', async () => {
+  const [first, second] = [await idOf('zoe'), await idOf('abe')];
+  const inner = await groupOf('in-order-inner', second);
+  const held: Row = ['scim_users', first];
+  const other: Row = ['scim_users', second];
+  for (const [who, comes] of [
+    [first, second],
+    [first, inner],
+  ] as const) {
+    const group = await groupOf(`in-order-${clock}`, who);
+    const swap = patchOf(
+      { op: 'remove', path: `members[value eq "${who}"]` },
+      { op: 'add', path: 'members', value: [{ value: comes }] },
+    );
+    expect(await isFreeWhile([held, other], (by) => patchGroup(by, group, swap))).toBe(true);
+    const name = patchOf({ op: 'replace', value: { displayName: `named-${clock}`, members: [{ value: first }] } });
+    expect(await isFreeWhile([held, other], (by) => patchGroup(by, group, name))).toBe(true);
+    expect(await isFreeWhile([held, other], (by) => deleteGroup(by, group))).toBe(true);
+  }
+});
+
 it('of two who go at once the second is counted after the first', async () => {
-  const ids = await Promise.all(['una', 'vic', 'wyn', 'xia'].map((name) => personOf(name)));
+  const ids = await Promise.all(['una', 'vic', 'wyn', 'xia'].map(idOf));
   const note = (db: Kysely<Tables>, at: number) =>
     noteDeletion(db, { person: ids[at] ?? '', client: CLIENT, at: new Date() }, { people: 3 });
   for (const at of [0, 1]) await database.run((db) => note(db, at));
