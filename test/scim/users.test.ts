@@ -10,7 +10,7 @@ import { patchOf, scimUser } from '../journey/scim-client.ts';
 
 let database: Database;
 let clock = 0;
-let notes: { readonly event: string; readonly dropped?: readonly string[] }[] = [];
+let notes: Parameters<Parameters<Parameters<Push['write']>[0]>[0]['note']>[0][] = [];
 beforeEach(async () => {
   database = await openDatabase('sqlite::memory:');
   notes = [];
@@ -87,4 +87,31 @@ it('users may all have an empty externalId, which is none', async () => {
   const query = readQuery(userType, raw, { defaultCount: 100, maxCount: 100 });
   const found = await new Lookups(database, 'https://x').users('okta', query, new AbortController().signal);
   expect(found.total).toBe(2);
+});
+
+describe('what is large', () => {
+  const photos = (length: number, letter: string) => [{ value: `https://acme.test/${letter.repeat(length)}` }];
+
+  it('is in the audit by its hash alone', async () => {
+    const { id } = (await createUser(push(), scimUser('ann', { photos: photos(60_000, 'a') }))).resource;
+    await patchUser(push(), id, patchOf({ op: 'replace', value: { photos: photos(60_000, 'b'), title: 'Lead' } }));
+    const said = expect.stringMatching(/^60\d{3} characters, SHA-256 [\w-]{43}$/);
+    expect(notes.at(-1)).toMatchObject({ before: { photos: said }, after: { photos: said, title: 'Lead' } });
+    const { before, after } = notes.at(-1) as { before: StoredUser['attributes']; after: StoredUser['attributes'] };
+    expect(before['photos']).not.toEqual(after['photos']);
+  });
+
+  it('is refused as one user', async () => {
+    const many = Array.from({ length: 5 }, (_, at) => photos(60_000, String(at))[0]);
+    const tooLarge = { status: 413 };
+    await expect(createUser(push(), scimUser('ann', { photos: many }))).rejects.toMatchObject(tooLarge);
+    const { id } = (await createUser(push(), scimUser('ann', { photos: many.slice(1) }))).resource;
+    const one = patchOf({ op: 'add', path: 'photos', value: many[0] });
+    await expect(patchUser(push(), id, one)).rejects.toMatchObject(tooLarge);
+    // As a version without the limit left it.
+    const body = JSON.stringify({ ...scimUser('ann'), photos: many });
+    await database.run((db) => db.updateTable('scim_users').set({ body }).where('id', '=', id).execute());
+    const off = await patchUser(push(), id, patchOf({ op: 'replace', value: { active: false } }));
+    expect(off.resource.attributes).toMatchObject({ active: false });
+  });
 });
