@@ -7,7 +7,7 @@ import { isAtOrBelow } from '../proxy/target.ts';
 import { rememberAliases } from '../scim/aliases.ts';
 import { assertTokens } from '../scim/authentication.ts';
 import type { ScimClient } from '../scim/client.ts';
-import { refuseExisting } from '../scim/existing.ts';
+import { Existing } from '../scim/existing.ts';
 import { Pushes } from '../scim/pushes.ts';
 import type { ScimConfig } from '../scim/schema.ts';
 import { ScimServer, WELL_KNOWN } from '../scim/server.ts';
@@ -51,7 +51,8 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
   const pushes = composePushes(scim, config, engines, clients);
   const preview: Engines['engine']['preview'] = (desired, target) => engines.engine.preview(desired, target);
   const joining = joiningOf(config);
-  const existing = { ...engines, ...joining, database, directory: state.directory, clock, preview, waitMs: scim.wait };
+  const { directory } = state;
+  const existing = new Existing({ ...engines, ...joining, database, directory, clock, preview, waitMs: scim.wait });
   const server = new ScimServer({
     config: scim,
     publicUrl: config.public_url,
@@ -68,7 +69,7 @@ export function composeScim(config: Config, engines: Engines): ComposedScim | un
     database,
     together: state.together,
     pushes,
-    refuseTaken: ({ client }, coming) => refuseExisting(existing, client, coming),
+    refuseTaken: ({ client }, coming) => existing.refuse(client, coming),
     metrics,
     log,
   });

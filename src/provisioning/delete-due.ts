@@ -3,6 +3,7 @@ import type { Directory } from '../directory/directory.ts';
 import type { PersonId } from '../model/person.ts';
 import type { Clock } from '../ops/clock.ts';
 import type { Log } from '../ops/log.ts';
+import type { HoldsDeletion } from './job.ts';
 import type { LeaverPolicy } from './leaver.ts';
 import type { ConfiguredTarget } from './runs.ts';
 
@@ -21,6 +22,8 @@ export interface DeleteDueDeps {
   readonly targets: ReadonlyMap<string, ConfiguredTarget>;
   /** Of how many people accounts may be deleted within a day. Absent: of any number. */
   readonly removals?: Removals;
+  /** Absent: no deletion waits for anybody's word. */
+  readonly holdsDeletion?: HoldsDeletion;
   readonly leave: (person: PersonId, target: string, actor: string, requestId: string) => Promise<unknown>;
 }
 
@@ -36,7 +39,7 @@ const REQUEST = 'delete-';
  * within a day the others wait: by a clock that is wrong everybody who is out would be due.
  */
 export async function deleteDue(deps: DeleteDueDeps, stop: AbortSignal): Promise<void> {
-  const { directory, clock, leaver, targets, log, leave } = deps;
+  const { directory, clock, leaver, targets, log, leave, holdsDeletion } = deps;
   if (leaver.deleteAfterMs === undefined) return;
   const before = new Date(clock.now() - leaver.deleteAfterMs);
   let allowance: Allowance | undefined;
@@ -45,7 +48,8 @@ export async function deleteDue(deps: DeleteDueDeps, stop: AbortSignal): Promise
     for (const { id } of people) {
       const accounts = await directory.accounts.ofPerson(id);
       const ours = accounts.filter(({ target, created }) => created && targets.get(target)?.target.can.delete === true);
-      if (ours.length === 0) continue;
+      // Who waits for somebody's word is not deleted, and takes nobody's place.
+      if (ours.length === 0 || (await holdsDeletion?.(id)) === true) continue;
       allowance ??= await Allowance.read(deps);
       if (!allowance.take(id)) {
         log.warn('more accounts are due to be deleted than may be within a day, and wait', { reason: 'stop_if' });

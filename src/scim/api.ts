@@ -39,6 +39,7 @@ export class ScimApi {
     this.#groups = new Resources({ kind: groupKind(lookups), base, pushOf, carryOut, owe });
     this.#searches = new Searches({ lookups, maxCount: parts.limits.results });
     this.#bulk = new Bulk({
+      base,
       maxOperations: parts.limits.bulkOperations,
       carryOut,
       answer: (call) => this.answer(call),
@@ -50,7 +51,9 @@ export class ScimApi {
     try {
       const methods = this.#methodsAt(call.segments);
       if (methods === undefined) throw new LatchgateError('not_found', 'there is nothing at this address');
-      const work = Object.hasOwn(methods, call.method) ? methods[call.method] : undefined;
+      // The same without the body (RFC 9110 §9.3.2), which is not sent.
+      const method = call.method === 'HEAD' ? 'GET' : call.method;
+      const work = Object.hasOwn(methods, method) ? methods[method] : undefined;
       if (work !== undefined) return await work(call);
       const failure = failureAnswer(new LatchgateError('method_not_allowed', 'the address does not take the method'));
       return { ...failure, allow: Object.keys(methods).join(', ') };

@@ -11,10 +11,13 @@ import {
   withReferences,
 } from './protocol/bulk.ts';
 import { type ErrorBody, errorBody, ScimError } from './protocol/error.ts';
+import { locationOf } from './protocol/resource.ts';
 import type { CarryOut } from './resources.ts';
 import type { About } from './standing.ts';
 
 export interface BulkParts {
+  /** Address of the API, without a slash at its end. */
+  readonly base: string;
   readonly maxOperations: number;
   readonly carryOut: CarryOut;
   /** One operation, by the way that every request goes. */
@@ -92,7 +95,9 @@ export class Bulk {
           said = what;
         },
       });
-      const { status, location, etag, body } = answer;
+      const { status, etag, body } = answer;
+      // Said of failures and of what is gone, too, except where nothing was made (RFC 7644 §3.7).
+      const location = answer.location ?? (id === undefined ? undefined : locationOf(this.#parts.base, type, id));
       if (status >= 400) return { index, method, bulkId, status, location, response: body as ErrorBody };
       if (method === 'POST' && bulkId !== undefined) ids.set(bulkId, String((body as { id?: unknown }).id));
       const result = { index, method, bulkId, status, location, version: etag };

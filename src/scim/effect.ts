@@ -1,6 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import { sha256 } from '../ops/hash.ts';
+import type { ScimValue } from './protocol/attribute.ts';
 import type { Dropped } from './protocol/report.ts';
 import type { Attributes } from './store/users.ts';
+
+/** Of one attribute, as JSON. */
+const MOST_CHARACTERS = 2_048;
 
 /** Attributes that differ, before and after; undefined: none does. For the audit. */
 export function changedAttributes(
@@ -14,7 +19,14 @@ export function changedAttributes(
 }
 
 function pick(attributes: Attributes, names: readonly string[]): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([name]) => names.includes(name)));
+  const picked = Object.entries(attributes).filter(([name]) => names.includes(name));
+  return Object.fromEntries(picked.map(([name, value]) => [name, shortened(value)]));
+}
+
+/** The audit keeps all that it is told for ever: of a picture or a hundred certificates which they were. */
+function shortened(value: ScimValue): ScimValue {
+  const json = JSON.stringify(value);
+  return json.length <= MOST_CHARACTERS ? value : `${json.length} characters, SHA-256 ${sha256(json)}`;
 }
 
 /** `groups (readOnly)`, `__proto__ (unknown, 3)`: what a request said and was not taken. */

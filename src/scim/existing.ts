@@ -42,31 +42,63 @@ export interface Foreseen {
   readonly decision: Decision;
 }
 
+/** So long a target that has kept a push waiting in vain is not asked again: a Bulk request would wait for it each time. */
+const NOT_ASKED_MS = 30_000;
+
 /**
  * Throws `scim_account_exists` for a user who comes to a target that has an account which was there before, unless the
  * policy of the client links it (`trust_email`, `targets.NAME.external_ids`). All targets are asked at once. One that does
  * not answer in time says nothing here. Returns what is foreseen of somebody whom nobody knows.
  */
-export async function refuseExisting(
-  deps: ExistingDeps,
-  client: ScimClient,
-  coming: Coming,
-): Promise<Foreseen | undefined> {
-  if (coming.attributes['active'] === false) return undefined;
-  const { directory, targets } = deps;
-  const { person, assertion, decision } = await decide(deps, client, coming);
-  const foreseen = person === undefined ? { assertion, decision } : undefined;
-  if (decision.decision === 'deny') return foreseen;
-  if (person === undefined) await refuseGone(directory, decision, assertion.issuer);
-  await Promise.all(
-    [...decision.accounts].map(async ([name, desired]) => {
-      const configured = targets.get(name);
-      const isLinked = person !== undefined && (await directory.accounts.get(person.id, name)) !== undefined;
-      if (configured === undefined || isLinked) return;
-      await refuseIn(deps, configured, { ...desired, person: person?.id ?? 'new' });
-    }),
-  );
-  return foreseen;
+export class Existing {
+  readonly #deps: ExistingDeps;
+  readonly #notAskedUntil = new Map<string, number>();
+
+  constructor(deps: ExistingDeps) {
+    this.#deps = deps;
+  }
+
+  async refuse(client: ScimClient, coming: Coming): Promise<Foreseen | undefined> {
+    if (coming.attributes['active'] === false) return undefined;
+    const { directory, targets } = this.#deps;
+    const { person, assertion, decision } = await decide(this.#deps, client, coming);
+    const foreseen = person === undefined ? { assertion, decision } : undefined;
+    if (decision.decision === 'deny') return foreseen;
+    if (person === undefined) await refuseGone(directory, decision, assertion.issuer);
+    await Promise.all(
+      [...decision.accounts].map(async ([name, desired]) => {
+        const configured = targets.get(name);
+        const isLinked = person !== undefined && (await directory.accounts.get(person.id, name)) !== undefined;
+        if (configured === undefined || isLinked) return;
+        await this.#refuseIn(configured, { ...desired, person: person?.id ?? 'new' });
+      }),
+    );
+    return foreseen;
+  }
+
+  async #refuseIn(configured: ConfiguredTarget, desired: DesiredAccount): Promise<void> {
+    const { preview, waitMs, clock } = this.#deps;
+    const { target } = configured;
+    if ((this.#notAskedUntil.get(target.name) ?? 0) > clock.now()) return;
+    const timeoutMs = Math.min(configured.timeoutMs, waitMs);
+    const until = performance.now() + timeoutMs;
+    const leftMs = (): number => Math.max(0, Math.ceil(until - performance.now()));
+    try {
+      const { changes } = await preview(desired, { ...configured, timeoutMs });
+      if (!changes.some(({ op, type }) => op === 'create' && type === 'user')) return;
+      const { email } = target.adapt(desired).profile;
+      if (typeof email !== 'string') return;
+      const scope = { kind: 'person', lookup: { userNames: [], email } } as const;
+      const { accounts } = await target.read(scope, AbortSignal.timeout(leftMs()));
+      if (accounts.some((account) => sameEmail(account.profile.email, email))) throw exists(target.name, 'email');
+    } catch (thrown) {
+      const error = toLatchgateError(thrown);
+      if (error.code === 'scim_account_exists') throw error;
+      if (leftMs() === 0) this.#notAskedUntil.set(target.name, clock.now() + NOT_ASKED_MS);
+      if (isTargetFault(error.code) || error.retryable || !CLASHES.has(error.code)) return;
+      throw exists(target.name, error.code);
+    }
+  }
 }
 
 /** What the mapping would make of the user. */
@@ -101,31 +133,6 @@ async function refuseGone(directory: ExistingDeps['directory'], { attributes }: 
     const { code, detail } = toLatchgateError(thrown);
     if (code !== 'account_taken') throw thrown;
     throw new LatchgateError('scim_account_exists', 'somebody who is out has the address', { detail });
-  }
-}
-
-async function refuseIn(
-  { preview, waitMs }: ExistingDeps,
-  configured: ConfiguredTarget,
-  desired: DesiredAccount,
-): Promise<void> {
-  const { target } = configured;
-  const timeoutMs = Math.min(configured.timeoutMs, waitMs);
-  const until = performance.now() + timeoutMs;
-  try {
-    const { changes } = await preview(desired, { ...configured, timeoutMs });
-    if (!changes.some(({ op, type }) => op === 'create' && type === 'user')) return;
-    const { email } = target.adapt(desired).profile;
-    if (typeof email !== 'string') return;
-    const scope = { kind: 'person', lookup: { userNames: [], email } } as const;
-    const signal = AbortSignal.timeout(Math.max(0, Math.ceil(until - performance.now())));
-    const { accounts } = await target.read(scope, signal);
-    if (accounts.some((account) => sameEmail(account.profile.email, email))) throw exists(target.name, 'email');
-  } catch (thrown) {
-    const error = toLatchgateError(thrown);
-    if (error.code === 'scim_account_exists') throw error;
-    if (isTargetFault(error.code) || error.retryable || !CLASHES.has(error.code)) return;
-    throw exists(target.name, error.code);
   }
 }
 

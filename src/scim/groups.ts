@@ -1,7 +1,7 @@
 import { isTakenKey } from '../directory/failure.ts';
 import { LatchgateError } from '../model/errors.ts';
 import { changedAttributes, droppedTexts } from './effect.ts';
-import { changeMembers, type MembersEffect, NO_EFFECT, namedBy, withinChanged } from './membership.ts';
+import { changeMembers, lockWithin, type MembersEffect, NO_EFFECT, namedBy, withinChanged } from './membership.ts';
 import type { ScimObject } from './protocol/attribute.ts';
 import { readBody } from './protocol/body.ts';
 import { ScimError } from './protocol/error.ts';
@@ -10,11 +10,12 @@ import { applyPatch } from './protocol/patch.ts';
 import type { Dropped } from './protocol/report.ts';
 import { groupType } from './protocol/resource-types.ts';
 import { assertVersion, isTold, type Push, type Pushed } from './push.ts';
-import { lockGroupsWithin } from './store/group-locks.ts';
+import { lockGroupsOf, lockGroupsWithin } from './store/group-locks.ts';
 import { groupById, insertGroup, removeGroup, replaceGroup, type StoredGroup } from './store/groups.ts';
 import { usersWithin } from './store/members.ts';
 import { owedGroup } from './store/owed.ts';
 import { newResourceId } from './store/resource-id.ts';
+import { lockUsers } from './store/user-locks.ts';
 import { touchUsers } from './store/users.ts';
 
 /** Groups as their client makes, replaces, changes and deletes them (RFC 7644 §3.3, §3.5, §3.6). All throw ScimError. */
@@ -60,11 +61,13 @@ export async function patchGroup(push: Push, id: string, json: unknown): Promise
 export async function deleteGroup(push: Push, id: string): Promise<Pushed<StoredGroup>> {
   return push.write(async ({ db, note, lock }) => {
     const client = push.client.name;
+    if (lock) await lockGroupsOf(db, client, id);
     const before = await groupById(db, client, id, lock);
     if (before === undefined) throw unknown();
     assertVersion(push, before.version);
     if (lock) await lockGroupsWithin(db, client, [id]);
     const users = await usersWithin(db, client, [id]);
+    if (lock) await lockUsers(db, client, users);
     await touchUsers(db, client, users);
     if (!(await removeGroup(db, before, push.now()))) throw changedMeanwhile();
     const { displayName } = before.attributes;
@@ -89,13 +92,15 @@ function changeGroup(push: Push, id: string, event: string, work: Work): Promise
       assertVersion(push, before.version);
       const { attributes, members, dropped } = work(before);
       const difference = changedAttributes(before.attributes, attributes);
-      const effect = members === undefined ? NO_EFFECT : await changeMembers(writing, client, id, members);
+      const isRenamed = attributes['displayName'] !== before.attributes['displayName'];
+      const within = lock && isRenamed ? await lockWithin(db, client, id) : [];
+      if (lock && members === undefined) await lockUsers(db, client, within);
+      const effect = members === undefined ? NO_EFFECT : await changeMembers(writing, client, id, members, within);
       if (difference === undefined && effect.added + effect.removed === 0) {
         if (dropped.length > 0) note({ event: 'scim.group.unchanged', key: id, ...droppedTexts(dropped) });
         const repeats = isTold(push) ? await namedBy(db, client, id, members) : {};
         return { resource: before, users: [], ...repeats };
       }
-      const isRenamed = attributes['displayName'] !== before.attributes['displayName'];
       const modifiedAt = Math.max(push.now(), before.modifiedAt);
       const after = {
         ...before,
@@ -106,7 +111,7 @@ function changeGroup(push: Push, id: string, event: string, work: Work): Promise
       };
       if (!(await replaceGroup(db, after, before.version))) throw changedMeanwhile();
       // A group of another name is another group to the rules, for everybody who is in it.
-      const users = isRenamed ? await withinChanged(writing, client, id, effect) : effect.users;
+      const users = isRenamed ? await withinChanged(db, client, id, effect) : effect.users;
       note({
         event: `scim.group.${event}`,
         key: id,

@@ -4,21 +4,17 @@ import { compileFilter } from './protocol/evaluate.ts';
 import type { Filter } from './protocol/filter.ts';
 import type { Page } from './protocol/list.ts';
 import type { Query } from './protocol/query.ts';
-import { resourceOrder, type Sort } from './protocol/sort.ts';
+import { resourceOrder, type Sort, sortedPart } from './protocol/sort.ts';
 import type { Condition } from './store/conditions.ts';
-import type { Order, Table } from './store/queries.ts';
-
-export interface Listed {
-  readonly total: number;
-  readonly resources: readonly ScimObject[];
-}
+import type { Found, Order, Table } from './store/queries.ts';
 
 export interface ListParts<Row> {
   readonly table: Table<Row>;
   readonly condition: (filter: Filter) => Condition | undefined;
   /** Columns that the database can sort by, by attribute. */
   readonly columns: Readonly<Record<string, Order['column'] | undefined>>;
-  readonly show: (rows: readonly Row[]) => Promise<readonly ScimObject[]>;
+  /** A resource for each row, in their order, as far as the filter and the sorting look at it; some at a time. */
+  readonly look: (rows: readonly Row[]) => AsyncIterable<readonly ScimObject[]>;
 }
 
 export interface ListPlan {
@@ -50,32 +46,36 @@ export class List<Row extends { readonly id: string }> {
     return { filter, condition, order, sort, isDirect: isExact && (sort === undefined || order !== undefined) };
   }
 
-  async direct({ condition, order }: ListPlan, page: Page): Promise<Listed> {
-    const { table, show } = this.#parts;
-    const { total, rows } = await table.page(condition, page, order);
-    return { total, resources: await show(rows) };
+  direct({ condition, order }: ListPlan, page: Page): Promise<Found<Row>> {
+    return this.#parts.table.page(condition, page, order);
   }
 
   /** Throws `scim_too_many` for more to sort than is kept at once. */
-  async scanned({ filter, condition, sort }: ListPlan, page: Page, signal: AbortSignal): Promise<Listed> {
-    const { table, show } = this.#parts;
+  async scanned({ filter, condition, sort }: ListPlan, page: Page, signal: AbortSignal): Promise<Found<Row>> {
+    const { table, look } = this.#parts;
     const fits = filter === undefined ? () => true : compileFilter(filter);
-    const found: ScimObject[] = [];
+    const found: Row[] = [];
+    const toSort: { readonly row: Row; readonly by: ScimObject }[] = [];
     let total = 0;
     for await (const rows of table.scan(condition)) {
-      signal.throwIfAborted();
-      for (const resource of await show(rows)) {
-        if (!fits(resource)) continue;
-        total += 1;
-        const isWanted = sort !== undefined || (total > page.offset && found.length < page.count);
-        if (isWanted) found.push(resource);
+      let at = 0;
+      for await (const some of look(rows)) {
+        signal.throwIfAborted();
+        for (const resource of some) {
+          const row = rows[at++] as Row;
+          if (!fits(resource)) continue;
+          total += 1;
+          if (sort !== undefined) toSort.push({ row, by: sortedPart(sort, resource) });
+          else if (total > page.offset && found.length < page.count) found.push(row);
+        }
       }
-      if (sort !== undefined && found.length > MOST_SORTED) {
+      if (sort !== undefined && toSort.length > MOST_SORTED) {
         throw new ScimError('scim_too_many', `more than ${MOST_SORTED} resources to sort by ${sort.path.name}`);
       }
     }
-    if (sort === undefined) return { total, resources: found };
-    found.sort(resourceOrder(sort));
-    return { total, resources: found.slice(page.offset, page.offset + page.count) };
+    if (sort === undefined) return { total, rows: found };
+    const order = resourceOrder(sort);
+    toSort.sort((one, other) => order(one.by, other.by));
+    return { total, rows: toSort.slice(page.offset, page.offset + page.count).map(({ row }) => row) };
   }
 }

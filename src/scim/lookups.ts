@@ -1,21 +1,33 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from '../directory/database.ts';
 import type { ScimGroupRow, ScimUserRow } from '../directory/tables.ts';
 import { createSemaphore } from '../ops/semaphore.ts';
-import { List, type Listed } from './listing.ts';
+import { List } from './listing.ts';
 import type { ScimObject } from './protocol/attribute.ts';
-import { attributesOf, type Filter } from './protocol/filter.ts';
+import { attributesOf } from './protocol/filter.ts';
 import type { Query } from './protocol/query.ts';
 import { type Reference, resourceOf } from './protocol/resource.ts';
 import { groupType, userType } from './protocol/resource-types.ts';
 import { groupCondition, userCondition } from './store/conditions.ts';
 import { groupById, type StoredGroup, toGroup } from './store/groups.ts';
-import { groupsOf, membersOf } from './store/members.ts';
+import { groupsOf, type Member, membersAfter } from './store/members.ts';
 import { Milestones } from './store/milestones.ts';
-import { groupTable, userTable } from './store/queries.ts';
+import { type Found, groupTable, userTable } from './store/queries.ts';
 import { displaysOf, type StoredUser, toUser, userById } from './store/users.ts';
 
 /** Lists that look at every resource, at the same time. */
 const SCANS_AT_ONCE = 2;
+
+/** What is read between two turns of the event loop: members of a group, users with their groups. */
+const MEMBERS_AT_ONCE = 5_000;
+const USERS_AT_ONCE = 100;
+
+/** What is read of a group, beside itself. */
+interface GroupParts {
+  readonly members: boolean;
+  /** The names of the members, too. */
+  readonly displays: boolean;
+}
 
 const COLUMNS = {
   id: 'id',
@@ -58,45 +70,90 @@ export class Lookups {
     });
   }
 
-  async showGroups(
-    client: string,
-    groups: readonly StoredGroup[],
-    withMembers: boolean,
-    withDisplays = false,
-  ): Promise<readonly ScimObject[]> {
-    if (!withMembers) return groups.map((group) => resourceOf(groupType, timesOf(group), this.#base));
-    return this.#database.run(async (db) => {
-      const shown: ScimObject[] = [];
-      for (const group of groups) {
-        const members = await membersOf(db, client, group.id);
-        const users = withDisplays ? members.filter(({ kind }) => kind === 'User').map(({ id }) => id) : [];
-        const displays = await displaysOf(db, client, users);
-        const references = members.map(({ id, kind }): Reference => ({ id, type: kind, display: displays.get(id) }));
-        shown.push(resourceOf(groupType, { ...timesOf(group), members: references }, this.#base));
-      }
-      return shown;
-    });
+  async showGroup(client: string, group: StoredGroup, parts: GroupParts): Promise<ScimObject> {
+    if (!parts.members) return resourceOf(groupType, timesOf(group), this.#base);
+    const references: Reference[] = [];
+    for await (const members of this.#membersOf(client, group.id)) {
+      const users = parts.displays ? members.filter(({ kind }) => kind === 'User').map(({ id }) => id) : [];
+      const displays = await this.#database.run((db) => displaysOf(db, client, users));
+      for (const { id, kind } of members) references.push({ id, type: kind, display: displays.get(id) });
+    }
+    return resourceOf(groupType, { ...timesOf(group), members: references }, this.#base);
   }
 
-  users(client: string, query: Query, signal: AbortSignal): Promise<Listed> {
+  /** Others get their turn in between: groups of ten thousand members are read and shown one after another. */
+  async *#groupsInTurn(
+    client: string,
+    groups: readonly StoredGroup[],
+    parts: GroupParts,
+  ): AsyncGenerator<readonly ScimObject[], void> {
+    if (!parts.members) yield await Promise.all(groups.map((group) => this.showGroup(client, group, parts)));
+    else for (const group of groups) yield [await this.showGroup(client, group, parts)];
+  }
+
+  async *#membersOf(client: string, group: string): AsyncGenerator<readonly Member[], void> {
+    for (let after = ''; ; ) {
+      const from = after;
+      const members = await this.#database.run((db) => membersAfter(db, client, group, from, MEMBERS_AT_ONCE));
+      if (members.length > 0) yield members;
+      await nextTurn();
+      if (members.length < MEMBERS_AT_ONCE) return;
+      after = members.at(-1)?.id ?? '';
+    }
+  }
+
+  /** The same: each may be in a thousand groups. */
+  async *#usersInTurn(
+    client: string,
+    rows: readonly ScimUserRow[],
+    withGroups: boolean,
+  ): AsyncGenerator<readonly ScimObject[], void> {
+    const atOnce = withGroups ? USERS_AT_ONCE : rows.length;
+    for (let from = 0; from < rows.length; from += atOnce) {
+      if (from > 0) await nextTurn();
+      yield await this.showUsers(client, rows.slice(from, from + atOnce).map(toUser), withGroups);
+    }
+  }
+
+  async users(
+    client: string,
+    query: Query,
+    signal: AbortSignal,
+  ): Promise<{ readonly total: number; readonly resources: readonly ScimObject[] }> {
+    const looksAtGroups = isLookedAt('groups', query);
     const list = new List<ScimUserRow>({
       table: userTable(this.#database, client, this.#milestonesOf(client)),
       condition: (filter) => userCondition(filter, client),
       columns: { ...COLUMNS, userName: 'user_name' },
-      show: (rows) => this.showUsers(client, rows.map(toUser), isNeeded('groups', query)),
+      look: (rows) => this.#usersInTurn(client, rows, looksAtGroups),
     });
-    return this.#list(list, query, signal);
+    const { total, rows } = await this.#list(list, query, signal);
+    const resources: ScimObject[] = [];
+    for await (const some of this.#usersInTurn(client, rows, query.projection.has('groups'))) resources.push(...some);
+    return { total, resources };
   }
 
-  groups(client: string, query: Query, signal: AbortSignal): Promise<Listed> {
+  /** `resources`: as many as `count` says, read when they are asked for. */
+  async groups(
+    client: string,
+    query: Query,
+    signal: AbortSignal,
+  ): Promise<{
+    readonly total: number;
+    readonly count: number;
+    readonly resources: AsyncIterable<readonly ScimObject[]>;
+  }> {
+    const looked: GroupParts = { members: isLookedAt('members', query), displays: isLookedAt('members', query) };
+    const { has } = query.projection;
     const list = new List<ScimGroupRow>({
       table: groupTable(this.#database, client),
       condition: (filter) => groupCondition(filter, client),
       columns: { ...COLUMNS, displayName: 'name_key' },
-      show: (rows) =>
-        this.showGroups(client, rows.map(toGroup), isNeeded('members', query), isNeeded('members.display', query)),
+      look: (rows) => this.#groupsInTurn(client, rows.map(toGroup), looked),
     });
-    return this.#list(list, query, signal);
+    const { total, rows } = await this.#list(list, query, signal);
+    const shown: GroupParts = { members: has('members'), displays: has('members.display') };
+    return { total, count: rows.length, resources: this.#groupsInTurn(client, rows.map(toGroup), shown) };
   }
 
   #milestonesOf(client: string): Milestones {
@@ -109,7 +166,7 @@ export class Lookups {
     list: List<Row>,
     query: Query,
     signal: AbortSignal,
-  ): Promise<Listed> {
+  ): Promise<Found<Row>> {
     const plan = list.plan(query);
     if (plan.isDirect) return list.direct(plan, query.page);
     const release = await this.#scans.acquire(signal);
@@ -121,11 +178,9 @@ export class Lookups {
   }
 }
 
-/** What is neither shown nor looked at is not read. */
-function isNeeded(attribute: string, { filter, sort, projection }: Query): boolean {
-  const [name = ''] = attribute.split('.', 1);
-  const isAsked = (one: Filter | undefined): boolean => one !== undefined && attributesOf(one).has(name);
-  return projection.has(attribute) || isAsked(filter) || sort?.path.attribute.name === name;
+/** What is not looked at is not read, unless it is shown. */
+function isLookedAt(name: string, { filter, sort }: Query): boolean {
+  return (filter !== undefined && attributesOf(filter).has(name)) || sort?.path.attribute.name === name;
 }
 
 function timesOf({ id, attributes, createdAt, modifiedAt, version }: StoredUser | StoredGroup) {

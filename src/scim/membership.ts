@@ -7,6 +7,7 @@ import type { Pushed, Writing } from './push.ts';
 import { lockGroupsWithin } from './store/group-locks.ts';
 import { groupsAmong } from './store/groups.ts';
 import { addMembers, dropMembers, type Member, membersAmong, membersOf, usersWithin } from './store/members.ts';
+import { lockUsers } from './store/user-locks.ts';
 import { displaysOf, touchUsers } from './store/users.ts';
 
 export interface MembersEffect {
@@ -20,23 +21,22 @@ export const NO_EFFECT: MembersEffect = { added: 0, removed: 0, users: [] };
 
 /**
  * Changes who is in a group, and marks the users whom it concerns. What is asked for costs, not how large the group is.
- * Throws `scim_value_invalid` for a member that is nobody of this client's.
+ * `also`: users who are going to be marked beside them. Throws `scim_value_invalid` for a member that is nobody of this
+ * client's.
  */
 export async function changeMembers(
   { db, lock }: Pick<Writing, 'db' | 'lock'>,
   client: string,
   group: string,
   change: MembersChange,
+  also: readonly string[] = [],
 ): Promise<MembersEffect> {
   const leaving = await toRemove(db, client, group, change);
   const present = change.replaceAll ? undefined : await membersAmong(db, client, group, [...change.add.keys()]);
   const adding = [...change.add.values()].filter(
     ({ value }) => !(leaving.present.has(value) || present?.has(value) === true),
   );
-  if (lock) {
-    const leavingGroups = [...leaving.going].flatMap(([id, kind]) => (kind === 'Group' ? id : []));
-    await lockGroupsWithin(db, client, [...leavingGroups, ...adding.map(({ value }) => value)]);
-  }
+  if (lock) await lockConcerned(db, client, { leaving: leaving.going, adding: adding.map(({ value }) => value), also });
   const entering = await known(db, client, adding);
   const removed = await dropMembers(db, client, group, [...leaving.going.keys()]);
   const added = await addMembers(db, client, group, entering);
@@ -56,14 +56,32 @@ export async function changeMembers(
   return { added: added.length, removed: removed.length, users: [...new Set([...users, ...inner])] };
 }
 
+/** Groups first, then all users at once. */
+async function lockConcerned(
+  db: Kysely<Tables>,
+  client: string,
+  { leaving, adding, also }: { leaving: Leaving['going']; adding: readonly string[]; also: readonly string[] },
+): Promise<void> {
+  const leavingGroups = [...leaving].flatMap(([id, kind]) => (kind === 'Group' ? id : []));
+  await lockGroupsWithin(db, client, [...leavingGroups, ...adding]);
+  const groups = [...leavingGroups, ...(await groupsAmong(db, client, adding))];
+  const inner = groups.length === 0 ? [] : await usersWithin(db, client, groups);
+  await lockUsers(db, client, [...leaving.keys(), ...adding, ...inner, ...also]);
+}
+
+/** Everybody who is in the group by now, directly or by a group in it; these groups are locked, the users are not. */
+export async function lockWithin(db: Kysely<Tables>, client: string, group: string): Promise<readonly string[]> {
+  await lockGroupsWithin(db, client, [group]);
+  return usersWithin(db, client, [group]);
+}
+
 /** Everybody who is in the group, and who left it. All are marked. */
 export async function withinChanged(
-  { db, lock }: Pick<Writing, 'db' | 'lock'>,
+  db: Kysely<Tables>,
   client: string,
   group: string,
   { users }: MembersEffect,
 ): Promise<readonly string[]> {
-  if (lock) await lockGroupsWithin(db, client, [group]);
   const within = await usersWithin(db, client, [group]);
   const marked = new Set(users);
   await touchUsers(

@@ -48,8 +48,8 @@ export function groupKind(lookups: Lookups): Kind<StoredGroup> {
     type: groupType,
     table: 'scim_groups',
     read: (client, id) => lookups.group(client, id),
-    show: async (client, group, { has }) =>
-      only(await lookups.showGroups(client, [group], has('members'), has('members.display'))),
+    show: (client, group, { has }) =>
+      lookups.showGroup(client, group, { members: has('members'), displays: has('members.display') }),
     create: createGroup,
     replace: replaceGroupBy,
     patch: patchGroup,

@@ -1,8 +1,9 @@
 import type { Answer } from './answer.ts';
 import type { Call } from './call.ts';
 import type { Lookups } from './lookups.ts';
-import { listResponse } from './protocol/list.ts';
-import { type RawQuery, rawQueryOf, rawQueryOfSearch, readQuery } from './protocol/query.ts';
+import type { ScimObject } from './protocol/attribute.ts';
+import { listHead, listResponse } from './protocol/list.ts';
+import { type Query, type RawQuery, rawQueryOf, rawQueryOfSearch, readQuery } from './protocol/query.ts';
 import { groupType, userType } from './protocol/resource-types.ts';
 
 export interface SearchParts {
@@ -33,9 +34,8 @@ export class Searches {
 
   async groups(call: Call): Promise<Answer> {
     const query = readQuery(groupType, await rawOf(call), this.#limits);
-    const { total, resources } = await this.#lookups.groups(call.client.name, query, call.signal);
-    const shown = resources.map((resource) => query.projection.apply(resource));
-    return { status: 200, body: listResponse(total, query.page, shown) };
+    const { total, count, resources } = await this.#lookups.groups(call.client.name, query, call.signal);
+    return { status: 200, list: { head: listHead(total, query.page, count), resources: applied(query, resources) } };
   }
 
   /** Users, then groups, as one list. */
@@ -51,12 +51,20 @@ export class Searches {
     };
     const ofGroups = { ...readQuery(groupType, raw, this.#limits), page: rest };
     const groups = await this.#lookups.groups(call.client.name, ofGroups, call.signal);
-    const shown = [
-      ...users.resources.map((resource) => ofUsers.projection.apply(resource)),
-      ...groups.resources.map((resource) => ofGroups.projection.apply(resource)),
-    ];
-    return { status: 200, body: listResponse(users.total + groups.total, page, shown) };
+    const head = listHead(users.total + groups.total, page, users.resources.length + groups.count);
+    const all = async function* () {
+      yield users.resources.map((resource) => ofUsers.projection.apply(resource));
+      yield* applied(ofGroups, groups.resources);
+    };
+    return { status: 200, list: { head, resources: all() } };
   }
+}
+
+async function* applied(
+  { projection }: Query,
+  resources: AsyncIterable<readonly ScimObject[]>,
+): AsyncGenerator<readonly ScimObject[], void> {
+  for await (const some of resources) yield some.map((resource) => projection.apply(resource));
 }
 
 async function rawOf(call: Call): Promise<RawQuery> {

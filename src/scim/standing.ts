@@ -4,6 +4,7 @@ import { isErrorCode, isTargetFault, TARGET_FAULTS } from '../provisioning/outco
 import type { ScimClient } from './client.ts';
 import type { Pushed } from './push.ts';
 import type { Carried } from './pushes.ts';
+import { lockUsers } from './store/user-locks.ts';
 import { touchUsers } from './store/users.ts';
 import { isAnyWaiting, waitingAmong } from './store/waiting.ts';
 
@@ -28,9 +29,11 @@ export async function takeUpRepeated(
   { repeats = [] }: About,
 ): Promise<readonly string[]> {
   if (repeats.length === 0) return [];
-  return database.run(async (db) => {
-    const waiting = await waitingAmong(db, name, repeats, WAITING);
-    return [...(await touchUsers(db, name, [...waiting]))];
+  const waiting = [...(await database.run((db) => waitingAmong(db, name, repeats, WAITING)))];
+  if (waiting.length === 0) return [];
+  return database.transaction(async (db) => {
+    if (database.engine === 'postgres') await lockUsers(db, name, waiting);
+    return [...(await touchUsers(db, name, waiting))];
   });
 }
 

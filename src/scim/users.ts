@@ -6,10 +6,11 @@ import { changedAttributes, droppedTexts } from './effect.ts';
 import type { ScimObject } from './protocol/attribute.ts';
 import { readBody } from './protocol/body.ts';
 import { ScimError } from './protocol/error.ts';
-import { applyPatch } from './protocol/patch.ts';
+import { applyPatch, switchedOffBy } from './protocol/patch.ts';
 import type { Dropped } from './protocol/report.ts';
 import { userType } from './protocol/resource-types.ts';
 import { assertVersion, isTold, type Push, type Pushed } from './push.ts';
+import { lockGroupsOf } from './store/group-locks.ts';
 import { dropMembershipsOf } from './store/members.ts';
 import { owedUser } from './store/owed.ts';
 import { newResourceId } from './store/resource-id.ts';
@@ -46,11 +47,23 @@ export async function createUser(push: Push, json: unknown): Promise<Pushed<Stor
 }
 
 export async function replaceUserBy(push: Push, id: string, json: unknown): Promise<Pushed<StoredUser>> {
-  const { attributes, dropped } = readBody(userType, json);
-  return change(push, id, 'replaced', (before) => ({
-    attributes: { ...unsaid(before, json), ...attributes },
-    dropped,
-  }));
+  const whole = read(json);
+  return change(push, id, 'replaced', (before) => {
+    if ('attributes' in whole) return { ...whole, attributes: { ...unsaid(before, json), ...whole.attributes } };
+    // Who leaves has to be out, as by a PATCH.
+    const away = switchedOffBy(userType, before.attributes, json, whole.refusal);
+    if (away === undefined) throw whole.refusal;
+    return away;
+  });
+}
+
+function read(json: unknown): ReturnType<Change> | { readonly refusal: unknown } {
+  try {
+    const { attributes, dropped } = readBody(userType, json);
+    return { attributes, dropped };
+  } catch (refusal) {
+    return { refusal };
+  }
 }
 
 /**
@@ -75,6 +88,7 @@ export async function patchUser(push: Push, id: string, json: unknown): Promise<
 export async function deleteUser(push: Push, id: string): Promise<Pushed<StoredUser>> {
   return push.write(async ({ db, note, lock }) => {
     const client = push.client.name;
+    if (lock) await lockGroupsOf(db, client, id);
     const before = await userById(db, client, id, lock);
     if (before === undefined) throw unknown();
     assertVersion(push, before.version);
@@ -90,6 +104,29 @@ type Change = (before: StoredUser) => { readonly attributes: ScimObject; readonl
 
 async function change(push: Push, id: string, event: string, work: Change): Promise<Pushed<StoredUser>> {
   await meet(push, id, work);
+  try {
+    return await write(push, id, event, work);
+  } catch (thrown) {
+    if (!(thrown instanceof ScimError && thrown.code === 'scim_taken')) throw thrown;
+    // Who leaves has to be out, whoever has the name by now that the request gives them.
+    return write(push, id, event, (before) => {
+      const { attributes, dropped } = work(before);
+      if (before.attributes['active'] === false || attributes['active'] !== false) throw thrown;
+      return withKeysOf(before.attributes, attributes, dropped);
+    });
+  }
+}
+
+/** The change without what another user may have. */
+function withKeysOf(before: Attributes, after: Attributes, dropped: readonly Dropped[]): ReturnType<Change> {
+  const keys = ['userName', 'externalId'].filter((name) => before[name] !== after[name]);
+  const others = Object.entries(after).filter(([name]) => !keys.includes(name));
+  const kept = Object.entries(before).filter(([name]) => keys.includes(name));
+  const refused = keys.map((path): Dropped => ({ path, why: 'refused', count: 1 }));
+  return { attributes: Object.fromEntries([...kept, ...others]), dropped: [...dropped, ...refused] };
+}
+
+function write(push: Push, id: string, event: string, work: Change): Promise<Pushed<StoredUser>> {
   return taken(() =>
     push.write(async ({ db, note, lock }) => {
       const before = await userById(db, push.client.name, id, lock);

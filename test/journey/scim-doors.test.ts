@@ -205,6 +205,19 @@ describe('a client', () => {
     expect((await scim.call('GET', '/Me')).status).toBe(501);
   });
 
+  it('is answered a HEAD as a GET without its body', async () => {
+    const { id } = (await scim.call('POST', '/Users', scimUser('head'))).body;
+    for (const path of [`/Users/${id}`, '/Groups', '/Schemas']) {
+      const [get, head] = [await scim.call('GET', path), await scim.call('HEAD', path)];
+      expect([path, head.status, head.body]).toEqual([path, 200, undefined]);
+      for (const name of ['etag', 'location', 'content-length', 'content-type']) {
+        expect([name, head.headers.get(name)]).toEqual([name, get.headers.get(name)]);
+      }
+    }
+    expect((await scim.call('HEAD', '/Users/nobody')).status).toBe(404);
+    expect((await scim.call('HEAD', '/Bulk')).status).toBe(405);
+  });
+
   it('finds the API by the well-known address', async () => {
     const answer = await fetch(`${journey.url}/.well-known/scim-configuration`, {
       headers: { authorization: `Bearer ${SCIM_TOKEN}` },
@@ -232,5 +245,24 @@ describe('a client', () => {
     expect(body.Operations.map((one: { status: string }) => one.status)).toEqual(['201', '201', '404']);
     expect(gooddataUser(journey.gooddata.state, 'bulky')?.groups).toEqual(['bulk']);
     expect(gooddataUser(journey.gooddata.state, 'never')).toBeUndefined();
+    const locations = body.Operations.map(({ location }: { location?: string }) => location);
+    const at = `${journey.url}/scim/v2`;
+    expect(locations).toEqual([
+      expect.stringMatching(`^${at}/Groups/`),
+      expect.stringMatching(`^${at}/Users/`),
+      `${at}/Users/nobody`,
+    ]);
+    expect((await fetch(locations[1], { headers: { authorization: `Bearer ${SCIM_TOKEN}` } })).status).toBe(200);
+    const gone = await scim.call('POST', '/Bulk', {
+      schemas: ['URN:IETF:params:scim:api:messages:2.0:BulkRequest'],
+      Operations: [
+        { method: 'DELETE', path: locations[1].slice(at.length) },
+        { method: 'POST', path: '/Users', bulkId: 'v', data: { userName: '' } },
+      ],
+    });
+    expect(gone.body.Operations).toEqual([
+      { method: 'DELETE', location: locations[1], status: '204' },
+      { method: 'POST', bulkId: 'v', status: '400', response: expect.objectContaining({ scimType: 'invalidValue' }) },
+    ]);
   });
 });

@@ -4,8 +4,9 @@ import { createDirectory } from '../../src/directory/kysely-directory.ts';
 import { mappingConfigOf } from '../../src/mapping/config.ts';
 import { compileMapping } from '../../src/mapping/mapping.ts';
 import { defaultSchema, groupsSchema, identitySchema, rulesSchema } from '../../src/mapping/schema.ts';
+import { LatchgateError } from '../../src/model/errors.ts';
 import type { ScimClient } from '../../src/scim/client.ts';
-import { refuseExisting } from '../../src/scim/existing.ts';
+import { Existing } from '../../src/scim/existing.ts';
 import type { Push } from '../../src/scim/push.ts';
 import { Pushes } from '../../src/scim/pushes.ts';
 import { scimSchema } from '../../src/scim/schema.ts';
@@ -14,11 +15,16 @@ import { touchRefused } from '../../src/scim/store/users.ts';
 import { createUser, deleteUser, patchUser } from '../../src/scim/users.ts';
 import { patchOf, SCIM_TOKEN, scimUser } from '../journey/scim-client.ts';
 
+const WAIT_MS = 200;
 const RULES = { leads: { when: { title: 'Lead' }, grant: { bi: { groups: ['leads'] } } } };
+
+type Look = ConstructorParameters<typeof Pushes>[0]['again'];
 
 /** What clients push into one directory in memory; of the targets only which are looked at. */
 class Pushing {
   readonly looks: string[] = [];
+  /** What comes of a look at a target. */
+  inTarget: (target: string) => ReturnType<Look> = async () => ({ status: 'none' });
   readonly warned: unknown[] = [];
   readonly database: Database;
   readonly pushes: Pushes;
@@ -45,9 +51,9 @@ class Pushing {
       targets: { bi: { type: 'superset' as const } },
       safety: { privileged: [] },
     };
-    const look = async (person: string, target: string) => {
+    const look: Look = (person, target) => {
       this.looks.push(`${person} ${target}`);
-      return { status: 'none' as const };
+      return this.inTarget(target);
     };
     this.pushes = new Pushes({
       together: (work) =>
@@ -57,21 +63,25 @@ class Pushing {
       mapping: compileMapping(mappingConfigOf(config)),
       privileged: [],
       clock,
-      targets: ['bi'],
+      targets: ['bi', 'side'],
       database,
       clients: this.#clients,
       again: look,
       leave: look,
       endSessions: async () => {},
-      waitMs: 5_000,
+      waitMs: WAIT_MS,
       log: { warn: (_, fields) => void this.warned.push(fields) },
     });
+  }
+
+  client(name = 'okta'): ScimClient {
+    return this.#clients.get(name) as ScimClient;
   }
 
   /** Stores only: nobody is told of it yet. */
   push(client = 'okta'): Push {
     return {
-      client: this.#clients.get(client) as ScimClient,
+      client: this.client(client),
       now: () => ++this.#now,
       read: (work) => this.database.run(work),
       write: (work) => this.database.transaction((db) => work({ db, note: () => {}, lock: false, tells: false })),
@@ -81,19 +91,19 @@ class Pushing {
   /** Stores, and tells the directory in the same transaction. `before`: once it is foreseen what becomes of the user. */
   telling(before: () => Promise<void> = async () => {}, client = 'okta'): Push {
     const { deps } = this.pushes;
-    const by = this.#clients.get(client) as ScimClient;
-    const existing = {
+    const by = this.client(client);
+    const existing = new Existing({
       ...deps,
       database: this.database,
       directory: createDirectory(this.database, deps.clock),
       targets: new Map(),
       preview: () => Promise.reject(new Error('there is no target')),
       waitMs: 5_000,
-    };
+    });
     return {
       ...this.push(client),
       beforeUser: async (coming) => {
-        const foreseen = await refuseExisting(existing, by, coming);
+        const foreseen = await existing.refuse(by, coming);
         await before();
         return foreseen;
       },
@@ -228,5 +238,42 @@ describe('a user of whom the directory is told as they are stored', () => {
     const { settled } = await createUser(pushing.telling(), unreachable);
     expect([emails, settled?.concerned, await pushing.people()]).toEqual([expect.anything(), [], []]);
     expect(await storedAs()).toEqual([{ issuer: null, refused: 'email_missing', settled: 1 }]);
+  });
+});
+
+describe('somebody who leaves several targets', () => {
+  const leaves = async (pushing: Pushing) => {
+    const { id } = (await createUser(pushing.push(), scimUser('ann'))).resource;
+    await pushing.pushes.carryOutDue();
+    await patchUser(pushing.push(), id, patchOf({ op: 'replace', value: { active: false } }));
+    return id;
+  };
+
+  it('is out of one while another does not answer, and nobody waits for that longer than they wait', async () => {
+    const pushing = new Pushing(database, { okta: {} });
+    const id = await leaves(pushing);
+    let release = () => {};
+    const hanging = new Promise<void>((resolve) => (release = resolve));
+    pushing.inTarget = async (target) => {
+      if (target === 'bi') await hanging;
+      return { status: 'none' };
+    };
+    expect(await pushing.pushes.carryOut(pushing.client(), [id], 'r1')).toEqual({ failures: [], isDone: false });
+    expect(pushing.looks.map((look) => look.split(' ')[1])).toEqual(['bi', 'side']);
+    release();
+    await pushing.pushes.close();
+  });
+
+  it('is not in one that fails, which is said of it alone, and of whoever was pushed', async () => {
+    const pushing = new Pushing(database, { okta: {} });
+    const id = await leaves(pushing);
+    pushing.inTarget = async (target) => {
+      if (target === 'bi') throw new LatchgateError('target_unavailable', 'down');
+      return { status: 'none' };
+    };
+    const failure = { target: 'bi', code: 'target_unavailable', users: [id] };
+    expect(await pushing.pushes.carryOut(pushing.client(), [id], 'r1')).toEqual({ failures: [failure], isDone: true });
+    const waiting = await database.run((db) => db.selectFrom('retries').select(['target', 'code']).execute());
+    expect(waiting).toEqual(['bi', 'side'].map((target) => ({ target, code: 'target_pending' })));
   });
 });

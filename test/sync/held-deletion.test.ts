@@ -2,6 +2,8 @@ import { approveDeletions, noteDeletion } from '../../src/scim/store/held.ts';
 import { lines, SyncWorld } from './world.ts';
 
 /** Deletions that a SCIM client asked for, that wait for somebody's word, and a sync that comes by meanwhile. */
+const DAY_MS = 86_400_000;
+
 let world: SyncWorld;
 let ann: string;
 
@@ -44,4 +46,22 @@ it('is held also when the brake closed after the plan was made', async () => {
   Object.assign(world.bi, { prepare: hold });
   expect(lines((await world.apply()).plan.changes)).toContain('delete ann');
   expect(world.accounts()).toMatchObject({ ann: '(group:analysts role:Alpha)' });
+});
+
+it("takes nobody else's place among the few whose accounts are due in a day", async () => {
+  world.configure({
+    leaver: { now: 'disable', deleteAfterMs: DAY_MS },
+    joined: ['hr'],
+    stopIf: { removals: { people: 2 } },
+  });
+  for (const who of ['ann', 'bob', 'cyd']) world.hr.add(who, { groups: ['User'] }, false);
+  await world.apply('hr', { approve: true });
+  const at = new Date(world.now);
+  const held = await world.personOf('ann');
+  await world.database.run(async (db) => {
+    await noteDeletion(db, { person: held?.id ?? '', client: 'okta', at }, { people: 0 });
+  });
+  world.now += DAY_MS;
+  await world.engine.deleteDue();
+  expect(Object.keys(world.accounts())).toEqual(['ann']);
 });

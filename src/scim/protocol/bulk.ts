@@ -1,6 +1,7 @@
 import { BULK_REQUEST, BULK_RESPONSE } from '../../ops/scim/urns.ts';
 import { type ErrorBody, errorBody, ScimError } from './error.ts';
 import { isJsonObject, type JsonObject, membersOf } from './json.ts';
+import { assertMessage } from './message.ts';
 import { type ResourceType, resourceTypes } from './resource-types.ts';
 
 export type BulkMethod = 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -56,10 +57,7 @@ const MAX_DEPTH = 16;
 export function readBulk(json: unknown, limits: { readonly operations: number }): BulkRequest {
   if (!isJsonObject(json)) throw new ScimError('scim_syntax_invalid', 'the body is not an object');
   const members = membersOf(json, 'the request');
-  const schemas: unknown = members.get('schemas')?.value ?? [BULK_REQUEST];
-  if (!Array.isArray(schemas) || !schemas.includes(BULK_REQUEST)) {
-    throw new ScimError('scim_syntax_invalid', `schemas lacks ${BULK_REQUEST}`);
-  }
+  assertMessage(members.get('schemas')?.value, BULK_REQUEST);
   const list = members.get('operations')?.value;
   if (!Array.isArray(list)) throw new ScimError('scim_syntax_invalid', 'Operations is not a list');
   if (list.length > limits.operations) {

@@ -18,11 +18,14 @@ export interface PageLimits {
   readonly maxCount: number;
 }
 
-export interface ListResponse {
+export interface ListHead {
   readonly schemas: readonly [typeof LIST_RESPONSE];
   readonly totalResults: number;
   readonly startIndex: number;
   readonly itemsPerPage: number;
+}
+
+export interface ListResponse extends ListHead {
   readonly Resources: readonly unknown[];
 }
 
@@ -35,13 +38,28 @@ export function readPage(startIndex: unknown, count: unknown, limits: PageLimits
 
 /** `itemsPerPage` is how many there are here, which is not how many were asked for. */
 export function listResponse(total: number, page: Page, resources: readonly unknown[]): ListResponse {
-  return {
-    schemas: [LIST_RESPONSE],
-    totalResults: total,
-    startIndex: page.startIndex,
-    itemsPerPage: resources.length,
-    Resources: resources,
-  };
+  return { ...listHead(total, page, resources.length), Resources: resources };
+}
+
+/** The same without the resources, of which there are `items`. */
+export function listHead(total: number, { startIndex }: Page, items: number): ListHead {
+  return { schemas: [LIST_RESPONSE], totalResults: total, startIndex, itemsPerPage: items };
+}
+
+/** A list as text, part by part, whose resources come some at a time. */
+export async function* listTexts(
+  head: ListHead,
+  resources: AsyncIterable<readonly unknown[]>,
+): AsyncGenerator<string, void> {
+  yield `${JSON.stringify(head).slice(0, -1)},"Resources":[`;
+  let isFirst = true;
+  for await (const some of resources) {
+    for (const resource of some) {
+      yield `${isFirst ? '' : ','}${JSON.stringify(resource)}`;
+      isFirst = false;
+    }
+  }
+  yield ']}';
 }
 
 function readInteger(name: string, value: unknown): number | undefined {

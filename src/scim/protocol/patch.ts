@@ -4,6 +4,7 @@ import { Draft, type PatchOp } from './draft.ts';
 import { ScimError } from './error.ts';
 import { isJsonObject, membersOf } from './json.ts';
 import type { MembersChange } from './members.ts';
+import { assertMessage } from './message.ts';
 import { parsePatchPath } from './patch-path.ts';
 import { type Dropped, Report } from './report.ts';
 import type { ResourceType } from './resource-types.ts';
@@ -44,6 +45,20 @@ export function applyPatch(type: ResourceType, attributes: ScimObject, json: unk
     return away;
   }
   return resultOf(draft, report);
+}
+
+/**
+ * The same of a resource that is sent whole (PUT) and cannot be read as one. undefined: nobody is switched off by it, or it
+ * is refused for how much it is.
+ */
+export function switchedOffBy(
+  type: ResourceType,
+  attributes: ScimObject,
+  json: unknown,
+  thrown: unknown,
+): PatchResult | undefined {
+  if (!isRefused(thrown) || !isJsonObject(json)) return undefined;
+  return switchedOff(type, attributes, [{ op: 'replace', path: undefined, value: json }]);
 }
 
 function resultOf(draft: Draft, report: Report): PatchResult {
@@ -110,10 +125,7 @@ function apply(type: ResourceType, draft: Draft, { op, path, value }: Operation)
 function readOperations(json: unknown): readonly Operation[] {
   if (!isJsonObject(json)) throw new ScimError('scim_syntax_invalid', 'the body is not an object');
   const members = membersOf(json, 'the request');
-  const schemas = members.get('schemas')?.value;
-  if (schemas !== undefined && schemas !== null && !namesPatchOp(schemas)) {
-    throw new ScimError('scim_syntax_invalid', `schemas lacks ${PATCH_OP}`);
-  }
+  assertMessage(members.get('schemas')?.value, PATCH_OP);
   const operations = members.get('operations')?.value;
   if (!Array.isArray(operations) || operations.length === 0) {
     throw new ScimError('scim_syntax_invalid', 'Operations is not a list of operations');
@@ -137,9 +149,4 @@ function readOperation(json: unknown): Operation {
 
 function isOp(text: string): text is PatchOp {
   return OPS.has(text);
-}
-
-function namesPatchOp(schemas: unknown): boolean {
-  const names: readonly unknown[] = Array.isArray(schemas) ? schemas : [schemas];
-  return names.some((name) => typeof name === 'string' && name.toLowerCase() === PATCH_OP.toLowerCase());
 }

@@ -3,6 +3,7 @@ import { ScimError } from './error.ts';
 import type { Filter } from './filter.ts';
 import { isJsonObject, membersOf } from './json.ts';
 import { type Page, type PageLimits, readPage } from './list.ts';
+import { assertMessage } from './message.ts';
 import { parseFilter } from './parse-filter.ts';
 import { type Projection, readProjection } from './projection.ts';
 import type { ResourceType } from './resource-types.ts';
@@ -42,10 +43,7 @@ export function rawQueryOf(parameters: URLSearchParams): RawQuery {
 export function rawQueryOfSearch(json: unknown): RawQuery {
   if (!isJsonObject(json)) throw new ScimError('scim_syntax_invalid', 'the body is not an object');
   const members = membersOf(json, 'the request');
-  const schemas: unknown = members.get('schemas')?.value ?? [SEARCH_REQUEST];
-  if (!Array.isArray(schemas) || !schemas.includes(SEARCH_REQUEST)) {
-    throw new ScimError('scim_syntax_invalid', `schemas lacks ${SEARCH_REQUEST}`);
-  }
+  assertMessage(members.get('schemas')?.value, SEARCH_REQUEST);
   return rawQuery((name) => members.get(name.toLowerCase())?.value ?? undefined);
 }
 

@@ -32,11 +32,29 @@ export function readSort(type: ResourceType, sortBy: unknown, sortOrder: unknown
   return { path, descending: order === 'descending' };
 }
 
-/** By what a resource is sorted: of several values the primary one, else the first. Undefined: it has none. */
-function sortKey({ extension, attribute, sub }: AttributePath, resource: ScimObject): SortKey | undefined {
+/** No more of a resource than it is sorted by: a group may have ten thousand members. */
+export function sortedPart({ path: { extension, attribute } }: Sort, resource: ScimObject): ScimObject {
+  const id = resource['id'] ?? '';
+  const chosen = chosenValue({ extension, attribute }, resource);
+  if (chosen === undefined) return { id };
+  const part = { [attribute.name]: chosen };
+  return extension === undefined ? { id, ...part } : { id, [extension]: part };
+}
+
+/** Of several values the primary one, else the first. */
+function chosenValue(
+  { extension, attribute }: Pick<AttributePath, 'extension' | 'attribute'>,
+  resource: ScimObject,
+): ScimValue | undefined {
   const holder = extension === undefined ? resource : resource[extension];
   const values = isObject(holder) ? listOf(holder[attribute.name]) : [];
-  const chosen = values.find((value) => isObject(value) && value['primary'] === true) ?? values[0];
+  return values.find((value) => isObject(value) && value['primary'] === true) ?? values[0];
+}
+
+/** By what a resource is sorted. Undefined: it has nothing of the kind. */
+function sortKey(path: AttributePath, resource: ScimObject): SortKey | undefined {
+  const { attribute, sub } = path;
+  const chosen = chosenValue(path, resource);
   const value: ScimValue | undefined = sub === undefined ? chosen : isObject(chosen) ? chosen[sub.name] : undefined;
   return value === undefined ? undefined : comparable(sub ?? attribute, value);
 }

@@ -29,7 +29,8 @@ const userLeaf: Leaf = (name, value, client) => {
     case 'userName':
       return sql`user_name = ${foldCase(value)}`;
     case 'externalId':
-      return sql`external_id = ${value}`;
+      // No row has an empty one, though a resource may.
+      return value === '' ? undefined : sql`external_id = ${value}`;
     case 'id':
       return sql`id = ${value}`;
     case 'emails.value':
@@ -45,7 +46,8 @@ const groupLeaf: Leaf = (name, value, client) => {
     case 'displayName':
       return sql`name_key = ${foldCase(value)}`;
     case 'externalId':
-      return sql`external_id = ${value}`;
+      // No row has an empty one, though a resource may.
+      return value === '' ? undefined : sql`external_id = ${value}`;
     case 'id':
       return sql`id = ${value}`;
     case 'members.value':

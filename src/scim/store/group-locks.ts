@@ -18,6 +18,24 @@ export async function lockGroupsWithin(db: Kysely<Tables>, client: string, ids: 
   }
 }
 
+/**
+ * Locks the groups that a user or group is in. A change of members has its group before the members: who takes all their
+ * memberships along has to have the groups first, too, or the two lock each other out.
+ */
+export async function lockGroupsOf(db: Kysely<Tables>, client: string, member: string): Promise<void> {
+  const rows = await db
+    .selectFrom('scim_members')
+    .select('group_id')
+    .where('client', '=', client)
+    .where('member_id', '=', member)
+    .execute();
+  await locked(
+    db,
+    client,
+    rows.map(({ group_id: id }) => id),
+  );
+}
+
 async function locked(db: Kysely<Tables>, client: string, ids: readonly string[]): Promise<readonly string[]> {
   // In one order, so that two at once wait for each other and do not lock each other out.
   const sorted = [...ids].sort();

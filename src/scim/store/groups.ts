@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { ScimGroupRow, Tables } from '../../directory/tables.ts';
 import { foldCase } from '../protocol/filter.ts';
 import { dropMembershipsOf } from './members.ts';
-import type { Attributes } from './users.ts';
+import { type Attributes, externalKeyOf } from './users.ts';
 
 export interface StoredGroup {
   readonly client: string;
@@ -110,7 +110,7 @@ function columnsOf({ attributes, renamed }: StoredGroup): Said {
   return {
     display_name: String(displayName),
     name_key: foldCase(String(displayName)),
-    external_id: typeof externalId === 'string' ? externalId : null,
+    external_id: externalKeyOf(externalId),
     renamed: renamed ? 1 : 0,
     body: JSON.stringify(attributes),
   };

@@ -102,6 +102,26 @@ export async function membersOf(db: Kysely<Tables>, client: string, group: strin
   return rows.map(({ member_id, kind }) => ({ id: member_id, kind }));
 }
 
+/** The same, those whose ids come after `after`, and no more than `limit`. */
+export async function membersAfter(
+  db: Kysely<Tables>,
+  client: string,
+  group: string,
+  after: string,
+  limit: number,
+): Promise<readonly Member[]> {
+  const rows = await db
+    .selectFrom('scim_members')
+    .select(['member_id', 'kind'])
+    .where('client', '=', client)
+    .where('group_id', '=', group)
+    .where('member_id', '>', after)
+    .orderBy('member_id')
+    .limit(limit)
+    .execute();
+  return rows.map(({ member_id, kind }) => ({ id: member_id, kind }));
+}
+
 /** Of these, the ones that are members. */
 export async function membersAmong(
   db: Kysely<Tables>,

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../../directory/tables.ts';
 import { foldCase } from '../protocol/filter.ts';
-import type { Attributes } from './users.ts';
+import { type Attributes, externalKeyOf } from './users.ts';
 
 export type OwedTable = 'scim_users' | 'scim_groups';
 
@@ -26,16 +26,13 @@ export async function owedUser(
   client: string,
   { userName, externalId }: Attributes,
 ): Promise<string | undefined> {
+  const external = externalKeyOf(externalId);
   const row = await db
     .selectFrom('scim_users')
     .select('id')
     .where('client', '=', client)
     .where('user_name', '=', foldCase(String(userName)))
-    .where(
-      'external_id',
-      typeof externalId === 'string' ? '=' : 'is',
-      typeof externalId === 'string' ? externalId : null,
-    )
+    .where('external_id', external === null ? 'is' : '=', external)
     .where('owed', '=', 1)
     .executeTakeFirst();
   return row?.id;
@@ -47,16 +44,13 @@ export async function owedGroup(
   client: string,
   { displayName, externalId }: Attributes,
 ): Promise<string | undefined> {
+  const external = externalKeyOf(externalId);
   const row = await db
     .selectFrom('scim_groups')
     .select('id')
     .where('client', '=', client)
     .where('name_key', '=', foldCase(String(displayName)))
-    .where(
-      'external_id',
-      typeof externalId === 'string' ? '=' : 'is',
-      typeof externalId === 'string' ? externalId : null,
-    )
+    .where('external_id', external === null ? 'is' : '=', external)
     .where('owed', '=', 1)
     .executeTakeFirst();
   return row?.id;

@@ -3,6 +3,7 @@ import { prepared } from '../../directory/prepared.ts';
 import type { ScimUserRow, Tables } from '../../directory/tables.ts';
 import type { SubjectKey } from '../../model/person.ts';
 import type { ScimObject } from '../protocol/attribute.ts';
+import { ScimError } from '../protocol/error.ts';
 import { foldCase } from '../protocol/filter.ts';
 
 /** A User as its client said it: attributes without `id`, `meta`, `groups` and `password`. */
@@ -65,7 +66,7 @@ export async function replaceUser(db: Kysely<Tables>, user: StoredUser, before: 
   const written = await db
     .updateTable('scim_users')
     .set((set) => ({
-      ...columnsOf(user.attributes),
+      ...columnsOf(user.attributes, before.attributes),
       modified_at: modifiedAt,
       version,
       owed: 0,
@@ -237,16 +238,33 @@ export function toUser(row: Omit<ScimUserRow, 'body'> & { body: string | null })
   };
 }
 
+/** By which it is looked up and unique. An empty text, which some send for everybody, is none. */
+export function externalKeyOf(externalId: unknown): string | null {
+  return typeof externalId === 'string' && externalId !== '' ? externalId : null;
+}
+
 type Said = Pick<ScimUserRow, 'user_name' | 'external_id' | 'display' | 'active' | 'body'>;
 
-function columnsOf(attributes: Attributes): Said {
+/** Of one user as JSON: a page has up to ten thousand. */
+const MOST_CHARACTERS = 262_144;
+const SWITCH_CHARACTERS = 20;
+
+/** Throws `scim_too_large`, unless the user was that large before: who is to be switched off has to be. */
+function columnsOf(attributes: Attributes, before?: Attributes): Said {
   const { userName, externalId, displayName } = attributes;
+  const body = JSON.stringify(attributes);
+  if (
+    body.length > MOST_CHARACTERS &&
+    !(before !== undefined && body.length <= JSON.stringify(before).length + SWITCH_CHARACTERS)
+  ) {
+    throw new ScimError('scim_too_large', `a user of more than ${MOST_CHARACTERS} characters`);
+  }
   return {
     user_name: foldCase(String(userName)),
-    external_id: typeof externalId === 'string' ? externalId : null,
+    external_id: externalKeyOf(externalId),
     display: typeof displayName === 'string' && displayName !== '' ? displayName : String(userName),
     active: attributes['active'] === false ? 0 : 1,
-    body: JSON.stringify(attributes),
+    body,
   };
 }
 

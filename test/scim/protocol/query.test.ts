@@ -71,6 +71,9 @@ describe('a query', () => {
     expect(read.sort).toMatchObject({ descending: false });
     expect(read.page).toEqual({ startIndex: 3, offset: 2, count: 5 });
     expect(read.projection.has('emails')).toBe(false);
+    // URNs are compared without case, and one alone need be no list.
+    const other = { ...body, schemas: SEARCH.toUpperCase() };
+    expect(readQuery(userType, rawQueryOfSearch(other), limits).page).toEqual(read.page);
   });
 
   it.each([

@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { type Database, openDatabase } from '../../src/directory/database.ts';
 import type { Tables } from '../../src/directory/tables.ts';
 import { createGroup, deleteGroup, patchGroup } from '../../src/scim/groups.ts';
 import type { Push, Pushed } from '../../src/scim/push.ts';
-import { groupsOf } from '../../src/scim/store/members.ts';
-import { createUser } from '../../src/scim/users.ts';
+import { noteDeletion } from '../../src/scim/store/held.ts';
+import { groupsOf, membersOf } from '../../src/scim/store/members.ts';
+import { createUser, deleteUser } from '../../src/scim/users.ts';
 import { patchOf, scimUser } from '../journey/scim-client.ts';
 import { type RunningPostgres, startPostgres } from '../services/postgres.ts';
 
@@ -74,10 +76,40 @@ async function hears(first: (by: Push) => Promise<Pushed<unknown>>, second: (by:
   ).finally(() => {
     isDone = true;
   });
-  while (!isDone && !(await isWaiting())) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!isDone && !(await isWaiting())) await sleep(20);
   commit();
   const [{ users }] = await Promise.all([one, two]);
   return { heard, isConcerned: users.includes(alice) };
+}
+
+async function idOf(name: string): Promise<string> {
+  return (await createUser(push(), scimUser(name))).resource.id;
+}
+
+type Row = readonly [table: 'scim_users' | 'scim_groups', id: string];
+
+/** Locks one row, has somebody do what waits for it, and says whether another row is still to be had then. */
+async function isFreeWhile(
+  [held, other]: readonly [held: Row, other: Row],
+  meanwhile: (by: Push) => Promise<unknown>,
+): Promise<boolean> {
+  const { isFree, done } = await database.transaction(async (db) => {
+    await lock(db, held);
+    const waits = meanwhile(push());
+    await untilWaiting();
+    return { isFree: await lock(db, other), done: waits };
+  });
+  await done;
+  return isFree;
+}
+
+async function lock(db: Kysely<Tables>, [table, id]: Row): Promise<boolean> {
+  const row = sql`select 1 from ${sql.table(table)} where client = ${CLIENT} and id = ${id} for update skip locked`;
+  return (await row.execute(db)).rows.length === 1;
+}
+
+async function untilWaiting(): Promise<void> {
+  while (!(await isWaiting())) await sleep(20);
 }
 
 async function isWaiting(): Promise<boolean> {
@@ -115,4 +147,49 @@ describe('two changes of nested groups at once on PostgreSQL', () => {
       expect(isConcerned || !heard.includes(name)).toBe(true);
     }
   });
+});
+
+it('who is deleted waits for a change of their group without keeping it from its members', async () => {
+  const bob = await idOf('bob');
+  const inner = await groupOf('kept');
+  const group = await groupOf('keeping', bob, inner);
+  const held: Row = ['scim_groups', group];
+  expect(await isFreeWhile([held, ['scim_users', bob]], (by) => deleteUser(by, bob))).toBe(true);
+  expect(await isFreeWhile([held, ['scim_groups', inner]], (by) => deleteGroup(by, inner))).toBe(true);
+  expect(await database.run((db) => membersOf(db, CLIENT, group))).toEqual([]);
+});
+
+it('who come into a group and who leave it are waited for in one order', async () => {
+  const [first, second] = [await idOf('zoe'), await idOf('abe')];
+  const inner = await groupOf('in-order-inner', second);
+  const held: Row = ['scim_users', first];
+  const other: Row = ['scim_users', second];
+  for (const [who, comes] of [
+    [first, second],
+    [first, inner],
+  ] as const) {
+    const group = await groupOf(`in-order-${clock}`, who);
+    const swap = patchOf(
+      { op: 'remove', path: `members[value eq "${who}"]` },
+      { op: 'add', path: 'members', value: [{ value: comes }] },
+    );
+    expect(await isFreeWhile([held, other], (by) => patchGroup(by, group, swap))).toBe(true);
+    const name = patchOf({ op: 'replace', value: { displayName: `named-${clock}`, members: [{ value: first }] } });
+    expect(await isFreeWhile([held, other], (by) => patchGroup(by, group, name))).toBe(true);
+    expect(await isFreeWhile([held, other], (by) => deleteGroup(by, group))).toBe(true);
+  }
+});
+
+it('of two who go at once the second is counted after the first', async () => {
+  const ids = await Promise.all(['una', 'vic', 'wyn', 'xia'].map(idOf));
+  const note = (db: Kysely<Tables>, at: number) =>
+    noteDeletion(db, { person: ids[at] ?? '', client: CLIENT, at: new Date() }, { people: 3 });
+  for (const at of [0, 1]) await database.run((db) => note(db, at));
+  const { first, second } = await database.transaction(async (db) => {
+    const isHeld = await note(db, 2);
+    const other = database.transaction((beside) => note(beside, 3));
+    await Promise.race([other, untilWaiting()]);
+    return { first: isHeld, second: other };
+  });
+  expect([first, await second]).toEqual([false, true]);
 });
