@@ -4,14 +4,14 @@ import { getHeapSpaceStatistics, type HeapSpaceInfo, setFlagsFromString } from '
 /** Both halves of the young generation: half of what V8 grows it to. A quarter costs a login that begins a seventh more. */
 const YOUNG_BYTES = 16 * 1024 * 1024;
 /** V8 would let garbage pile up to several times of what is in use before it looks at all of it. */
-const GROWING_PERCENT = 15;
+const GROWING_PERCENT = 10;
 /** By which V8 makes the young generation larger; by 1 not at all. */
 const USUAL_FACTOR = 2;
 /** Of ten kilobytes each. */
 const MOST_STEPS = 4_000;
 const LOOK_EVERY_MS = 100;
 /** Share of the old generation that may lie idle between what is in use. */
-const HOLES = 0.12;
+const HOLES = 0.1;
 /** Share of the time between two looks in which the event loop worked. Below it nobody waits for the collector. */
 const BUSY = 0.1;
 

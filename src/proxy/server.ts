@@ -9,7 +9,7 @@ import { type Connection, Connections } from './connections.ts';
 import type { GatewayPages } from './deps.ts';
 import { createPeerList, plainAddress } from './peers.ts';
 import type { GatewayProxy } from './proxy.ts';
-import { endBody } from './request-body.ts';
+import { endBody, hasBody } from './request-body.ts';
 import type { Certificates } from './tls.ts';
 import { TlsServer } from './tls-server.ts';
 import { refuseOnSocket } from './upgrade.ts';
@@ -70,7 +70,8 @@ export function createPublicServer(deps: PublicServerDeps): Server {
   server.maxHeadersCount = 0;
 
   const gateway: GatewayPages = (req, res, requestId, path) => {
-    if (!req.complete) endBody(req, bodyTimeoutMs, () => server.emit('clientError', tooLate(), req.socket));
+    // What has no body is not complete here either: Node has not come to its end yet.
+    if (hasBody(req.rawHeaders)) endBody(req, bodyTimeoutMs, () => server.emit('clientError', tooLate(), req.socket));
     deps.gateway(req, res, requestId, path);
   };
   const serve = (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void => {
