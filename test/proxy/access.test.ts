@@ -330,6 +330,19 @@ describe('a person whose account is not ready', () => {
     expect((await ask(port, 'GET /')).status).toBe(403);
   });
 
+  it('is out as soon when the clock is turned back, and is told of by an assertion of now', async () => {
+    const upstream = await startUpstream();
+    const { port, accounts, clock } = await startWorld({ upstream: upstream.url });
+    await ask(port, 'GET /');
+    clock.at -= 3_600_000;
+    await ask(port, 'GET /');
+    const [, claims = ''] = valuesOf(upstream.seen[1], 'x-latchgate-assertion').join().split('.');
+    expect(JSON.parse(Buffer.from(claims, 'base64url').toString()).iat).toBe(clock.at / 1_000);
+    accounts.delete('p_alice');
+    clock.at -= 3_600_000;
+    expect((await ask(port, 'GET /')).status).toBe(403);
+  });
+
   it('is refused with 503 while the session store is away, and never let through', async () => {
     const upstream = await startUpstream();
     let isDown = true;
