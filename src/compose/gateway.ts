@@ -140,7 +140,10 @@ export async function composeGateway(config: Config, engines: Engines, part: Gat
           ...(scim?.jobs ?? []),
         ]);
       }
-      live.watch(() => proxy.liveSessions());
+      live.watch(
+        () => proxy.liveSessions(),
+        (handle, session) => proxy.look(handle, session),
+      );
       return { public: own, admin };
     },
     readiness,

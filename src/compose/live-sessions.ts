@@ -6,6 +6,7 @@ import { watchLiveSessions } from '../login/live-sessions-watch.ts';
 import { createLogoutHints } from '../login/logout-hint.ts';
 import { isRefreshable } from '../login/provider.ts';
 import type { LiveSession, SessionCookies } from '../session/cookie.ts';
+import type { Session } from '../session/store.ts';
 import type { Engines } from './engine.ts';
 import type { ConfiguredLogin } from './providers.ts';
 import type { State } from './state.ts';
@@ -20,8 +21,8 @@ export interface ComposedSessions {
   /** The session of a Cookie header, checked with its provider when that is due. Throws `session_store_unavailable`. */
   read(cookie: string | undefined): LiveSession | undefined | Promise<LiveSession | undefined>;
   readonly pages: EndsOptions;
-  /** Looks after sessions that have something open, whose ids these are, too. */
-  watch(ids: () => Iterable<string>): void;
+  /** Looks after sessions that have something open, whose ids these are, too. `seen` is told who it is by now. */
+  watch(ids: () => Iterable<string>, seen: (handle: string, session: Session) => void): void;
   close(): Promise<void>;
 }
 
@@ -66,8 +67,8 @@ export function composeSessions(
       onEnded,
       onLogoutToken: metrics.backchannelLogout,
     },
-    watch: (ids) => {
-      stop = watchLiveSessions({ live, ids, everyMs, clock, log });
+    watch: (ids, seen) => {
+      stop = watchLiveSessions({ live, ids, seen, everyMs, clock, log });
     },
     close: async () => {
       await stop?.();

@@ -51,6 +51,8 @@ export interface BearerToken {
 }
 
 export interface BearerSession {
+  /** Opens its record: what is open for it ends with it, though no request comes. */
+  readonly id: string;
   readonly handle: string;
   readonly session: Session;
 }
@@ -107,7 +109,7 @@ export class BearerLogins {
     const good = this.#good.get(id);
     if (good === undefined || good.expiresAt <= this.#options.clock.now()) return undefined;
     const session = this.#options.store.peek?.(handle, this.#options.absoluteMs);
-    return session === undefined ? undefined : { handle, session };
+    return session === undefined ? undefined : { id, handle, session };
   }
 
   /**
@@ -245,7 +247,7 @@ export class BearerLogins {
     const leftMs = (session?.endsAt ?? 0) - clock.now();
     if (session === undefined || leftMs <= 0) return undefined;
     await store.touch(id, leftMs);
-    return { handle, session };
+    return { id, handle, session };
   }
 }
 

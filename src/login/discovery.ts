@@ -56,7 +56,8 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   let pending: Promise<Discovered> | undefined;
 
   const read = async (): Promise<Discovered> => {
-    if (failed !== undefined && clock.now() - failed.at < BACKOFF_MS) throw failed.error;
+    // Either way: a clock that was turned back would keep the provider from being asked for as long.
+    if (failed !== undefined && Math.abs(clock.now() - failed.at) < BACKOFF_MS) throw failed.error;
     try {
       const value = await discover(options, found?.value);
       found = { value, at: clock.now() };

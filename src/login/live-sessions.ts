@@ -79,15 +79,16 @@ export class LiveSessions {
 
   /**
    * For a session that no request came for: asks if it is time, and ends it with all that is open for it when its time
-   * has run out. Says when to look again, in milliseconds since the epoch.
+   * has run out. Says when to look again, in milliseconds since the epoch. `seen` is told who it is by now.
    */
-  async look(id: string): Promise<number> {
+  async look(id: string, seen?: (handle: string, session: Session) => void): Promise<number> {
     const { store, clock } = this.#options;
     const [runsOut, session] = await Promise.all([store.runsOutAt(id), store.load(id)]);
     if (runsOut === undefined || runsOut <= clock.now()) {
       await store.destroy(id);
       return Number.POSITIVE_INFINITY;
     }
+    if (session !== undefined) seen?.(sessionHandle(id), session);
     if (session?.checkAt === undefined) return runsOut;
     if (clock.now() < session.checkAt) return Math.min(runsOut, session.checkAt);
     const due = this.#due({ id, handle: sessionHandle(id), session });

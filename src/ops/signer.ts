@@ -110,7 +110,7 @@ export function createSigner(options: SignerOptions): Signer {
   };
 
   const keys = async (): Promise<readonly StoredKey[]> => {
-    if (known !== undefined && clock.now() - known.readAt < REREAD_MS) return known.keys;
+    if (known !== undefined && Math.abs(clock.now() - known.readAt) < REREAD_MS) return known.keys;
     reading ??= refresh().finally(() => {
       reading = undefined;
     });

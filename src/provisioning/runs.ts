@@ -82,7 +82,9 @@ export class Runs {
   async account(person: PersonId, target: string, signal: AbortSignal): Promise<AccountState> {
     const key = keyOf(target, person);
     const cached = this.#accounts.get(key);
-    if (cached !== undefined && cached.until > this.#deps.clock.now()) return cached.state;
+    const now = this.#deps.clock.now();
+    // What ends further ahead than it could by now was remembered before the clock was turned back.
+    if (cached !== undefined && now < cached.until && cached.until <= now + ACCOUNT_CACHE_MS) return cached.state;
     const begun = this.#begun;
     const running = this.#running.get(key);
     const state =

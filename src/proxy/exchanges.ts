@@ -95,7 +95,7 @@ export class Exchanges {
     const opened = (raw: FlatHeaders, upstream: Duplex) => {
       res.detachSocket(socket as Socket);
       const answer = door.answer(101, raw, admitted.prepared.jar && ((line) => admitted.prepared.jar?.keep(line)));
-      this.#tunnel(socket, upstream, head, answer.headers, admitted.session);
+      this.#tunnel(socket, upstream, head, answer.headers, admitted.session, passage.route);
     };
     const upgrading = new Upgrading(opened, this.#around, passage, door, res, admitted, refuse);
     send({ ...request, upgrade: 'websocket' as const }, upgrading);
@@ -146,8 +146,15 @@ export class Exchanges {
     return lines;
   }
 
-  #tunnel(client: Duplex, upstream: Duplex, head: Buffer, headers: FlatHeaders, session: PreparedSession): void {
-    const tunnel: Ongoing = { session, ...openTunnel(client, upstream, head, headers) };
+  #tunnel(
+    client: Duplex,
+    upstream: Duplex,
+    head: Buffer,
+    headers: FlatHeaders,
+    session: PreparedSession,
+    route: Passage['route'],
+  ): void {
+    const tunnel: Ongoing = { session, route, ...openTunnel(client, upstream, head, headers) };
     const { metrics } = this.#deps;
     this.#tunnels.add(tunnel);
     this.live.add(session.handle, tunnel);

@@ -52,10 +52,14 @@ export class Forwarding implements ExchangeEvents, Ongoing {
     return this.#admitted?.session;
   }
 
-  /** The session ended: an answer that has begun is broken off; else the client is told why. */
-  cutOff(): void {
+  get route(): Passage['route'] {
+    return this.passage.route;
+  }
+
+  /** An answer that has begun is broken off; else the client is told why. */
+  cutOff(reason = new LatchgateError('login_required', 'the session ended')): void {
     if (this.res.headersSent) this.res.destroy();
-    this.giveUp?.(new LatchgateError('login_required', 'the session ended'));
+    this.giveUp?.(reason);
   }
 
   answered(status: number, raw: FlatHeaders): FilteredAnswer {

@@ -63,6 +63,8 @@ export function toAnswerHeaders(status: number, raw: readonly string[]): Outgoin
     const name = (raw[at] as string).toLowerCase();
     const value = raw[at + 1] as string;
     if (OF_CONNECTION.has(name) || name === 'trailer' || name.startsWith(':')) continue;
+    // RFC 9110 §15.3.6: it has no content. Node sends none, and a length would make a broken stream of that.
+    if (status === 205 && name === 'content-length') continue;
     const before = headers[name];
     if (name === 'set-cookie') headers[name] = [...((before as string[] | undefined) ?? []), value];
     // RFC 9110 §5.3; Node would refuse to send some names twice.

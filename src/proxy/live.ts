@@ -1,8 +1,15 @@
+import type { LatchgateError } from '../model/errors.ts';
+import type { Session } from '../session/store.ts';
+import type { Route } from './routes.ts';
+
 /** Something of a session that is under way and can be cut off: a request, a stream, a tunnel. */
 export interface Ongoing {
   /** Whose it is. */
   readonly session?: { readonly id?: string | undefined } | undefined;
-  cutOff(): void;
+  /** By which it got through. */
+  readonly route?: Route<Session> | undefined;
+  /** By default because the session ended. */
+  cutOff(reason?: LatchgateError): void;
 }
 
 /** Sessions with nothing under way that are kept in the map, because most have something again in a moment. */
@@ -38,6 +45,10 @@ export class LiveWork {
     this.#bySession.delete(handle);
     if (works.length === 0) this.#idle -= 1;
     for (const work of works) work.cutOff();
+  }
+
+  of(handle: string): readonly Ongoing[] {
+    return [...(this.#bySession.get(handle) ?? [])];
   }
 
   *handles(): Iterable<string> {

@@ -35,7 +35,9 @@ export interface Prepared {
 
 interface Timed<T> {
   readonly value: T;
-  /** Milliseconds since the epoch; from then on a new one is got. */
+  /** Milliseconds since the epoch, as `until`. A clock that was turned back would let it be good for as much longer. */
+  readonly from: number;
+  /** From then on a new one is got. */
   readonly until: number;
 }
 
@@ -114,7 +116,7 @@ export class PreparedTarget {
   /** Throws `no_access`, or why the account is not ready. */
   headers(identity: Identity): Prepared | Promise<Prepared> {
     const ready = this.#ready;
-    if (ready !== undefined && ready.until > this.#deps.clock.now() && sameIdentity(ready.identity, identity)) {
+    if (ready !== undefined && isGood(ready, this.#deps.clock.now()) && sameIdentity(ready.identity, identity)) {
       return ready.value;
     }
     const building = this.#building;
@@ -132,18 +134,19 @@ export class PreparedTarget {
     const whose = { account, identity };
     const [assertion, signIn] = await Promise.all([this.#assert(whose), this.#signHeaders(whose, signal)]);
     const signedInUntil = signIn?.until ?? Number.POSITIVE_INFINITY;
-    const until = Math.min(this.#deps.clock.now() + ACCOUNT_FRESH_MS, assertion.until, signedInUntil);
+    const from = this.#deps.clock.now();
+    const until = Math.min(from + ACCOUNT_FRESH_MS, assertion.until, signedInUntil);
     const made = { assertion, signIn };
     const before = this.#ready;
     if (before !== undefined && before.made.assertion === assertion && before.made.signIn === signIn) {
-      this.#ready = { ...before, until, identity };
+      this.#ready = { ...before, from, until, identity };
       return before.value;
     }
     const who = before?.made.assertion === assertion ? before.value.lines[0] : linesOf(account, identity);
     const refused = this.target.signIn?.renew === undefined ? {} : { refused: () => this.#renew(account) };
     const lines = [who, assertion.value, signIn?.value ?? ''] as const;
     const prepared = { account, lines, jar: this.#jarOf(account), ...refused };
-    this.#ready = { value: prepared, until, identity, made };
+    this.#ready = { value: prepared, from, until, identity, made };
     return prepared;
   }
 
@@ -159,7 +162,7 @@ export class PreparedTarget {
   /** The next request signs in with something new. */
   #renew({ id }: ReadyAccount): void {
     const now = this.#deps.clock.now();
-    if (now - this.#renewedAt < RENEWED_EVERY_MS) return;
+    if (Math.abs(now - this.#renewedAt) < RENEWED_EVERY_MS) return;
     this.#renewedAt = now;
     this.target.signIn?.renew?.({ id });
     this.#signIn = undefined;
@@ -183,7 +186,7 @@ export class PreparedTarget {
       });
     }
     const value = headerLines(['X-Latchgate-Assertion', token]);
-    const made = { value, until: now + (ASSERTION_LIFETIME_S / 2) * 1_000, of: whose };
+    const made = { value, from: now, until: now + (ASSERTION_LIFETIME_S / 2) * 1_000, of: whose };
     this.#assertion = made;
     return made;
   }
@@ -200,7 +203,7 @@ export class PreparedTarget {
       signal,
     );
     const value = headerLines(Object.entries(set).flat());
-    const made = { value, until: now + (validForSeconds / 2) * 1_000, of: whose };
+    const made = { value, from: now, until: now + (validForSeconds / 2) * 1_000, of: whose };
     this.#signIn = made;
     return made;
   }
@@ -261,7 +264,11 @@ function readyAccount(state: AccountState): ReadyAccount {
 }
 
 function serves(part: Part, { account, identity }: Whose, now: number): boolean {
-  return part.until > now && sameAccount(part.of.account, account) && sameIdentity(part.of.identity, identity);
+  return isGood(part, now) && sameAccount(part.of.account, account) && sameIdentity(part.of.identity, identity);
+}
+
+function isGood({ from, until }: Timed<unknown>, now: number): boolean {
+  return from <= now && now < until;
 }
 
 function sameAccount(a: ReadyAccount, b: ReadyAccount): boolean {

@@ -82,6 +82,14 @@ export class GatewayProxy {
     return this.#exchanges.live.ids();
   }
 
+  /** The person may be another by now: what is under way where they may not go any more is cut off. */
+  look(handle: string, session: Session): void {
+    for (const work of this.#exchanges.live.of(handle)) {
+      if (work.route?.when?.(session) !== false) continue;
+      work.cutOff(new LatchgateError('route_forbidden', 'the route is not for this person any more'));
+    }
+  }
+
   /** `gateway` serves what is at or below /.latchgate. */
   handle(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, gateway: GatewayPages): void {
     const requestId = newRequestId();

@@ -5,6 +5,8 @@ import { type FlatHeaders, foldHeaderName } from './identity-headers.ts';
 const DROPPED = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'te', 'trailer', 'transfer-encoding'],
   ...['upgrade', 'x-request-id', 'x-latchgate-assertion', 'alt-svc', 'x-accel-redirect'],
+  // Of the whole site: our cookies would go, and the session would not.
+  'clear-site-data',
 ]);
 const NOT_HOP_BY_HOP = new Set(['set-cookie', 'content-length', 'content-type', 'content-encoding', 'location']);
 const MEMO_LIMIT = 2_000;

@@ -1,7 +1,8 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { startTokenIssuer, type TokenIssuer } from '../emulators/token-issuer.ts';
-import { BOTH, CLIENT_ID, gooddataPeople, gooddataUser, supersetPeople, supersetUser } from './company.ts';
+import { BOTH, CLIENT_ID, GOODDATA, gooddataPeople, gooddataUser, supersetPeople, supersetUser } from './company.ts';
 import { type Instance, type Journey, startJourney, until } from './harness.ts';
+import { openAll, startOpenBackend } from './open-work.ts';
 
 const PROFILE = { given_name: 'Report', family_name: 'Robot', email: 'robot@acme.test', email_verified: true };
 
@@ -148,4 +149,41 @@ ${BOTH['rules']?.replace(/^\n/, '')}`,
     // The beginning of every JWT.
     expect(lines).not.toMatch(/eyJ[\w-]{10,}\.[\w-]+/);
   });
+});
+
+it('what an API client has open ends with its token, and what another one has does not', async () => {
+  const issuer = await startTokenIssuer();
+  const journey = await startJourney({
+    issuer: issuer.issuer,
+    sections: {
+      ...GOODDATA,
+      login: `
+  acme:
+    issuer: "\${ISSUER}"
+    client_id: ${CLIENT_ID}
+    client_secret: a secret that only tests know
+    groups_absent: empty
+    bearer: { audience: [latchgate-api] }`,
+    },
+    start: false,
+  });
+  const backend = await startOpenBackend(journey.gooddata.url);
+  try {
+    await journey.start({ GOODDATA_URL: backend.url });
+    const open = (sub: string, seconds: number) => {
+      const exp = Math.floor(Date.now() / 1_000) + seconds;
+      const token = issuer.token({ sub, ...PROFILE, email: `${sub}@acme.test`, groups: ['team-a'], exp });
+      return openAll([journey.url], journey.url, { authorization: `Bearer ${token}` });
+    };
+    const others = await open('other', 300);
+    const work = await open('robot', 4);
+    expect(work.filter(({ isOver }) => isOver)).toEqual([]);
+    await until('all is cut off', () => work.every(({ isOver }) => isOver) || undefined);
+    expect(others.filter(({ isOver }) => isOver)).toEqual([]);
+  } finally {
+    await journey.cli('sessions', 'end', '--all');
+    await journey.close();
+    await backend.close();
+    await issuer.close();
+  }
 });

@@ -90,13 +90,16 @@ export function endedAfterMs(work: readonly Opened[], since: number): number {
   return Math.max(...work.map(({ endedAt = 0 }) => endedAt)) - since;
 }
 
+/** By a cookie, or by whatever headers say who it is. */
+type Credentials = string | Readonly<Record<string, string>>;
+
 /** Opens one of each at every one of these instances. `origin` is the one that pages have. */
-export async function openAll(instances: readonly string[], origin: string, cookie: string): Promise<Opened[]> {
+export async function openAll(instances: readonly string[], origin: string, who: Credentials): Promise<Opened[]> {
   const all = instances.flatMap((at) => KINDS.map((kind) => [at, kind] as const));
-  return Promise.all(all.map(([at, kind]) => openOne(at, kind, origin, cookie)));
+  return Promise.all(all.map(([at, kind]) => openOne(at, kind, origin, who)));
 }
 
-function openOne(at: string, kind: Kind, origin: string, cookie: string): Promise<Opened> {
+function openOne(at: string, kind: Kind, origin: string, who: Credentials): Promise<Opened> {
   const { hostname, port } = new URL(at);
   const upgrade = {
     connection: 'Upgrade',
@@ -104,7 +107,8 @@ function openOne(at: string, kind: Kind, origin: string, cookie: string): Promis
     'sec-websocket-version': '13',
     'sec-websocket-key': Buffer.alloc(16).toString('base64'),
   };
-  const headers = { host: new URL(origin).host, origin, cookie, ...(kind === 'WebSocket' ? upgrade : {}) };
+  const credentials = typeof who === 'string' ? { cookie: who } : who;
+  const headers = { host: new URL(origin).host, origin, ...credentials, ...(kind === 'WebSocket' ? upgrade : {}) };
   const opened = { kind, at, bytes: 0, isOver: false, endedAt: undefined as number | undefined, close: () => {} };
   return new Promise((resolve, reject) => {
     const req = request({ hostname, port, path: PATHS[kind], headers, agent: false });

@@ -224,3 +224,35 @@ it('a provider session is ended by a logout whose ID token has expired', async (
     await journey.close();
   }
 });
+
+it('a lost group closes what is open where only who has it may go, and nothing else', async () => {
+  const journey = await startJourney({
+    people: [person('ann', { groups: ['team-a', 'team-b'] }), person('ben', { groups: ['team-a'] })],
+    sections: {
+      ...GOODDATA,
+      login: login('1s'),
+      routes: '[{ path: /open, to: gooddata, when: { groups: team-a } }, { path: /, to: gooddata }]',
+    },
+    start: false,
+  });
+  const backend = await startOpenBackend(journey.gooddata.url);
+  try {
+    await journey.start({ GOODDATA_URL: backend.url });
+    const open = async (browser: Browser) =>
+      openAll([journey.url], journey.url, `latchgate=${browser.cookie(journey.url, 'latchgate')}`);
+    const ann = await loggedIn(journey, 'ann');
+    const work = await open(ann);
+    const others = await open(await loggedIn(journey, 'ben'));
+    const before = journey.idp.refreshes;
+    await until('two checks of each', () => journey.idp.refreshes >= before + 4 || undefined);
+    expect([...work, ...others].filter(({ isOver }) => isOver)).toEqual([]);
+    journey.idp.setClaims('ann', claimsOf('ann', { groups: ['team-b'] }));
+    await until('all is cut off', () => work.every(({ isOver }) => isOver) || undefined);
+    expect(others.filter(({ isOver }) => isOver)).toEqual([]);
+    expect(await groupsOf(journey, ann)).toEqual(['team-b']);
+  } finally {
+    await journey.cli('sessions', 'end', '--all');
+    await journey.close();
+    await backend.close();
+  }
+});

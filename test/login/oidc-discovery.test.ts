@@ -125,6 +125,16 @@ it('recovers from a provider that was down, after a short pause in which it is l
   expect((await logIn(provider)).assertion.subject).toBe('alice');
 });
 
+it('does not leave it alone for longer when the clock is turned back', async () => {
+  const { provider } = fresh();
+  liar.lie({ answer: { discovery: answer(500, 'text/plain', '') } });
+  expect(await refusal(logIn(provider))).toBe('provider_unavailable');
+  liar.lie({});
+  // As far as the token that is issued meanwhile may be ahead of us.
+  now -= 20_000;
+  expect((await logIn(provider)).assertion.subject).toBe('alice');
+});
+
 it('recovers from a provider that was not even listening', async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

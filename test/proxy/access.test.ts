@@ -1,7 +1,8 @@
 import { LatchgateError } from '../../src/model/errors.ts';
+import type { Session } from '../../src/session/store.ts';
 import { isPasswordLogin, isSecurityApi } from '../../src/targets/superset/guarded-paths.ts';
 import type { SignIn } from '../../src/targets/target.ts';
-import { ask, bob, closeAll, sessionOf, startUpstream, startWorld, valuesOf } from './harness.ts';
+import { alice, ask, bob, closeAll, sessionOf, startUpstream, startWorld, until, valuesOf } from './harness.ts';
 
 afterEach(closeAll);
 
@@ -329,6 +330,19 @@ describe('a person whose account is not ready', () => {
     expect((await ask(port, 'GET /')).status).toBe(403);
   });
 
+  it('is out as soon when the clock is turned back, and is told of by an assertion of now', async () => {
+    const upstream = await startUpstream();
+    const { port, accounts, clock } = await startWorld({ upstream: upstream.url });
+    await ask(port, 'GET /');
+    clock.at -= 3_600_000;
+    await ask(port, 'GET /');
+    const [, claims = ''] = valuesOf(upstream.seen[1], 'x-latchgate-assertion').join().split('.');
+    expect(JSON.parse(Buffer.from(claims, 'base64url').toString()).iat).toBe(clock.at / 1_000);
+    accounts.delete('p_alice');
+    clock.at -= 3_600_000;
+    expect((await ask(port, 'GET /')).status).toBe(403);
+  });
+
   it('is refused with 503 while the session store is away, and never let through', async () => {
     const upstream = await startUpstream();
     let isDown = true;
@@ -348,6 +362,26 @@ describe('a person whose account is not ready', () => {
     isDown = false;
     expect((await ask(port, 'GET /')).status).toBe(200);
     expect(upstream.seen).toHaveLength(1);
+  });
+});
+
+describe('a person who is somebody else by now', () => {
+  it('loses what is under way where they may not go any more, and nothing else', async () => {
+    const upstream = await startUpstream(() => {});
+    const when = ({ identity }: Session) => identity.groups.includes('bi-admins');
+    const routes = [
+      { path: '/admins', target: 'main', isPublic: false, when },
+      { path: '/', target: 'main', isPublic: false },
+    ];
+    const { port, proxy, held } = await startWorld({ upstream: upstream.url, routes });
+    const asked = ask(port, 'GET /admins');
+    void ask(port, 'GET /');
+    await until(() => upstream.seen.length === 2, 'both are under way');
+    proxy.look('h-alice', sessionOf(alice));
+    proxy.look('h-bob', sessionOf(bob));
+    proxy.look('h-alice', sessionOf({ ...alice, groups: ['finance'] }));
+    expect([(await asked).status, JSON.parse((await asked).body).error]).toEqual([403, 'route_forbidden']);
+    expect(held()).toEqual(['h-alice']);
   });
 });
 

@@ -54,6 +54,15 @@ describe('an answer over HTTP/2', () => {
     expect([status, headers['age'], headers['last-modified'], body]).toEqual([200, '1, 2', 'a, b', 'ok']);
   });
 
+  it('has no content where there must be none, whatever the backend sends', async () => {
+    const upstream = await startRawUpstream((socket) => {
+      socket.end('HTTP/1.1 205 Reset Content\r\nContent-Length: 5\r\n\r\nhello');
+    });
+    const session = openHttp2(await startSecureWorld({ upstream: upstream.url }));
+    const { status, body, resetBy } = await askHttp2(session);
+    expect([status, body, resetBy]).toEqual([205, '', 0]);
+  });
+
   it.each([
     ['HEAD', 'GET', 200, '5'],
     ['204', 'GET', 204, undefined],

@@ -353,4 +353,13 @@ describe('cookies', () => {
     const { port } = await startWorld({ upstream: upstream.url });
     expect((await ask(port, 'GET /')).headers('set-cookie')).toEqual(['own=1; HttpOnly', 'latchgate2=fine']);
   });
+
+  it('of the gateway are not taken away by the upstream with all that browsers keep of the site', async () => {
+    const upstream = await startUpstream((_req, res) => {
+      res.writeHead(200, { 'Clear-Site-Data': '"cookies"', clear_site_data: '"*"', 'X-Own': 'stays' }).end();
+    });
+    const { port } = await startWorld({ upstream: upstream.url });
+    expect((await ask(port, 'GET /')).head).toMatch(/^X-Own: stays\r$/m);
+    expect((await ask(port, 'GET /')).head).not.toMatch(/site.data/i);
+  });
 });

@@ -5,7 +5,7 @@ import { newSessionId, sessionHandle } from '../../src/session/seal.ts';
 import type { PrunedSessions } from '../../src/session/store.ts';
 import { testServers } from '../conformance/redis-sessions.ts';
 import { exampleSession } from '../conformance/session-store.ts';
-import { REDIS_PASSWORD } from '../services/redis.ts';
+import { REDIS_PASSWORD, type RunningRedis } from '../services/redis.ts';
 import { startCluster } from '../services/redis-cluster.ts';
 import { startSentinels } from '../services/redis-sentinel.ts';
 
@@ -17,6 +17,7 @@ const SEEN_WITHIN_MS = 1_500;
 /** Until the ends that may have been lost with a server were written again. */
 const SAID_AGAIN_MS = 16_000;
 const RECOVERY_LIMIT_MS = 30_000;
+const SLOTS_AT_ONCE = 1_000;
 
 interface Report {
   readonly served: number;
@@ -208,5 +209,26 @@ it('Cluster: a node that is killed comes back with its sessions', async () => {
   };
   const report = await underLoad(servers, come, 2_000);
   expectSafe('Cluster, kill -9 of a node and its return', report);
+  await cluster.stop();
+});
+
+it('Cluster: the slots of a node move to others, with the sessions and the events in them', async () => {
+  const cluster = await startCluster();
+  const [first] = cluster.nodes as [RunningRedis];
+  const addresses = cluster.nodes.map((node) => node.address);
+  const move = async () => {
+    const from = await cluster.nodeOf('latchgate:events');
+    const to = cluster.nodes.find((node) => node !== from) as RunningRedis;
+    const [source = '', target = ''] = await Promise.all([from, to].map((node) => node.command('cluster', 'myid')));
+    const steps = ['--cluster-from', source, '--cluster-to', target, '--cluster-slots', String(SLOTS_AT_ONCE)];
+    // Until it has none: where the events are is not ours to choose.
+    while ((await cluster.nodeOf('latchgate:events')) === from) {
+      await first.command('--cluster', 'reshard', first.address, ...steps, '--cluster-yes');
+    }
+  };
+  const report = await underLoad(testServers('cluster', addresses), move, 2_000);
+  expectSafe('Cluster, slots that move', report);
+  // Whoever asked the former node was told of the other one.
+  expect(report.refused).toBe(0);
   await cluster.stop();
 });
