@@ -106,7 +106,9 @@ export class Concern {
   /** Ahead of the targets: whoever dies before these are done is followed up by the scheduler. */
   async followUp(): Promise<void> {
     const due = new Date(this.#deps.clock.now() + FOLLOW_UP_MS);
-    for (const { person, targets } of this.#concerned.values()) {
+    // In one order, so that two clients who speak of the same people at once wait for each other.
+    const inOrder = [...this.#concerned.values()].sort((one, other) => (one.person < other.person ? -1 : 1));
+    for (const { person, targets } of inOrder) {
       for (const target of targets) await this.#directory.retries.put(person, target, 'target_pending', due);
     }
   }

@@ -1,4 +1,5 @@
 import { readBody } from '../../../src/scim/protocol/body.ts';
+import { applyPatch } from '../../../src/scim/protocol/patch.ts';
 import { groupType, userType } from '../../../src/scim/protocol/resource-types.ts';
 import { MAX_VALUES } from '../../../src/scim/protocol/value.ts';
 import { refusalOf } from './refusal.ts';
@@ -188,6 +189,14 @@ describe('a user that is sent whole', () => {
     expect(dropped).toHaveLength(101);
     expect(dropped[0]?.path).toHaveLength(129);
     expect(dropped.at(-1)).toEqual({ path: '…', why: 'unknown', count: 50 });
+  });
+
+  it('has so many names and no more, and so has a patch that switches off', () => {
+    const named = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`x${at}`, 1]));
+    expect(attributesOf(named(9_000))).toEqual({ userName: 'babs' });
+    expect(refusalOf(() => attributesOf(named(10_001)))).toBe('413 -');
+    const off = { op: 'replace', value: { name: 7, active: false, ...named(10_001) } };
+    expect(refusalOf(() => applyPatch(userType, { userName: 'babs' }, { Operations: [off] }))).toBe('413 -');
   });
 
   it('is what it is when it is read again', () => {
