@@ -11,6 +11,7 @@ import { Authentication, type AuthenticationDeps } from './authentication.ts';
 import type { Call } from './call.ts';
 import type { Coming, Foreseen } from './existing.ts';
 import { Lookups } from './lookups.ts';
+import { parametersOf } from './protocol/query.ts';
 import { isTold, type Push } from './push.ts';
 import type { Pushes } from './pushes.ts';
 import { readJson } from './request-body.ts';
@@ -93,7 +94,7 @@ export class ScimServer {
   ): Promise<Answer> {
     const { config } = this.#deps;
     const { search } = new URL(req.url ?? '/', this.#base);
-    const query = new URLSearchParams(search);
+    const query = parametersOf(search);
     const isWellKnown = path === WELL_KNOWN;
     const below = isWellKnown ? '/ServiceProviderConfig' : path.slice(config.path.length);
     const segments = below.replace(/\/$/, '').split('/').slice(1);

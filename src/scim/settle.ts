@@ -15,6 +15,7 @@ import { Concern, type ConcernDeps, type Concerned } from './concern.ts';
 import type { Foreseen } from './existing.ts';
 import { personBefore } from './former.ts';
 import { type GroupOf, groupsOf } from './store/members.ts';
+import { lockUsers } from './store/user-locks.ts';
 import { type Attributes, setRefused } from './store/users.ts';
 
 /** Several stores in one transaction. */
@@ -74,6 +75,7 @@ export async function settleWithin(
       await settling.made(db, made);
       return;
     }
+    if (database.engine === 'postgres') await lockUsers(db, client.name, ids);
     const rows = await claim(db, client.name, ids);
     const there = rows.filter(({ body }) => body !== null).map(({ id }) => id);
     const groups = await groupsOf(db, client.name, there);

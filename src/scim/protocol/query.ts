@@ -30,6 +30,14 @@ export interface Query {
   readonly projection: Projection;
 }
 
+/**
+ * The query of an address. A `+` is a blank where blanks are written so, as forms do; where they are `%20` (RFC 3986) it is
+ * itself, as in `emails.value eq "ann+bi@example.com"`.
+ */
+export function parametersOf(search: string): URLSearchParams {
+  return new URLSearchParams(search.includes('%20') ? search.replaceAll('+', '%2B') : search);
+}
+
 /** The parameters of a GET; others are passed over. Throws `scim_value_invalid` for one that is there twice. */
 export function rawQueryOf(parameters: URLSearchParams): RawQuery {
   return rawQuery((name) => {

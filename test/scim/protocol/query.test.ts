@@ -1,6 +1,6 @@
 import type { ScimObject } from '../../../src/scim/protocol/attribute.ts';
 import { listResponse } from '../../../src/scim/protocol/list.ts';
-import { rawQueryOf, rawQueryOfSearch, readQuery } from '../../../src/scim/protocol/query.ts';
+import { parametersOf, rawQueryOf, rawQueryOfSearch, readQuery } from '../../../src/scim/protocol/query.ts';
 import { groupType, userType } from '../../../src/scim/protocol/resource-types.ts';
 import { readSort, resourceOrder } from '../../../src/scim/protocol/sort.ts';
 import { refusalOf } from './refusal.ts';
@@ -54,6 +54,15 @@ describe('a query', () => {
     expect(sort).toMatchObject({ path: { name: 'name.familyName' }, descending: true });
     expect(page.count).toBe(5);
     expect(projection.has('emails')).toBe(false);
+  });
+
+  it.each([
+    ['filter=userName%20eq%20%22ann+bi@acme.test%22', 'ann+bi@acme.test'],
+    ['filter=userName%20eq%20%22ann%2Bbi@acme.test%22', 'ann+bi@acme.test'],
+    ['filter=userName+eq+%22ann%2Bbi@acme.test%22', 'ann+bi@acme.test'],
+    ['filter=userName+eq+%22ann+bi%22', 'ann bi'],
+  ])('has a plus as its writer means it: %s', (search, value) => {
+    expect(parametersOf(`?${search}`).get('filter')).toBe(`userName eq "${value}"`);
   });
 
   it('is read whole from a search', () => {
