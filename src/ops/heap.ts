@@ -1,17 +1,15 @@
 import { performance } from 'node:perf_hooks';
-import { getHeapSpaceStatistics, type HeapSpaceInfo, setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /** Both halves of the young generation: half of what V8 grows it to. A quarter costs a login that begins a seventh more. */
 const YOUNG_BYTES = 16 * 1024 * 1024;
 /** V8 would let garbage pile up to several times of what is in use before it looks at all of it. */
-const GROWING_PERCENT = 10;
+const GROWING_PERCENT = 15;
 /** By which V8 makes the young generation larger; by 1 not at all. */
 const USUAL_FACTOR = 2;
 /** Of ten kilobytes each. */
 const MOST_STEPS = 4_000;
 const LOOK_EVERY_MS = 100;
-/** Share of the old generation that may lie idle between what is in use. */
-const HOLES = 0.1;
 /** Share of the time between two looks in which the event loop worked. Below it nobody waits for the collector. */
 const BUSY = 0.1;
 
@@ -27,29 +25,19 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--no-parallel-scavenge');
   setFlagsFromString('--semi-space-growth-factor=1');
   let last = performance.eventLoopUtilization();
-  let isLed = true;
+  // In quiet times V8 makes the young generation as small as at the start; it would stay so, and be collected all the time.
   const look = (): void => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, last);
     last = now;
-    fillHoles();
-    // In quiet times V8 makes the young generation as small as at the start; it would stay so, and be collected all the time.
-    if (!isLed || utilization <= BUSY || youngBytes() >= YOUNG_BYTES) return;
+    if (utilization <= BUSY || youngBytes() >= YOUNG_BYTES) return;
     growYoung();
-    isLed = youngBytes() >= YOUNG_BYTES;
+    if (youngBytes() >= YOUNG_BYTES) return;
     // It does not let itself be led: from here on as V8 would have it.
-    if (!isLed) setFlagsFromString(`--semi-space-growth-factor=${USUAL_FACTOR}`);
+    clearInterval(looking);
+    setFlagsFromString(`--semi-space-growth-factor=${USUAL_FACTOR}`);
   };
-  setInterval(look, LOOK_EVERY_MS).unref();
-}
-
-/**
- * What ended sessions leave behind is strewn over pages, which V8 keeps for what little else is on them. Has the next
- * collection move that together; it takes up to twice as long, and would each time.
- */
-function fillHoles(): void {
-  const { space_size: size, space_used_size: used } = spaceOf('old_space') ?? { space_size: 0, space_used_size: 0 };
-  setFlagsFromString(size - used > HOLES * size ? '--optimize-for-size' : '--no-optimize-for-size');
+  const looking = setInterval(look, LOOK_EVERY_MS).unref();
 }
 
 /** It grows when much has survived in it: until it has the wanted size, and then no more. */
@@ -63,9 +51,5 @@ function growYoung(): void {
 }
 
 function youngBytes(): number {
-  return spaceOf('new_space')?.space_size ?? YOUNG_BYTES;
-}
-
-function spaceOf(name: string): HeapSpaceInfo | undefined {
-  return getHeapSpaceStatistics().find((space) => space.space_name === name);
+  return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? YOUNG_BYTES;
 }
